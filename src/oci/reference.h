@@ -1,0 +1,31 @@
+/* oci/reference.h - the grammar of repository names, tags and references (distribution-spec, "Pulling
+ * manifests"). Pure. */
+#ifndef OCI_REFERENCE_H
+#define OCI_REFERENCE_H
+
+#include "oci/digest.h"
+#include "util/str.h"
+
+/* The specification sets no length for a name; clients stop at 255 with the host. Ours: the longest a server
+ * stores, so that no name can grow an index without bound. */
+#define OCI_NAME_MAX 1024
+#define OCI_TAG_MAX  128
+
+bool oci_name_valid(berth_str name); /* components of [a-z0-9], separated by . _ __ -+, joined by '/' */
+bool oci_tag_valid(berth_str tag);   /* [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127} */
+
+/* What stands behind /manifests/: a tag, or a digest (it has a ':'). */
+typedef struct oci_reference {
+    bool is_digest;
+    berth_str tag;       /* a view on the input */
+    berth_digest digest;
+} oci_reference;
+
+/* Fails with MANIFEST_INVALID for a bad tag, DIGEST_INVALID for a bad digest. */
+int oci_reference_parse(berth_str s, oci_reference *ret, berth_error *err);
+
+/* The tag that older clients keep referrers of @digest under: "sha256-<hex>", the algorithm cut to 32, the
+ * hex to 64 (distribution-spec, "Referrers Tag Schema"). @out holds OCI_TAG_MAX + 1 bytes. */
+void oci_referrers_tag(const berth_digest *digest, char out[OCI_TAG_MAX + 1]);
+
+#endif

@@ -1,0 +1,96 @@
+/* storage/store.h - bytes by object key.
+ *
+ * A key (IO_KEY_SIZE - 1 lower-case hex digits) names one stored object for ever: made for each upload, never
+ * used twice. Which digest it holds is the metadata's business, so a late delete can never hit bytes that were
+ * pushed again. Every call blocks and may be made from any thread; one writer or reader belongs to one thread
+ * at a time. */
+#ifndef STORAGE_STORE_H
+#define STORAGE_STORE_H
+
+#include "util/str.h"
+
+typedef struct blob_store blob_store;
+typedef struct blob_writer blob_writer;
+typedef struct blob_reader blob_reader;
+
+struct blob_store_ops {
+    const char *name; /* "fs", "memory", "faulty"; "s3" joins later */
+
+    /* A new, empty object. BERTH_E_EXISTS: the key was used before. */
+    int (*create)(blob_store *s, const char *key, blob_writer **ret_w, berth_error *err);
+
+    /* Goes on with an incomplete object, cutting it to @size bytes first: what was never recorded is
+     * forgotten. BERTH_E_NOT_FOUND; BERTH_E_CORRUPT when fewer than @size bytes are stored. */
+    int (*resume)(blob_store *s, const char *key, uint64_t size, blob_writer **ret_w, berth_error *err);
+
+    int (*append)(blob_writer *w, const void *p, size_t n, berth_error *err);
+
+    /* After complete returns BERTH_OK the object is whole and durable, its name included. @digest is kept
+     * beside the bytes where the store can (an extended attribute), for repair alone. Frees @w, always. */
+    int (*complete)(blob_writer *w, const char *digest, berth_error *err);
+
+    /* Keeps what was appended, durably, so that resume() finds it after a crash. Frees @w, always. */
+    int (*suspend)(blob_writer *w, berth_error *err);
+
+    /* Frees @w without any promise about its bytes. */
+    void (*abandon)(blob_writer *w);
+
+    int (*open)(blob_store *s, const char *key, blob_reader **ret_r, berth_error *err); /* BERTH_E_NOT_FOUND */
+    uint64_t (*size)(blob_reader *r);
+    int (*read)(blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n, berth_error *err);
+    void (*close)(blob_reader *r);
+
+    int (*remove)(blob_store *s, const char *key, berth_error *err); /* durable; absent: success */
+    void (*free)(blob_store *s);
+
+    /* --- optional abilities: NULL where the store lacks them --- */
+
+    /* A descriptor for sendfile, lent until close(). */
+    int (*reader_fd)(blob_reader *r);
+
+    /* Calls @each for every object, in no order, with the digest kept beside it ("" where there is none).
+     * A non-zero answer stops the walk and is returned. */
+    int (*list)(blob_store *s, int (*each)(void *arg, const char *key, uint64_t size, const char *digest),
+                void *arg, berth_error *err);
+
+    /* Bytes that can still be written. */
+    int (*space)(blob_store *s, uint64_t *ret_free, berth_error *err);
+};
+
+struct blob_store { /* drivers embed this first */
+    const struct blob_store_ops *ops;
+};
+struct blob_writer {
+    blob_store *store;
+};
+struct blob_reader {
+    blob_store *store;
+};
+
+/* Objects below @dir_fd/objects/<2 hex>/<key>. Takes over @dir_fd, also on failure. */
+int store_fs_new(int dir_fd, blob_store **ret_s, berth_error *err);
+
+/* Objects in memory, for tests and `--store memory`. */
+int store_memory_new(blob_store **ret_s, berth_error *err);
+
+/* Wraps @inner (and frees it): the calls asked for by store_faulty_fail() fail. For tests. */
+int store_faulty_new(blob_store *inner, blob_store **ret_s, berth_error *err);
+/* From now on the @nth call (1: the next) fails with @code; 0 disarms. Returns whether the last one fired. */
+bool store_faulty_fail(blob_store *faulty, unsigned nth, int code);
+
+/* --- the same calls, written as a reader expects them --- */
+int store_create(blob_store *s, const char *key, blob_writer **ret_w, berth_error *err);
+int store_resume(blob_store *s, const char *key, uint64_t size, blob_writer **ret_w, berth_error *err);
+int store_append(blob_writer *w, const void *p, size_t n, berth_error *err);
+int store_complete(blob_writer *w, const char *digest, berth_error *err);
+int store_suspend(blob_writer *w, berth_error *err);
+void store_abandon(blob_writer *w); /* NULL is fine */
+int store_open(blob_store *s, const char *key, blob_reader **ret_r, berth_error *err);
+uint64_t store_reader_size(blob_reader *r);
+int store_reader_fd(blob_reader *r); /* -1: the store has none */
+int store_read(blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n, berth_error *err);
+void store_close(blob_reader *r); /* NULL is fine */
+int store_remove(blob_store *s, const char *key, berth_error *err);
+void store_free(blob_store *s); /* NULL is fine */
+
+#endif

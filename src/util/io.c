@@ -1,0 +1,146 @@
+/* util/io.c - see io.h. Every call that can fail asks fault_hit() first. */
+#include "util/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "util/fault.h"
+#include "util/hash.h"
+
+static int io_error(berth_error *err, const char *what)
+{
+    int code = errno == ENOSPC || errno == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO;
+    return berth_error_set(err, code, "%s: %s", what, strerror(errno));
+}
+
+int io_write_all(int fd, const void *p, size_t n, berth_error *err)
+{
+    const char *at = p;
+    while (n) {
+        if (fault_hit()) {
+            errno = EIO;
+            return io_error(err, "writing");
+        }
+        ssize_t r = write(fd, at, n);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return io_error(err, "writing");
+        at += r;
+        n -= (size_t)r;
+    }
+    return BERTH_OK;
+}
+
+int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_error *err)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t r = pread(fd, (char *)p + done, n - done, (off_t)(offset + done));
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return io_error(err, "reading");
+        if (r == 0)
+            break;
+        done += (size_t)r;
+    }
+    *ret_n = done;
+    return BERTH_OK;
+}
+
+int io_sync(int fd, berth_error *err)
+{
+    if (fault_hit()) {
+        errno = EIO;
+        return io_error(err, "syncing");
+    }
+    return fdatasync(fd) < 0 ? io_error(err, "syncing") : BERTH_OK;
+}
+
+int io_sync_dir(int dir_fd, berth_error *err)
+{
+    if (fault_hit()) {
+        errno = EIO;
+        return io_error(err, "syncing a folder");
+    }
+    return fsync(dir_fd) < 0 ? io_error(err, "syncing a folder") : BERTH_OK;
+}
+
+int io_mkdirs(const char *path, berth_error *err)
+{
+    CLEANUP(freep) char *copy = str_dup(str_from(path));
+    if (!copy)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    for (char *at = copy + 1;; at++) {
+        if (*at && *at != '/')
+            continue;
+        char was = *at;
+        *at = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+            return berth_error_set(err, BERTH_E_IO, "creating the folder '%s': %s", copy, strerror(errno));
+        if (!was)
+            break;
+        *at = was;
+    }
+    struct stat st;
+    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return berth_error_set(err, BERTH_E_IO, "'%s' is not a folder", path);
+    return BERTH_OK;
+}
+
+int io_read_file(const char *path, berth_buf *buf, berth_error *err)
+{
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening '%s': %s", path,
+                               strerror(errno));
+    for (;;) {
+        char piece[16 * KIB];
+        ssize_t n = read(fd, piece, sizeof(piece));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return berth_error_set(err, BERTH_E_IO, "reading '%s': %s", path, strerror(errno));
+        if (n == 0)
+            return BERTH_OK;
+        berth_buf_add(buf, piece, (size_t)n);
+        if (berth_buf_failed(buf))
+            return berth_error_set(err, BERTH_E_TOO_BIG, "'%s' is larger than %zu bytes", path, buf->max);
+    }
+}
+
+void io_random(void *p, size_t n)
+{
+    unsigned char *at = p;
+    while (n) {
+        ssize_t r = getrandom(at, n, 0);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r <= 0)
+            abort();
+        at += r;
+        n -= (size_t)r;
+    }
+}
+
+void io_random_key(char out[IO_KEY_SIZE])
+{
+    unsigned char b[16];
+    io_random(b, sizeof(b));
+    hex_encode(b, sizeof(b), out);
+}
+
+void io_random_uuid(char out[37])
+{
+    unsigned char b[16];
+    char hex[33];
+    io_random(b, sizeof(b));
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    hex_encode(b, sizeof(b), hex);
+    snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
