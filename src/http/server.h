@@ -124,6 +124,10 @@ void http_body_length(http_request *req, uint64_t length);
 /* Close after this answer. */
 void http_close_after(http_request *req);
 
+/* From an INLINE end() that finds it must block (a lease to prolong, say): answers nothing now; @again runs on a
+ * worker, then done(), if set, there too. */
+void http_hand_over(http_request *req, http_handler *again);
+
 /* --- the server --- */
 struct http_limits { /* 0 in any field: the default in brackets */
     uint32_t header_bytes;       /* request line and headers [32 KiB] */

@@ -20,7 +20,10 @@ typedef struct oci_descriptor {
     berth_digest digest;
     berth_str media_type, artifact_type; /* empty: absent */
     uint64_t size;
-    bool foreign;                        /* has urls, or a foreign layer's media type: need not be present */
+    bool foreign;                        /* a layer that has urls, or a foreign layer's media type: need not be
+                                          * present. Never true for config, subject and children */
+    berth_str *urls;                     /* where clients may fetch it; for allow and deny lists */
+    size_t n_urls;
     bool has_platform;
     oci_platform platform;
 } oci_descriptor;

@@ -19,7 +19,8 @@ enum manifest_kind {
     MANIFEST_OTHER,   /* any other type: not accepted */
 };
 
-enum manifest_kind mediatype_kind(berth_str media_type);
+enum manifest_kind mediatype_kind(berth_str media_type); /* case-insensitive, without parameters */
+berth_str mediatype_canonical(berth_str media_type);     /* the constant above; empty for other types */
 bool mediatype_is_docker(berth_str media_type);
 
 /* "Type/Subtype; charset=utf-8" → "Type/Subtype", trimmed; parameters are ignored on push. */

@@ -20,9 +20,12 @@ struct blob_store_ops {
     int (*create)(blob_store *s, const char *key, blob_writer **ret_w, berth_error *err);
 
     /* Goes on with an incomplete object, cutting it to @size bytes first: what was never recorded is
-     * forgotten. BERTH_E_NOT_FOUND; BERTH_E_CORRUPT when fewer than @size bytes are stored. */
+     * forgotten. BERTH_E_NOT_FOUND; BERTH_E_CORRUPT when fewer than @size bytes are stored. An object that
+     * complete() made whole, but whose upload the metadata still calls open (a crash or a failed commit came
+     * between), is incomplete again. */
     int (*resume)(blob_store *s, const char *key, uint64_t size, blob_writer **ret_w, berth_error *err);
 
+    /* After a failure nothing of @p counts as appended: the same bytes may be tried again. */
     int (*append)(blob_writer *w, const void *p, size_t n, berth_error *err);
 
     /* After complete returns BERTH_OK the object is whole and durable, its name included. @digest is kept
@@ -37,6 +40,7 @@ struct blob_store_ops {
 
     int (*open)(blob_store *s, const char *key, blob_reader **ret_r, berth_error *err); /* BERTH_E_NOT_FOUND */
     uint64_t (*size)(blob_reader *r);
+    /* Fewer than @n bytes only at the end of the object; none beyond it. */
     int (*read)(blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n, berth_error *err);
     void (*close)(blob_reader *r);
 
@@ -67,8 +71,9 @@ struct blob_reader {
     blob_store *store;
 };
 
-/* Objects below @dir_fd/objects/<2 hex>/<key>. Takes over @dir_fd, also on failure. */
-int store_fs_new(int dir_fd, blob_store **ret_s, berth_error *err);
+/* Objects below @dir_fd/objects/<2 hex>/<key>. Takes over @dir_fd, also on failure. Without @sync nothing is
+ * durable: for tests and throw-away registries. */
+int store_fs_new(int dir_fd, bool sync, blob_store **ret_s, berth_error *err);
 
 /* Objects in memory, for tests and `--store memory`. */
 int store_memory_new(blob_store **ret_s, berth_error *err);
@@ -78,7 +83,8 @@ int store_faulty_new(blob_store *inner, blob_store **ret_s, berth_error *err);
 /* From now on the @nth call (1: the next) fails with @code; 0 disarms. Returns whether the last one fired. */
 bool store_faulty_fail(blob_store *faulty, unsigned nth, int code);
 
-/* --- the same calls, written as a reader expects them --- */
+/* --- the same calls, written as a reader expects them; a key that is none is BERTH_E_INVALID and never reaches
+ * a driver --- */
 int store_create(blob_store *s, const char *key, blob_writer **ret_w, berth_error *err);
 int store_resume(blob_store *s, const char *key, uint64_t size, blob_writer **ret_w, berth_error *err);
 int store_append(blob_writer *w, const void *p, size_t n, berth_error *err);
@@ -91,6 +97,11 @@ int store_reader_fd(blob_reader *r); /* -1: the store has none */
 int store_read(blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n, berth_error *err);
 void store_close(blob_reader *r); /* NULL is fine */
 int store_remove(blob_store *s, const char *key, berth_error *err);
+/* BERTH_E_UNSUPPORTED: the store can't. */
+int store_list(blob_store *s, int (*each)(void *arg, const char *key, uint64_t size, const char *digest), void *arg,
+               berth_error *err);
+int store_space(blob_store *s, uint64_t *ret_free, berth_error *err);
+bool store_key_valid(berth_str key);
 void store_free(blob_store *s); /* NULL is fine */
 
 #endif

@@ -28,12 +28,12 @@ bool log_enabled(enum log_level level);
 bool log_level_by_name(berth_str name, enum log_level *ret);          /* debug info warn error */
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t n);
 
-/* log_event(LOG_INFO, "listening", F_STR("address", a), F_INT("port", p)); */
+/* log_event(LOG_INFO, "listening", F_STR("address", a), F_INT("port", p)); at least one field. */
 #define log_event(level, message, ...)                                                                          \
     do {                                                                                                        \
         if (log_enabled(level)) {                                                                               \
-            const struct log_field log_fields_[] = {{.key = NULL}, ##__VA_ARGS__};                              \
-            log_write(level, message, log_fields_ + 1, COUNT(log_fields_) - 1);                                 \
+            const struct log_field log_fields_[] = {__VA_ARGS__};                                               \
+            log_write(level, message, log_fields_, COUNT(log_fields_));                                         \
         }                                                                                                       \
     } while (0)
 

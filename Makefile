@@ -1,0 +1,74 @@
+# The front door. Meson builds; tools/bootstrap installs what is missing; tests/run runs everything.
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build
+GROUPS ?= build run test
+# Where `make run` keeps its content, and where it listens.
+DATA ?= data
+LISTEN ?= localhost:5000
+MINUTES ?= 10
+SUITE ?=
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := all
+# Parts of the build are Ninja's to run side by side.
+.NOTPARALLEL:
+
+all: ## build build/berth
+all: $(BUILD)/build.ninja
+	@ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) --buildtype=release -Db_ndebug=false -Dtests=false --prefix=$(abspath $(PREFIX))
+
+deps: ## install what building, running and testing need (GROUPS="build run test bench")
+	@tools/bootstrap $(GROUPS)
+
+run: ## install what is missing, build, and serve on localhost:5000
+	@tools/bootstrap build run
+	@$(MAKE) all
+	@exec $(BUILD)/berth serve --data $(DATA) --listen $(LISTEN)
+
+test: ## everything that .ci/run runs
+	@tools/bootstrap build test
+	@tests/run
+
+test-unit: ## unit and contract tests under ASan and UBSan
+	@tests/run unit
+
+test-integration: ## real clients against the server under ASan and UBSan
+	@tests/run integration
+
+conformance: ## conformance tests against a build under ASan and UBSan (SUITE=<part of a test's name>)
+	@tests/run conformance $(if $(SUITE),-k '$(SUITE)')
+
+fuzz: ## every fuzz target in turn, MINUTES=10 for all of them together; what they find stays in build-fuzz
+	@tests/run fuzz --minutes $(MINUTES)
+
+format: ## apply .clang-format
+	@find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format -i
+
+format-check: ## complain about what `make format` would change
+	@find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
+
+install: ## install below PREFIX (DESTDIR is for packagers)
+install: all
+	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX))
+	@ninja -C $(BUILD)
+	@DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild
+
+ifneq ($(wildcard bench/run),)
+bench: ## compare with what else there is
+	@tools/bootstrap build bench
+	@$(MAKE) all
+	@bench/run
+.PHONY: bench
+endif
+
+clean: ## remove what was built
+	@rm -rf $(BUILD) build-test build-fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20
+
+.PHONY: all deps run test test-unit test-integration conformance fuzz format format-check install clean help

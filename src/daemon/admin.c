@@ -1,0 +1,156 @@
+/* daemon/admin.c - runs the commands of admin.h on an open instance. */
+#include "daemon/admin.h"
+
+#include <stdio.h>
+
+#include "daemon/wiring.h"
+#include "http/url.h"
+
+static void say_number(const struct admin_out *out, const char *key, uint64_t v)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
+    out->value(out->arg, key, text);
+}
+
+static int gc(struct instance *in, bool dry_run, const struct admin_out *out, berth_error *err)
+{
+    if (dry_run) {
+        struct meta_gc_plan plan = {0};
+        int rc = repo_gc_preview(in->repo, &plan, err);
+        if (rc != BERTH_OK)
+            return rc;
+        say_number(out, "manifests", plan.manifests);
+        say_number(out, "links", plan.links);
+        say_number(out, "blobs", plan.blobs);
+        say_number(out, "uploads", plan.uploads);
+        say_number(out, "objects", plan.objects);
+        say_number(out, "bytes", plan.object_bytes);
+        say_number(out, "waiting_bytes", plan.blob_bytes + plan.upload_bytes);
+        return BERTH_OK;
+    }
+    struct repo_gc_result r = {0};
+    int rc = repo_gc(in->repo, out->stop, &r, err);
+    if (rc != BERTH_OK)
+        return rc;
+    say_number(out, "manifests", r.manifests);
+    say_number(out, "links", r.links);
+    say_number(out, "blobs", r.blobs);
+    say_number(out, "uploads", r.uploads);
+    say_number(out, "repositories", r.repositories);
+    say_number(out, "objects", r.objects);
+    say_number(out, "bytes", r.bytes);
+    say_number(out, "waiting_bytes", r.waiting_bytes);
+    return BERTH_OK;
+}
+
+static void tell_problem(void *arg, const char *text)
+{
+    const struct admin_out *out = arg;
+    out->line(out->arg, text);
+}
+
+static void tell_checked(void *arg, uint64_t checked, uint64_t bytes)
+{
+    const struct admin_out *out = arg;
+    char text[80];
+    snprintf(text, sizeof(text), "%llu checked, %.1f MiB read", (unsigned long long)checked,
+             (double)bytes / (double)MIB);
+    out->progress(out->arg, text);
+}
+
+static int check(struct instance *in, bool repair, bool quick, const struct admin_out *out, berth_error *err)
+{
+    struct admin_out copy = *out;
+    struct repo_check_options o = {
+        .repair = repair, .quick = quick, .problem = tell_problem, .progress = tell_checked, .arg = &copy, .stop = out->stop};
+    struct repo_check_result r = {0};
+    int rc = repo_check(in->repo, &o, &r, err);
+    if (rc != BERTH_OK)
+        return rc;
+    say_number(out, "blobs", r.blobs);
+    say_number(out, "manifests", r.manifests);
+    say_number(out, "objects", r.objects);
+    say_number(out, "bytes", r.bytes);
+    say_number(out, "problems", r.problems);
+    say_number(out, "repaired", r.repaired);
+    return BERTH_OK;
+}
+
+static void tell_import(void *arg, const char *repo_name, const char *text)
+{
+    const struct admin_out *out = arg;
+    char line[512];
+    snprintf(line, sizeof(line), "%s: %s", repo_name, text);
+    out->line(out->arg, line);
+}
+
+static int import(struct instance *in, const char *path, const char *name, bool dry_run, const struct admin_out *out,
+                  berth_error *err)
+{
+    struct admin_out copy = *out;
+    struct repo_import_options o = {
+        .path = path, .name = name, .dry_run = dry_run, .report = tell_import, .arg = &copy, .stop = out->stop};
+    struct repo_import_result r = {0};
+    int rc = repo_import(in->repo, &o, &r, err);
+    if (rc != BERTH_OK)
+        return rc;
+    say_number(out, "repositories", r.repositories);
+    say_number(out, "tags", r.tags);
+    say_number(out, "manifests", r.manifests);
+    say_number(out, "blobs", r.blobs);
+    say_number(out, "bytes", r.bytes);
+    say_number(out, "skipped", r.skipped);
+    say_number(out, "failed", r.failed);
+    return BERTH_OK;
+}
+
+/* The next word of @command, decoded into @a; .p NULL at the end or for a bad escape. */
+static berth_str next_word(berth_str *command, berth_arena *a)
+{
+    berth_str word, rest, decoded;
+    if (command->n == 0)
+        return STR_NULL;
+    str_cut(*command, ' ', &word, &rest);
+    *command = rest;
+    return http_url_decode(word, false, a, &decoded) ? berth_arena_str(a, decoded) : STR_NULL;
+}
+
+int admin_run(struct instance *in, berth_str command, const struct admin_out *out, berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    berth_str verb = next_word(&command, &a), path = STR_NULL, name = STR_NULL;
+    bool dry_run = false, repair = false, quick = false, on = false, off = false;
+    for (berth_str w; (w = next_word(&command, &a)).p;) {
+        if (str_eq(w, STR("dry-run")))
+            dry_run = true;
+        else if (str_eq(w, STR("repair")))
+            repair = true;
+        else if (str_eq(w, STR("quick")))
+            quick = true;
+        else if (str_eq(w, STR("on")))
+            on = true;
+        else if (str_eq(w, STR("off")))
+            off = true;
+        else if (str_starts(w, STR("name=")))
+            name = str_from_offset(w, 5);
+        else
+            path = w;
+    }
+    if (str_eq(verb, STR("gc")))
+        return gc(in, dry_run, out, err);
+    if (str_eq(verb, STR("check")))
+        return check(in, repair, quick, out, err);
+    if (str_eq(verb, STR("import")) && path.p)
+        return import(in, path.p, name.p, dry_run, out, err);
+    if (str_eq(verb, STR("read-only")) && on != off) {
+        repo_set_read_only(in->repo, on);
+        out->value(out->arg, "read_only", repo_is_read_only(in->repo) ? "true" : "false");
+        return BERTH_OK;
+    }
+    if (str_eq(verb, STR("status"))) {
+        out->value(out->arg, "read_only", repo_is_read_only(in->repo) ? "true" : "false");
+        return BERTH_OK;
+    }
+    return berth_error_set(err, BERTH_E_INVALID, "unknown command '" STR_FMT "'", STR_ARG(verb));
+}

@@ -1,0 +1,254 @@
+/* daemon/control.c - see control.h. */
+#include "daemon/control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "util/io.h"
+
+#define COMMAND_MAX  (16 * KIB)
+#define SESSIONS_MAX 8
+
+struct session {
+    control *owner;
+    int fd;
+    bool used, ended;
+    pthread_t thread;
+};
+
+struct control {
+    int fd;
+    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    int (*run)(void *arg, berth_str command, const struct admin_out *out, berth_error *err);
+    void *arg;
+    pthread_t thread;
+    _Atomic bool stop;
+    pthread_mutex_t lock; /* guards the flags of the sessions */
+    struct session sessions[SESSIONS_MAX];
+};
+
+static int address_of(const char *data, struct sockaddr_un *ret, berth_error *err)
+{
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/control.sock", data);
+    if (n < 0 || (size_t)n >= sizeof(ret->sun_path))
+        return berth_error_set(err, BERTH_E_INVALID,
+                               "the data folder's path is too long for a socket (%zu bytes at most): "
+                               "commands to the running server won't work", sizeof(ret->sun_path) - 14);
+    return BERTH_OK;
+}
+
+/* One line; newlines in @text would forge another. A peer that has gone is noticed by the next read. */
+static void send_line(int fd, const char *kind, const char *text)
+{
+    CLEANUP(berth_buf_done) berth_buf b = BERTH_BUF_INIT(COMMAND_MAX);
+    berth_buf_addf(&b, "%s %s", kind, text);
+    for (size_t i = 0; i < b.n; i++)
+        if (b.p[i] == '\n' || b.p[i] == '\r')
+            b.p[i] = ' ';
+    berth_buf_putc(&b, '\n');
+    if (!berth_buf_failed(&b)) {
+        ssize_t unused = send(fd, b.p, b.n, MSG_NOSIGNAL);
+        (void)unused;
+    }
+}
+
+static void out_line(void *arg, const char *text)
+{
+    send_line(((struct session *)arg)->fd, "L", text);
+}
+
+static void out_progress(void *arg, const char *text)
+{
+    send_line(((struct session *)arg)->fd, "P", text);
+}
+
+static void out_value(void *arg, const char *key, const char *v)
+{
+    CLEANUP(berth_buf_done) berth_buf b = BERTH_BUF_INIT(COMMAND_MAX);
+    berth_buf_addf(&b, "%s %s", key, v);
+    const char *text = berth_buf_cstr(&b);
+    if (text)
+        send_line(((struct session *)arg)->fd, "V", text);
+}
+
+/* A line into @buf without its end; false at the end of the stream or beyond the buffer's ceiling. */
+static bool read_line(int fd, berth_buf *buf)
+{
+    char c;
+    berth_buf_reset(buf);
+    for (;;) {
+        ssize_t n = recv(fd, &c, 1, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        if (c == '\n')
+            return true;
+        berth_buf_putc(buf, c);
+        if (berth_buf_failed(buf))
+            return false;
+    }
+}
+
+static void *session_main(void *arg)
+{
+    struct session *s = arg;
+    control *c = s->owner;
+    CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(COMMAND_MAX);
+    const struct timeval patience = {.tv_sec = 10};
+    setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    if (read_line(s->fd, &line)) {
+        berth_error err = BERTH_ERROR_INIT;
+        const struct admin_out out = {
+            .line = out_line, .progress = out_progress, .value = out_value, .arg = s, .stop = &c->stop};
+        if (c->run(c->arg, berth_buf_str(&line), &out, &err) == BERTH_OK) {
+            send_line(s->fd, "OK", "");
+        } else {
+            char text[sizeof(err.message) + 16];
+            snprintf(text, sizeof(text), "%d %s", err.code, err.message);
+            send_line(s->fd, "ERR", text);
+        }
+    }
+    pthread_mutex_lock(&c->lock);
+    close(s->fd);
+    s->ended = true;
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+/* A free place, joining threads that have ended. */
+static struct session *free_session(control *c)
+{
+    struct session *found = NULL;
+    pthread_mutex_lock(&c->lock);
+    for (size_t i = 0; i < SESSIONS_MAX; i++) {
+        struct session *s = &c->sessions[i];
+        if (s->used && s->ended) {
+            pthread_join(s->thread, NULL);
+            *s = (struct session){0};
+        }
+        if (!s->used && !found)
+            found = s;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return found;
+}
+
+static void *accept_main(void *arg)
+{
+    control *c = arg;
+    while (!atomic_load(&c->stop)) {
+        struct pollfd p = {.fd = c->fd, .events = POLLIN};
+        if (poll(&p, 1, 500) <= 0)
+            continue;
+        int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        struct session *s = free_session(c);
+        if (!s) {
+            send_line(fd, "ERR", "-14 too many commands are running: try again later");
+            close(fd);
+            continue;
+        }
+        *s = (struct session){.owner = c, .fd = fd, .used = true};
+        if (pthread_create(&s->thread, NULL, session_main, s) != 0) {
+            close(fd);
+            *s = (struct session){0};
+        }
+    }
+    return NULL;
+}
+
+int control_start(const char *data, int (*run)(void *arg, berth_str command, const struct admin_out *out, berth_error *err),
+                  void *arg, control **ret_c, berth_error *err)
+{
+    struct sockaddr_un sa;
+    int rc = address_of(data, &sa, err);
+    if (rc != BERTH_OK)
+        return rc;
+    control *c = calloc(1, sizeof(*c));
+    if (!c)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    memcpy(c->path, sa.sun_path, sizeof(c->path));
+    c->run = run;
+    c->arg = arg;
+    pthread_mutex_init(&c->lock, NULL);
+    unlink(c->path); /* a dead server's: we hold the folder's lock */
+    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 || chmod(c->path, 0600) < 0 ||
+        listen(c->fd, SESSIONS_MAX) < 0 || pthread_create(&c->thread, NULL, accept_main, c) != 0) {
+        rc = berth_error_set(err, BERTH_E_IO, "opening '%s': %s", c->path, strerror(errno));
+        closep(&c->fd);
+        pthread_mutex_destroy(&c->lock);
+        free(c);
+        return rc;
+    }
+    *ret_c = c;
+    return BERTH_OK;
+}
+
+void control_stop(control *c)
+{
+    if (!c)
+        return;
+    atomic_store(&c->stop, true);
+    pthread_join(c->thread, NULL);
+    for (size_t i = 0; i < SESSIONS_MAX; i++)
+        if (c->sessions[i].used)
+            pthread_join(c->sessions[i].thread, NULL);
+    unlink(c->path);
+    close(c->fd);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+int control_ask(const char *data, berth_str command, const struct admin_out *out, berth_error *err)
+{
+    struct sockaddr_un sa;
+    int rc = address_of(data, &sa, err);
+    if (rc != BERTH_OK)
+        return rc;
+    CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "opening a socket: %s", strerror(errno));
+    if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
+        return berth_error_set(err, errno == EACCES ? BERTH_E_DENIED : BERTH_E_NOT_FOUND, "connecting to '%s': %s",
+                               sa.sun_path, strerror(errno));
+    CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(COMMAND_MAX);
+    berth_buf_add_str(&line, command);
+    berth_buf_putc(&line, '\n');
+    if (berth_buf_failed(&line) || send(fd, line.p, line.n, MSG_NOSIGNAL) != (ssize_t)line.n)
+        return berth_error_set(err, BERTH_E_IO, "sending the command: %s", strerror(errno));
+    while (read_line(fd, &line)) {
+        const char *text = berth_buf_cstr(&line);
+        if (!text)
+            break;
+        if (strncmp(text, "OK", 2) == 0)
+            return BERTH_OK;
+        if (strncmp(text, "L ", 2) == 0 && out->line)
+            out->line(out->arg, text + 2);
+        if (strncmp(text, "P ", 2) == 0 && out->progress)
+            out->progress(out->arg, text + 2);
+        if (strncmp(text, "V ", 2) == 0) {
+            char *space = strchr(line.p + 2, ' ');
+            if (space) {
+                *space = '\0';
+                out->value(out->arg, line.p + 2, space + 1);
+            }
+        }
+        if (strncmp(text, "ERR ", 4) == 0) {
+            char *rest;
+            long code = strtol(text + 4, &rest, 10);
+            return berth_error_set(err, code < 0 ? (int)code : BERTH_E_IO, "%s", *rest == ' ' ? rest + 1 : rest);
+        }
+    }
+    return berth_error_set(err, BERTH_E_IO, "the server ended the connection before the command was done");
+}

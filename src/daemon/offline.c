@@ -1,0 +1,24 @@
+/* daemon/offline.c - runs a command on the server that owns the folder, or, when none runs, on the folder itself. */
+#include "daemon/admin.h"
+#include "daemon/control.h"
+#include "daemon/wiring.h"
+
+int admin_command(const struct config *c, berth_str command, const struct admin_out *out, berth_error *err)
+{
+    berth_error asked = BERTH_ERROR_INIT;
+    int rc = control_ask(c->data, command, out, &asked);
+    if (rc != BERTH_E_NOT_FOUND) {
+        if (err)
+            *err = asked;
+        return rc;
+    }
+    if (str_starts(command, STR("read-only")) || str_starts(command, STR("status")) || str_starts(command, STR("reload")))
+        return berth_error_set(err, BERTH_E_NOT_FOUND, "no server runs on the folder '%s'", c->data);
+    struct instance in;
+    rc = instance_open(c, str_starts(command, STR("import")), &in, err);
+    if (rc != BERTH_OK)
+        return rc;
+    rc = admin_run(&in, command, out, err);
+    instance_close(&in);
+    return rc;
+}

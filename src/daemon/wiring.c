@@ -1,0 +1,218 @@
+/* daemon/wiring.c - see wiring.h. The folder:
+ *
+ *   DATA/lock          held by the owning process (flock)
+ *   DATA/format        "berth 1": a newer number is refused
+ *   DATA/berth.db      metadata (SQLite, with -wal and -shm)
+ *   DATA/objects/      bytes by key
+ *   DATA/control.sock  commands for the running server (control.c) */
+#include "daemon/wiring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+
+#include "util/log.h"
+
+#define FORMAT_NUMBER 1
+
+static int check_format(int data_fd, const char *path, berth_error *err)
+{
+    char text[32] = "";
+    CLEANUP(closep) int fd = openat(data_fd, "format", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        fd = openat(data_fd, "format", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0)
+            return berth_error_set(err, BERTH_E_IO, "creating '%s/format': %s", path, strerror(errno));
+        int n = snprintf(text, sizeof(text), "berth %d\n", FORMAT_NUMBER);
+        int rc = io_write_all(fd, text, (size_t)n, err);
+        if (rc == BERTH_OK)
+            rc = io_sync(fd, err);
+        return rc == BERTH_OK ? io_sync_dir(data_fd, err) : rc;
+    }
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+        return berth_error_set(err, BERTH_E_IO, "reading '%s/format': %s", path, strerror(errno));
+    int number;
+    if (text[0] == '\0') /* a crash between its creation and its content */
+        return BERTH_OK;
+    if (sscanf(text, "berth %d", &number) != 1)
+        return berth_error_set(err, BERTH_E_CORRUPT, "'%s/format' is not berth's: is this the right folder?", path);
+    if (number > FORMAT_NUMBER)
+        return berth_error_set(err, BERTH_E_UNSUPPORTED,
+                               "the folder '%s' has format %d, newer than this program (%d): upgrade berth", path,
+                               number, FORMAT_NUMBER);
+    return BERTH_OK;
+}
+
+static int lock_folder(struct instance *in, const char *path, berth_error *err)
+{
+    in->lock_fd = openat(in->data_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (in->lock_fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "creating '%s/lock': %s", path, strerror(errno));
+    if (flock(in->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return berth_error_set(err, BERTH_E_BUSY, "another berth process owns the folder '%s'", path);
+    return BERTH_OK;
+}
+
+static int open_folder(const struct config *c, bool create, struct instance *in, berth_error *err)
+{
+    int rc = create ? io_mkdirs(c->data, err) : BERTH_OK;
+    if (rc != BERTH_OK)
+        return rc;
+    in->data_fd = open(c->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (in->data_fd < 0)
+        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening the data folder '%s': %s",
+                               c->data, strerror(errno));
+    rc = lock_folder(in, c->data, err);
+    return rc == BERTH_OK ? check_format(in->data_fd, c->data, err) : rc;
+}
+
+static int open_store(const struct config *c, struct instance *in, berth_error *err)
+{
+    if (strcmp(c->storage.driver, "memory") == 0)
+        return store_memory_new(&in->store, err);
+    int fd = fcntl(in->data_fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "opening the data folder: %s", strerror(errno));
+    return store_fs_new(fd, c->storage.sync, &in->store, err);
+}
+
+static int open_metadata(const struct config *c, struct instance *in, berth_error *err)
+{
+    const struct meta_times times = {
+        .grace_ms = (int64_t)c->gc.grace,
+        .drain_ms = (int64_t)c->gc.drain,
+        .result_ms = 10 * 60 * 1000,
+        .untagged_ms = (int64_t)c->gc.untagged,
+        .keep_referrers = c->gc.keep_referrers,
+    };
+    if (strcmp(c->storage.driver, "memory") == 0)
+        return meta_sqlite_open(":memory:", &times, &in->m, err);
+    CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(64 * KIB);
+    berth_buf_addf(&path, "%s/berth.db", c->data);
+    const char *p = berth_buf_cstr(&path);
+    return p ? meta_sqlite_open(p, &times, &in->m, err) : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+int instance_open(const struct config *c, bool create, struct instance *ret, berth_error *err)
+{
+    struct instance in = {.data_fd = -1, .lock_fd = -1};
+    struct repo_policy policy;
+    int rc = wiring_repo_policy(c, &policy, err);
+    if (rc == BERTH_OK && strcmp(c->storage.driver, "memory") != 0)
+        rc = open_folder(c, create, &in, err);
+    if (rc == BERTH_OK)
+        rc = open_metadata(c, &in, err);
+    if (rc == BERTH_OK)
+        rc = open_store(c, &in, err);
+    if (rc == BERTH_OK)
+        rc = repo_new(in.m, in.store, &policy, &in.repo, err);
+    if (rc != BERTH_OK) {
+        instance_close(&in);
+        return rc;
+    }
+    *ret = in;
+    return BERTH_OK;
+}
+
+void instance_close(struct instance *in)
+{
+    repo_free(in->repo);
+    store_free(in->store);
+    if (in->m)
+        in->m->ops->free(in->m);
+    closep(&in->data_fd);
+    closep(&in->lock_fd); /* last: nobody may open the folder before we have let go of everything in it */
+    *in = (struct instance){.data_fd = -1, .lock_fd = -1};
+}
+
+int wiring_repo_policy(const struct config *c, struct repo_policy *ret, berth_error *err)
+{
+    const struct config_registry *r = &c->registry;
+    enum repo_sparse sparse = REPO_SPARSE_NONE;
+    if (strcmp(r->sparse, "platforms") == 0)
+        sparse = REPO_SPARSE_PLATFORMS;
+    else if (strcmp(r->sparse, "all") == 0)
+        sparse = REPO_SPARSE_ALL;
+    else if (strcmp(r->sparse, "none") != 0)
+        return berth_error_set(err, BERTH_E_INVALID, "registry.sparse: '%s' is none of none, platforms, all", r->sparse);
+    *ret = (struct repo_policy){
+        .auto_create = r->auto_create,
+        .deletes = r->deletes,
+        .read_only = r->read_only,
+        .schema1 = r->schema1,
+        .mount_anywhere = r->mount_anywhere,
+        .sparse = sparse,
+        .platforms = (const char *const *)r->sparse_platforms,
+        .n_platforms = r->sparse_platforms_count,
+        .urls_allow = (const char *const *)r->foreign_urls_allow,
+        .n_urls_allow = r->foreign_urls_allow_count,
+        .urls_deny = (const char *const *)r->foreign_urls_deny,
+        .n_urls_deny = r->foreign_urls_deny_count,
+        .inline_size = c->storage.inline_size,
+        .reserve = c->storage.reserve,
+        .session_ms = (int64_t)r->session_timeout,
+    };
+    return BERTH_OK;
+}
+
+int wiring_registry_policy(const struct config *c, berth_arena *a, struct registry_policy *ret, berth_error *err)
+{
+    const struct config_registry *r = &c->registry;
+    struct registry_warning *warnings = berth_arena_alloc(a, (r->warnings_count + 1) * sizeof(*warnings));
+    if (!warnings)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    for (unsigned i = 0; i < r->warnings_count; i++)
+        warnings[i] = (struct registry_warning){r->warnings[i].repository, r->warnings[i].tag, r->warnings[i].text};
+    *ret = (struct registry_policy){
+        .relative_urls = c->http.relative_urls,
+        .access_log = c->log.access,
+        .metrics = c->metrics.enabled,
+        .per_repository = c->metrics.per_repository,
+        .max_manifest_size = r->max_manifest_size,
+        .page_size = r->page_size,
+        .default_platform = r->default_platform,
+        .blob_content_types = (const char *const *)r->blob_content_types,
+        .n_blob_content_types = r->blob_content_types_count,
+        .warnings = warnings,
+        .n_warnings = r->warnings_count,
+    };
+    return BERTH_OK;
+}
+
+int wiring_http_options(const struct config *c, struct http_options *ret)
+{
+    const struct config_http *h = &c->http;
+    *ret = (struct http_options){
+        .loops = h->loops,
+        .workers = h->workers,
+        .limits = {
+            .header_bytes = (uint32_t)h->max_header_size,
+            .uri_bytes = (uint32_t)h->max_uri_size,
+            .connections = h->max_connections,
+            .connections_per_peer = h->max_connections_per_address,
+            .buffers_total = h->upload_buffers,
+        },
+        .timeouts = {
+            .header = (uint32_t)h->header_timeout,
+            .body = (uint32_t)h->body_timeout,
+            .idle = (uint32_t)h->idle_timeout,
+            .drain = (uint32_t)h->drain_timeout,
+            .stop = (uint32_t)h->stop_timeout,
+        },
+        .prefix = h->prefix,
+        .trusted_proxies = (const char *const *)h->trusted_proxies,
+        .n_trusted_proxies = h->trusted_proxies_count,
+        .headers = (const char *const *)h->headers,
+        .n_headers = h->headers_count,
+        .server_name = "berth",
+    };
+    return BERTH_OK;
+}
+
+void wiring_log(const struct config *c)
+{
+    enum log_level level = LOG_INFO;
+    log_level_by_name(str_from(c->log.level), &level);
+    log_setup(level, strcmp(c->log.format, "json") == 0 ? LOG_JSON : LOG_TEXT, STDERR_FILENO);
+}

@@ -1,0 +1,282 @@
+/* http/internal.h - what the files of the server share. No type of libuv, llhttp or OpenSSL is seen here: the
+ * loop is driven through http_loop_*(), TLS through http_tls_*().
+ *
+ * Who touches what: a loop's fields, its connections and their requests belong to the loop's thread. While
+ * req->busy is set, a worker owns the public request, its arena and its answer; the loop then only fills
+ * body buffers. The hand-over both ways goes through a mutex. */
+#ifndef HTTP_INTERNAL_H
+#define HTTP_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "http/block.h"
+#include "http/chunk.h"
+#include "http/server.h"
+
+struct ssl_st;
+struct http_conn;
+struct http_req;
+struct http_loop;
+
+#define HTTP_SCRATCH      (64 * KIB) /* a loop's read buffer, and its buffer for TLS records */
+#define HTTP_SEND_TURN    MIB        /* bytes one connection sends before others get their turn */
+#define HTTP_LINGER_MS    2000       /* half-closed, waiting for the client to see the answer */
+#define HTTP_ADDRESS_TEXT 46
+
+/* --- worker.c: the pool --- */
+struct http_job {
+    struct http_job *next;
+    void (*run)(struct http_job *job);
+};
+struct http_pool;
+int http_pool_new(unsigned threads, struct http_pool **ret_pool, berth_error *err);
+void http_pool_push(struct http_pool *pool, struct http_job *job);
+size_t http_pool_waiting(struct http_pool *pool);
+void http_pool_free(struct http_pool *pool); /* runs what waits, then ends the threads; NULL is fine */
+
+/* --- peers.c: how many connections each address holds --- */
+struct http_peers;
+struct http_address {
+    unsigned char bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
+};
+struct http_peers *http_peers_new(uint32_t limit);
+void http_peers_free(struct http_peers *p);
+bool http_peers_enter(struct http_peers *p, const struct http_address *a); /* false: over the limit, not counted */
+void http_peers_leave(struct http_peers *p, const struct http_address *a);
+
+/* --- proxy.c: whom we believe about the client --- */
+struct http_proxies;
+int http_proxies_new(const char *const *list, size_t n, struct http_proxies **ret_p, berth_error *err);
+void http_proxies_free(struct http_proxies *p);
+/* @a NULL: a peer on a unix socket. */
+bool http_proxies_trust(const struct http_proxies *p, const struct http_address *a);
+bool http_address_parse(berth_str text, struct http_address *ret); /* "1.2.3.4", "::1", with a port or brackets too */
+void http_address_print(const struct http_address *a, char out[HTTP_ADDRESS_TEXT]);
+/* The rightmost address of an X-Forwarded-For list that is not a trusted proxy's; false: none is readable. */
+bool http_forwarded_for(const struct http_proxies *p, berth_str list, struct http_address *ret);
+
+/* --- tls.c --- */
+struct http_tls_config; /* the files of one listener and the context made from them */
+int http_tls_config_new(const struct http_tls *files, struct http_tls_config **ret_c, berth_error *err);
+void http_tls_config_free(struct http_tls_config *c);
+/* Reading anew is prepared for all listeners first, then put to use, so that it is all or none. */
+int http_tls_prepare(struct http_tls_config *c, berth_error *err);
+void http_tls_commit(struct http_tls_config *c, bool use);
+
+enum { HTTP_IO_AGAIN = -1, HTTP_IO_BROKEN = -2 }; /* else bytes; 0 from a read: the end */
+enum { HTTP_READ = 1, HTTP_WRITE = 2 };
+
+struct ssl_st *http_tls_accept(struct http_tls_config *c, int fd); /* NULL without memory */
+int http_tls_handshake(struct ssl_st *s, unsigned *ret_wants);     /* 1: done, or HTTP_IO_… */
+ssize_t http_tls_recv(struct ssl_st *s, void *p, size_t n, unsigned *ret_wants);
+ssize_t http_tls_send(struct ssl_st *s, const void *p, size_t n, unsigned *ret_wants);
+void http_tls_shutdown(struct ssl_st *s);
+void http_tls_free(struct ssl_st *s);
+
+/* --- listen.c: addresses and sockets --- */
+struct http_listener {
+    struct http_listener *next;
+    int *fds;       /* one for each loop, or a single one that all poll */
+    size_t n_fds;
+    char *unix_path; /* to be removed at the end; else NULL */
+    bool is_unix;
+    struct http_tls_config *tls; /* shared by the addresses of one http_server_listen() */
+    bool owns_tls;
+};
+int http_listeners_open(const char *address, size_t n_loops, struct http_listener **ret_list, char **ret_address,
+                        berth_error *err);
+void http_listeners_free(struct http_listener *list);
+
+/* --- the answer: response.c builds it, send.c sends it --- */
+struct http_item { /* one header line */
+    struct http_item *next;
+    berth_str name, value;
+};
+struct http_segment {
+    struct http_segment *next;
+    const char *p;    /* memory; NULL: a file */
+    char *given;      /* p, to be freed */
+    uint64_t n;
+    int fd;
+    uint64_t offset;
+};
+struct http_answer {
+    bool set, failed, close_after, length_only, head_dropped;
+    int status;
+    uint64_t length;             /* for length_only */
+    struct http_item *items, **items_end;
+    struct http_segment *first, *last;
+    struct http_segment head;    /* status line and headers */
+    struct http_segment *at;     /* what leaves next, and how much of it has left */
+    uint64_t at_offset;
+    uint64_t sent;               /* head included */
+};
+void http_answer_reset(struct http_answer *a);
+/* Makes the head. False: no memory, or the handler's answer was faulty. */
+bool http_answer_finish(struct http_req *req, bool keep);
+
+/* --- requests --- */
+struct http_buffer {
+    struct http_buffer *next;
+    size_t n, cap;
+    char bytes[];
+};
+struct http_req {
+    http_request pub;
+    http_server *server;
+    struct http_conn *conn;
+    struct http_block block;
+    struct http_plan plan;
+    struct http_answer answer;
+    struct http_job job;
+    bool busy;       /* a worker runs run_…, or brings pages in */
+    bool handed_over;
+    bool starved;    /* no second buffer: what arrives waits for the worker */
+    bool begun, ended;
+    int fault;       /* status of a refusal found in the body, with its reason */
+    const char *fault_reason;
+    bool run_begin, run_end;
+    struct http_buffer *running, *filling;
+    berth_buf collected;
+    size_t charged;  /* bytes of @collected counted against the loop's buffers */
+    struct http_req *next; /* in a list of free ones, or of those that come back from a worker */
+    struct http_job warm_job;
+    uint64_t warm_from, warm_to; /* of the file that leaves: known or hoped to be in memory up to here */
+};
+/* request.c. New ones carry an id and the time; NULL without memory. */
+struct http_req *http_req_new(struct http_conn *c);
+/* Fills in path, query, host, scheme, prefix and peer. 0, or the status of a refusal. */
+int http_req_describe(struct http_req *req, const char **ret_reason);
+void http_req_release(struct http_req *req); /* calls done(), here or on a worker; then frees */
+void http_req_run(struct http_req *req);     /* the handlers that run_… names, in this thread */
+static inline struct http_req *http_req_of(http_request *pub)
+{
+    return CONTAINER_OF(pub, struct http_req, pub);
+}
+
+/* --- connections --- */
+enum http_conn_state {
+    CONN_HANDSHAKE, /* TLS */
+    CONN_IDLE,      /* no byte of a request is here */
+    CONN_HEADER,    /* some are */
+    CONN_BODY,      /* a request is with its handlers */
+    CONN_ANSWER,    /* its answer leaves */
+    CONN_DRAIN,     /* what is left of its body is dropped */
+    CONN_LINGER,    /* we have closed our half */
+    CONN_GONE,      /* closed; a worker may still hold the request */
+    CONN_STATES_
+};
+struct http_chunked;
+struct http_body {
+    bool complete, expects; /* expects: the client waits for 100 Continue */
+    uint64_t left;          /* of a body with Content-Length */
+    struct http_chunked *chunked;
+    uint64_t received;
+};
+struct http_conn {
+    struct http_loop *loop;
+    struct http_conn *prev, *next;   /* all of the loop */
+    struct http_conn *next_waiting;  /* for a body buffer */
+    struct http_conn *next_ready;    /* for another turn */
+    struct http_req *req;
+    struct ssl_st *tls;
+    int fd;
+    unsigned char state;             /* enum http_conn_state */
+    unsigned char watched;           /* HTTP_READ | HTTP_WRITE */
+    unsigned char tls_wants;
+    unsigned char interim;           /* bytes of "100 Continue" still to send */
+    bool is_tls, is_unix, counted, trusted;
+    bool keep;                       /* for another request after this one */
+    bool waiting, ready;
+    bool blocked;                    /* the socket takes no more for now */
+    bool ended;                      /* the client has closed its half */
+    bool more;                       /* OpenSSL may hold bytes that no poll tells of */
+    bool blank;                      /* one empty line before the request was skipped */
+    const char *in;                  /* bytes received and not used: in @hold or the loop's read buffer */
+    size_t in_n, scanned;
+    berth_buf hold;
+    struct http_body body;
+    int64_t started_us, deadline_ms;
+    uint64_t mark;                   /* what had been moved when the deadline was set */
+    uint64_t drained;
+    size_t tls_retry;                /* bytes of a record that OpenSSL wants to see again */
+    struct http_address address;
+    char peer[HTTP_ADDRESS_TEXT];
+};
+
+/* connection.c */
+void http_conn_open(struct http_conn *c, int refuse_status); /* just accepted; 0: welcome */
+void http_conn_event(struct http_conn *c, unsigned events);
+void http_conn_resume(struct http_conn *c);  /* its worker is back, its turn has come, or a buffer is free */
+void http_conn_tick(struct http_conn *c);    /* its deadline has passed */
+void http_conn_stop(struct http_conn *c, bool now);
+
+/* send.c. 1: all has left; 0: wait (for the socket, or for a worker when req->busy); -1: broken. */
+int http_send(struct http_conn *c);
+/* Bytes of the answer that the client's side has confirmed, more or less. */
+uint64_t http_send_confirmed(const struct http_conn *c);
+/* Sends a few bytes; those taken, or HTTP_IO_…. */
+ssize_t http_send_bytes(struct http_conn *c, const void *p, size_t n);
+
+/* --- server.c: loops --- */
+struct http_loop {
+    http_server *server;
+    int64_t now_ms;
+    char *read_buffer, *write_buffer; /* HTTP_SCRATCH bytes each */
+    struct http_field *fields;        /* limits.header_count */
+    char date[32];
+    uint64_t random[2];
+    struct http_conn *conns, *ready;
+    size_t n_conns;
+    struct http_conn *waiting, **waiting_end;
+    struct http_req *free_reqs;
+    size_t n_free_reqs;
+    struct http_buffer *free_buffers;
+    size_t buffers_used, buffers_max, free_bytes; /* bytes of body buffers */
+    bool stopping;
+    atomic_uint_least64_t requests, bytes_in, bytes_out, refused;
+};
+void http_loop_watch(struct http_conn *c, unsigned events);
+void http_loop_close(struct http_conn *c); /* closes the socket; @c stays until http_loop_forget() */
+void http_loop_forget(struct http_conn *c);
+void http_loop_ready(struct http_conn *c); /* another turn for @c, after the others */
+void http_loop_post(struct http_loop *l, struct http_req *req); /* from a worker: @req is back */
+
+/* buffers.c: a loop's share of the memory for bodies */
+struct http_buffer *http_buffer_get(struct http_loop *l, size_t cap); /* NULL: exhausted */
+void http_buffer_put(struct http_loop *l, struct http_buffer *b);
+void http_buffer_wait(struct http_conn *c);      /* resumed when one is free */
+void http_buffer_wait_no_more(struct http_conn *c);
+void http_buffer_wake_one(struct http_loop *l);
+bool http_buffer_charge(struct http_loop *l, size_t n); /* bytes of a collected body */
+void http_buffer_discharge(struct http_loop *l, size_t n);
+void http_buffers_free(struct http_loop *l);
+
+struct http_server {
+    struct http_app app;
+    struct http_limits limits;
+    struct http_timeouts timeouts;
+    char *prefix, *server_name;      /* prefix: "" or "/my/path" */
+    struct http_item *headers;       /* own response headers */
+    berth_arena arena;               /* of the above */
+    struct http_proxies *proxies;
+    struct http_peers *peers;        /* NULL: no limit */
+    struct http_listener *listeners;
+    struct http_pool *pool;
+    void *loops;                     /* of server.c */
+    unsigned n_loops, n_workers;
+    atomic_uint_least64_t connections;
+    atomic_bool stopping;
+    bool started, joined;
+    pthread_mutex_t tls_lock;        /* one reload at a time */
+};
+
+static inline void http_count(atomic_uint_least64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+#endif

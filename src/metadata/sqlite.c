@@ -1,0 +1,295 @@
+/* metadata/sqlite.c - the SQLite driver of metadata/meta.h: opening and closing, a reading connection for each
+ * thread, time and ids. The operations stand in the sqlite_*.c files beside it. */
+#include "metadata/sqlite_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "util/clock.h"
+#include "util/fault.h"
+
+#define HOUR_MS ((int64_t)3600 * 1000)
+
+/* --- time and ids --- */
+
+int64_t sqlite_now(struct sqlite_meta *m)
+{
+    return clock_wall_ms() + m->shift_ms;
+}
+
+void meta_sqlite_shift_clock(meta *m, int64_t ms)
+{
+    sqlite_of(m)->shift_ms += ms;
+}
+
+/* 43 bits of time and 20 that keep the ids of one millisecond apart. */
+int64_t sqlite_new_id(struct sqlite_meta *m)
+{
+    int64_t id, last = m->last_id;
+    do
+        id = MAX(sqlite_now(m) << 20, last + 1);
+    while (!atomic_compare_exchange_weak(&m->last_id, &last, id));
+    return id;
+}
+
+static int now(meta *m, int64_t *ret, berth_error *err)
+{
+    (void)err;
+    *ret = sqlite_now(sqlite_of(m));
+    return BERTH_OK;
+}
+
+/* --- readers --- */
+
+static void reader_unlink(struct db *db)
+{
+    *db->link = db->next;
+    if (db->next)
+        db->next->link = db->link;
+}
+
+/* A thread that read ends. */
+static void reader_end(void *arg)
+{
+    struct db *db = arg;
+    struct sqlite_meta *m = db->m;
+    pthread_mutex_lock(&m->readers_lock);
+    reader_unlink(db);
+    pthread_mutex_unlock(&m->readers_lock);
+    db_close(db);
+    free(db);
+}
+
+static int reader_open(struct sqlite_meta *m, struct db **ret, berth_error *err)
+{
+    CLEANUP(freep) struct db *db = fault_hit() ? NULL : malloc(sizeof(*db));
+    if (!db)
+        return berth_error_set(err, BERTH_E_NOMEM, "opening the database for reading: no memory");
+    int r = db_open(db, m, m->path, SQLITE_OPEN_READWRITE, err);
+    if (r != BERTH_OK)
+        return r;
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    r = db_exec(db, "PRAGMA query_only=ON; PRAGMA cache_size=-256; PRAGMA wal_autocheckpoint=0;", err);
+    if (r == BERTH_OK && (fault_hit() || pthread_setspecific(m->reader_key, db) != 0))
+        r = db_nomem(db, err);
+    if (r != BERTH_OK) {
+        db_close(db);
+        return r;
+    }
+    pthread_mutex_lock(&m->readers_lock);
+    db->next = m->readers;
+    db->link = &m->readers;
+    if (db->next)
+        db->next->link = &db->next;
+    m->readers = db;
+    pthread_mutex_unlock(&m->readers_lock);
+    *ret = steal(&db);
+    return BERTH_OK;
+}
+
+int reader_get(struct sqlite_meta *m, const char *what, struct db **ret, berth_error *err)
+{
+    struct db *db = pthread_getspecific(m->reader_key);
+    int r = db ? BERTH_OK : reader_open(m, &db, err);
+    if (r != BERTH_OK)
+        return r;
+    db->what = what;
+    *ret = db;
+    return BERTH_OK;
+}
+
+/* --- opening and closing --- */
+
+static void stats(meta *base, struct meta_stats *ret)
+{
+    struct writer *w = &sqlite_of(base)->writer;
+    *ret = (struct meta_stats){.transactions = w->transactions,
+                               .operations = w->operations,
+                               .failures = w->failures,
+                               .queue = w->queue,
+                               .commit_us = w->commit_us};
+}
+
+/* The folder of ":memory:" holds the database and what SQLite puts beside it. */
+static void remove_temp(struct sqlite_meta *m)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+    for (size_t i = 0; i < COUNT(suffixes); i++) {
+        CLEANUP(freep) char *name = NULL;
+        if (asprintf(&name, "%s%s", m->path, suffixes[i]) < 0)
+            name = NULL;
+        else
+            unlink(name);
+    }
+    rmdir(m->temp_dir);
+}
+
+static void sqlite_free(meta *base)
+{
+    if (!base)
+        return;
+    struct sqlite_meta *m = sqlite_of(base);
+    writer_stop(m);
+    if (m->has_reader_key)
+        pthread_key_delete(m->reader_key); /* from here on no thread's end closes anything */
+    while (m->readers) {
+        struct db *db = m->readers;
+        reader_unlink(db);
+        db_close(db);
+        free(db);
+    }
+    db_close(&m->writer.db); /* the last connection: copies the log back and removes it */
+    if (m->temp_dir && m->path)
+        remove_temp(m);
+    claims_free(m);
+    pthread_mutex_destroy(&m->claims_lock);
+    pthread_mutex_destroy(&m->readers_lock);
+    pthread_mutex_destroy(&m->writer.lock);
+    pthread_cond_destroy(&m->writer.wake);
+    free(m->path);
+    free(m->temp_dir);
+    free(m);
+}
+
+static const struct meta_ops ops = {
+    .name = "sqlite",
+    .local = true,
+    .now = now,
+    .repo_exists = sqlite_repo_exists,
+    .repo_list = sqlite_repo_list,
+    .repo_delete = sqlite_repo_delete,
+    .blob_get = sqlite_blob_get,
+    .blob_lease = sqlite_blob_lease,
+    .blob_mount = sqlite_blob_mount,
+    .blob_put = sqlite_blob_put,
+    .blob_delete = sqlite_blob_delete,
+    .upload_begin = sqlite_upload_begin,
+    .upload_get = sqlite_upload_get,
+    .upload_claim = sqlite_upload_claim,
+    .upload_release = sqlite_upload_release,
+    .upload_record = sqlite_upload_record,
+    .upload_commit = sqlite_upload_commit,
+    .upload_cancel = sqlite_upload_cancel,
+    .upload_result = sqlite_upload_result,
+    .manifest_put = sqlite_manifest_put,
+    .manifest_get = sqlite_manifest_get,
+    .manifest_lease = sqlite_manifest_lease,
+    .manifest_delete = sqlite_manifest_delete,
+    .tag_delete = sqlite_tag_delete,
+    .tag_list = sqlite_tag_list,
+    .referrers = sqlite_referrers,
+    .gc_step = sqlite_gc_step,
+    .gc_plan = sqlite_gc_plan,
+    .gc_objects = sqlite_gc_objects,
+    .gc_objects_done = sqlite_gc_objects_done,
+    .gc_object_failed = sqlite_gc_object_failed,
+    .gc_requeue_untagged = sqlite_gc_requeue_untagged,
+    .blobs_page = sqlite_blobs_page,
+    .key_owner = sqlite_key_owner,
+    .blob_rekey = sqlite_blob_rekey,
+    .blob_forget = sqlite_blob_forget,
+    .object_orphan = sqlite_object_orphan,
+    .manifests_page = sqlite_manifests_page,
+    .integrity = sqlite_integrity,
+    .stats = stats,
+    .free = sqlite_free,
+};
+
+static const struct meta_times default_times = {
+    .grace_ms = 24 * HOUR_MS, .drain_ms = 2 * HOUR_MS, .result_ms = HOUR_MS / 6};
+
+static void freep_meta(struct sqlite_meta **m)
+{
+    if (*m)
+        sqlite_free(&(*m)->base);
+}
+
+static int set_path(struct sqlite_meta *m, const char *path, berth_error *err)
+{
+    if (strcmp(path, ":memory:") == 0) {
+        const char *tmp = getenv("TMPDIR");
+        char *dir = NULL;
+        if (fault_hit() || asprintf(&dir, "%s/berth-meta-XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0)
+            return berth_error_set(err, BERTH_E_NOMEM, "opening the database: no memory");
+        if (!mkdtemp(dir)) {
+            int r = berth_error_set(err, BERTH_E_IO, "making '%s': %s", dir, strerror(errno));
+            free(dir);
+            return r;
+        }
+        m->temp_dir = dir;
+    }
+    if (fault_hit() ||
+        (m->temp_dir ? asprintf(&m->path, "%s/meta.db", m->temp_dir) : asprintf(&m->path, "%s", path)) < 0) {
+        m->path = NULL;
+        if (m->temp_dir)
+            rmdir(m->temp_dir);
+        return berth_error_set(err, BERTH_E_NOMEM, "opening the database: no memory");
+    }
+    return BERTH_OK;
+}
+
+/* A new database is its owner's alone, and its name is durable before anything refers to it. SQLite gives its
+ * other files the same mode. */
+static int create_file(struct sqlite_meta *m, berth_error *err)
+{
+    CLEANUP(closep) int fd = fault_hit() ? -1 : open(m->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return errno == EEXIST ? BERTH_OK
+                               : berth_error_set(err, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO,
+                                                 "creating '%s': %s", m->path, strerror(errno));
+    const char *slash = strrchr(m->path, '/');
+    CLEANUP(freep) char *dir = str_dup(slash ? (berth_str){m->path, (size_t)(slash - m->path) + 1} : STR("."));
+    if (!dir)
+        return berth_error_set(err, BERTH_E_NOMEM, "creating '%s': no memory", m->path);
+    CLEANUP(closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", dir, strerror(errno));
+    return io_sync_dir(dir_fd, err);
+}
+
+static void configure_once(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a process-wide lock on each allocation, for figures nobody reads */
+}
+
+int meta_sqlite_open(const char *path, const struct meta_times *times, meta **ret_m, berth_error *err)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, configure_once);
+
+    CLEANUP(freep_meta) struct sqlite_meta *m = fault_hit() ? NULL : calloc(1, sizeof(*m));
+    if (!m)
+        return berth_error_set(err, BERTH_E_NOMEM, "opening the database: no memory");
+    m->base.ops = &ops;
+    m->times = times ? *times : default_times;
+    m->wall_minus_boot = clock_wall_ms() - clock_boot_ms();
+    pthread_mutex_init(&m->claims_lock, NULL);
+    pthread_mutex_init(&m->readers_lock, NULL);
+    pthread_mutex_init(&m->writer.lock, NULL);
+    pthread_cond_init(&m->writer.wake, NULL);
+
+    int r = set_path(m, path, err);
+    if (r == BERTH_OK)
+        r = create_file(m, err);
+    if (r == BERTH_OK)
+        r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, err);
+    if (r == BERTH_OK) /* the log is cut back to this size when it starts anew */
+        r = db_exec(&m->writer.db,
+                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=16777216;", err);
+    if (r == BERTH_OK)
+        r = db_exec(&m->writer.db, m->temp_dir ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", err);
+    if (r == BERTH_OK)
+        r = db_migrate(&m->writer.db, m->path, meta_migrations, meta_migrations_n, err);
+    if (r != BERTH_OK)
+        return r;
+
+    if (fault_hit() || pthread_key_create(&m->reader_key, reader_end) != 0)
+        return berth_error_set(err, BERTH_E_NOMEM, "opening the database: too many are open");
+    m->has_reader_key = true;
+    r = writer_start(m, err);
+    if (r != BERTH_OK)
+        return r;
+    *ret_m = &steal(&m)->base;
+    return BERTH_OK;
+}

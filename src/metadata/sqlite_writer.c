@@ -1,0 +1,206 @@
+/* metadata/sqlite_writer.c - the one thread that writes: group commit.
+ *
+ * Callers leave an operation on the queue and sleep. The writer takes all that wait, runs them in one transaction,
+ * each under a savepoint, commits once (one sync of the log for all), and wakes them: what is acknowledged is
+ * durable. It checkpoints after it has woken them, so that nobody waits for that. */
+#include "metadata/sqlite_private.h"
+
+#include <errno.h>
+
+#include "util/clock.h"
+#include "util/fault.h"
+
+/* Pages in the log: from FRAMES on they are copied back whenever nobody is in the way; from MANY_FRAMES on the
+ * writer waits for readers to step aside, so that the log can start anew. */
+#define FRAMES      1000
+#define MANY_FRAMES 16000
+
+struct writer_op {
+    writer_fn *fn;
+    void *arg;
+    const char *what;
+    struct writer_op *next;
+    pthread_cond_t wake;
+    bool done;
+    int result;
+    berth_error err;
+};
+
+static int count_frames(void *arg, sqlite3 *handle, const char *name, int frames)
+{
+    (void)handle;
+    (void)name;
+    ((struct writer *)arg)->wal_frames = frames;
+    return SQLITE_OK;
+}
+
+static int commit(struct writer *w, berth_error *err)
+{
+    int64_t began = clock_mono_us();
+    int r = db_run(&w->db, err, "COMMIT", "");
+    if (r == BERTH_OK) {
+        w->transactions++;
+        w->commit_us += (uint64_t)(clock_mono_us() - began);
+    }
+    return r;
+}
+
+/* FULL, IOERR and NOMEM may have ended the transaction already. */
+static void roll_back(struct writer *w)
+{
+    if (!sqlite3_get_autocommit(w->db.handle))
+        sqlite3_exec(w->db.handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static void run_alone(struct writer *w, struct writer_op *op)
+{
+    w->db.what = op->what;
+    op->err = (berth_error)BERTH_ERROR_INIT;
+    op->result = db_run(&w->db, &op->err, "BEGIN IMMEDIATE", "");
+    if (op->result == BERTH_OK)
+        op->result = op->fn(&w->db, op->arg, &op->err);
+    if (op->result == BERTH_OK && sqlite3_get_autocommit(w->db.handle))
+        op->result = berth_error_set(&op->err, BERTH_E_IO, "%s: the transaction was lost", op->what);
+    if (op->result == BERTH_OK)
+        op->result = commit(w, &op->err);
+    if (op->result != BERTH_OK)
+        roll_back(w);
+}
+
+/* False: the whole transaction is gone. */
+static bool run_under_savepoint(struct writer *w, struct writer_op *op)
+{
+    w->db.what = op->what;
+    op->err = (berth_error)BERTH_ERROR_INIT;
+    op->result = db_run(&w->db, &op->err, "SAVEPOINT op", "");
+    if (op->result != BERTH_OK)
+        return false;
+    op->result = op->fn(&w->db, op->arg, &op->err);
+    if (sqlite3_get_autocommit(w->db.handle))
+        return false;
+    if (op->result != BERTH_OK && db_run(&w->db, NULL, "ROLLBACK TO op", "") != BERTH_OK)
+        return false;
+    return db_run(&w->db, NULL, "RELEASE op", "") == BERTH_OK;
+}
+
+static void run_batch(struct writer *w, struct writer_op *ops)
+{
+    if (!ops->next) {
+        run_alone(w, ops);
+        return;
+    }
+    w->db.what = "starting a transaction";
+    bool alive = db_run(&w->db, NULL, "BEGIN IMMEDIATE", "") == BERTH_OK, any = false;
+    for (struct writer_op *op = ops; alive && op; op = op->next) {
+        alive = run_under_savepoint(w, op);
+        any = any || op->result == BERTH_OK;
+    }
+    if (!alive) { /* nothing was committed: each may have another try, on its own */
+        roll_back(w);
+        for (struct writer_op *op = ops; op; op = op->next)
+            run_alone(w, op);
+        return;
+    }
+    if (!any) {
+        roll_back(w);
+        return;
+    }
+    berth_error err = BERTH_ERROR_INIT;
+    w->db.what = "committing";
+    int r = commit(w, &err);
+    if (r != BERTH_OK) { /* whether it is in the log nobody knows: acknowledge none, repeat none */
+        roll_back(w);
+        for (struct writer_op *op = ops; op; op = op->next) {
+            op->result = r;
+            op->err = err;
+        }
+    }
+}
+
+static void checkpoint(struct writer *w)
+{
+    if (w->wal_frames < FRAMES)
+        return;
+    int mode = w->wal_frames < MANY_FRAMES ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
+    sqlite3_wal_checkpoint_v2(w->db.handle, NULL, mode, NULL, NULL); /* failed: the log stays, next time again */
+    w->wal_frames = 0;
+}
+
+static void *writer_main(void *arg)
+{
+    struct writer *w = arg;
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        while (!w->first && !w->stopping)
+            pthread_cond_wait(&w->wake, &w->lock);
+        struct writer_op *ops = w->first;
+        if (!ops)
+            break;
+        w->first = NULL;
+        w->last = &w->first;
+        pthread_mutex_unlock(&w->lock);
+
+        run_batch(w, ops);
+
+        pthread_mutex_lock(&w->lock);
+        for (struct writer_op *op = ops, *next; op; op = next) { /* once done is set, @op is its caller's again */
+            next = op->next;
+            if (op->result == BERTH_OK)
+                w->operations++;
+            else
+                w->failures++;
+            w->queue--;
+            op->done = true;
+            pthread_cond_signal(&op->wake);
+        }
+        pthread_mutex_unlock(&w->lock);
+        checkpoint(w);
+        pthread_mutex_lock(&w->lock);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+int writer_start(struct sqlite_meta *m, berth_error *err)
+{
+    struct writer *w = &m->writer;
+    w->last = &w->first;
+    sqlite3_wal_hook(w->db.handle, count_frames, w); /* instead of SQLite's own checkpoints */
+    int e = fault_hit() ? EAGAIN : pthread_create(&w->thread, NULL, writer_main, w);
+    if (e != 0)
+        return berth_error_set(err, BERTH_E_NOMEM, "starting the metadata writer: %s", strerror(e));
+    w->running = true;
+    return BERTH_OK;
+}
+
+void writer_stop(struct sqlite_meta *m)
+{
+    struct writer *w = &m->writer;
+    if (!w->running)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    w->running = false;
+}
+
+int writer_run(struct sqlite_meta *m, const char *what, writer_fn *fn, void *arg, berth_error *err)
+{
+    struct writer *w = &m->writer;
+    struct writer_op op = {.fn = fn, .arg = arg, .what = what};
+    pthread_cond_init(&op.wake, NULL);
+    pthread_mutex_lock(&w->lock);
+    *w->last = &op;
+    w->last = &op.next;
+    w->queue++;
+    pthread_cond_signal(&w->wake);
+    while (!op.done)
+        pthread_cond_wait(&op.wake, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+    pthread_cond_destroy(&op.wake);
+    if (op.result != BERTH_OK && err)
+        *err = op.err;
+    return op.result;
+}

@@ -1,0 +1,122 @@
+/* oci/json.c - the bounded loader; see json.h. */
+#include "oci/json.h"
+
+/* Counts brackets and commas outside strings. Whether they match is the parser's business: text that passes
+ * here can only be as deep and as wide as counted. */
+static const char *exceeded(const char *p, size_t n, const oci_json_limits *limits)
+{
+    size_t depth = 0, containers = 0, values = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < n; i++) {
+        if (in_string) {
+            if (p[i] == '\\')
+                i++;
+            else if (p[i] == '"')
+                in_string = false;
+            continue;
+        }
+        switch (p[i]) {
+        case '"':
+            in_string = true;
+            break;
+        case '{':
+        case '[':
+            if (++depth > limits->max_depth)
+                return "the JSON is nested too deeply";
+            if (++containers > limits->max_containers)
+                return "the JSON has too many objects and arrays";
+            break;
+        case '}':
+        case ']':
+            if (depth)
+                depth--;
+            break;
+        case ',':
+            if (++values > limits->max_values)
+                return "the JSON has too many values";
+            break;
+        default:
+            break;
+        }
+    }
+    return NULL;
+}
+
+int oci_json_load_object(const void *p, size_t n, const oci_json_limits *limits, json_t **ret,
+                         berth_error *err)
+{
+    const char *why = exceeded(p, n, limits);
+    if (why)
+        return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "%s", why);
+    json_error_t e;
+    /* jansson reads NULL as a mistake of ours, not as no bytes */
+    CLEANUP(oci_json_unrefp) json_t *j = json_loadb(n ? p : "", n, JSON_REJECT_DUPLICATES, &e);
+    if (!j) {
+        if (json_error_code(&e) == json_error_out_of_memory)
+            return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "no valid JSON: %s, line %d",
+                                   e.text, e.line);
+    }
+    if (!json_is_object(j))
+        return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "not a JSON object");
+    *ret = steal(&j);
+    return BERTH_OK;
+}
+
+void oci_json_unrefp(json_t **j)
+{
+    json_decref(*j);
+}
+
+static const char *type_name(json_type type)
+{
+    switch (type) {
+    case JSON_OBJECT:
+        return "an object";
+    case JSON_ARRAY:
+        return "an array";
+    case JSON_STRING:
+        return "a string";
+    case JSON_INTEGER:
+        return "an integer";
+    case JSON_REAL:
+    case JSON_TRUE:
+    case JSON_FALSE:
+    case JSON_NULL:
+        break;
+    }
+    return "of another type";
+}
+
+int oci_json_get(const json_t *object, const char *key, json_type type, json_t **ret, berth_error *err)
+{
+    json_t *v = json_object_get(object, key);
+    if (v && !json_is_null(v) && json_typeof(v) != type)
+        return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "'%s' must be %s", key,
+                                   type_name(type));
+    *ret = json_is_null(v) ? NULL : v;
+    return BERTH_OK;
+}
+
+int oci_json_get_string(const json_t *object, const char *key, berth_str *ret, berth_error *err)
+{
+    json_t *v;
+    int r = oci_json_get(object, key, JSON_STRING, &v, err);
+    if (r == BERTH_OK)
+        *ret = v ? (berth_str){json_string_value(v), json_string_length(v)} : STR("");
+    return r;
+}
+
+int oci_json_copy_string(const json_t *object, const char *key, berth_arena *arena, berth_str *ret,
+                         berth_error *err)
+{
+    berth_str lent;
+    int r = oci_json_get_string(object, key, &lent, err);
+    if (r != BERTH_OK)
+        return r;
+    berth_str copy = lent.n ? berth_arena_str(arena, lent) : STR("");
+    if (!copy.p)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    *ret = copy;
+    return BERTH_OK;
+}

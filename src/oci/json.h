@@ -1,0 +1,34 @@
+/* oci/json.h - JSON from a peer, loaded only after its nesting and its number of values were bounded.
+ *
+ * For the files of this room alone: no other includes jansson. */
+#ifndef OCI_JSON_H
+#define OCI_JSON_H
+
+#include <jansson.h>
+
+#include "util/arena.h"
+
+typedef struct oci_json_limits {
+    size_t max_depth;      /* of nested objects and arrays */
+    size_t max_containers; /* objects and arrays; each costs some 250 bytes of memory and 2 of text */
+    size_t max_values;     /* members and elements */
+} oci_json_limits;
+
+/* An object of @n bytes of UTF-8 without duplicate keys and without NUL in strings; nothing may follow it.
+ * The caller's: json_decref(). Fails with MANIFEST_INVALID. */
+int oci_json_load_object(const void *p, size_t n, const oci_json_limits *limits, json_t **ret,
+                         berth_error *err);
+
+/* For CLEANUP. */
+void oci_json_unrefp(json_t **j);
+
+/* What a member that may be absent says; null counts as absent. The wrong type: MANIFEST_INVALID, naming
+ * @key. */
+int oci_json_get_string(const json_t *object, const char *key, berth_str *ret, berth_error *err); /* lent */
+int oci_json_get(const json_t *object, const char *key, json_type type, json_t **ret, berth_error *err);
+
+/* The same, copied to @arena. */
+int oci_json_copy_string(const json_t *object, const char *key, berth_arena *arena, berth_str *ret,
+                         berth_error *err);
+
+#endif

@@ -1,0 +1,123 @@
+/* registry/answers.c - what several handlers say alike: locations, links, entity tags, warnings, pages. */
+#include "registry/private.h"
+
+#include <stdio.h>
+
+/* distribution-spec, "Warnings": not more than 4096 bytes from all headers together. */
+#define WARNINGS_MAX 4096
+
+void answer_location(http_request *req, const char *kind, berth_str last)
+{
+    struct call *c = call_of(req);
+    bool absolute = !registry_policy_now(c->reg)->relative_urls && req->host.n;
+    http_set_header(req, "Location", STR_FMT "%s" STR_FMT STR_FMT "/v2/" STR_FMT "/%s/" STR_FMT,
+                    STR_ARG(absolute ? req->scheme : STR("")), absolute ? "://" : "",
+                    STR_ARG(absolute ? req->host : STR("")), STR_ARG(req->prefix), STR_ARG(c->name), kind,
+                    STR_ARG(last));
+}
+
+void answer_json(http_request *req, int status, const char *content_type, berth_buf *body)
+{
+    size_t n = body->n;
+    char *p = berth_buf_take(body);
+    if (!p)
+        return; /* no answer: the server's 500 */
+    http_respond(req, status);
+    http_set_header(req, "Content-Type", "%s", content_type);
+    http_body_give(req, p, n);
+}
+
+void answer_next_link(http_request *req, berth_str query)
+{
+    http_set_header(req, "Link", "<" STR_FMT STR_FMT "?" STR_FMT ">; rel=\"next\"", STR_ARG(req->prefix),
+                    STR_ARG(req->path), STR_ARG(query));
+}
+
+/* '*' stands for any run of characters. */
+static bool pattern_matches(const char *pattern, berth_str s)
+{
+    const char *star = NULL;
+    size_t i = 0, back = 0;
+    while (i < s.n) {
+        if (*pattern == '*') {
+            star = pattern++;
+            back = i;
+        } else if (*pattern == s.p[i]) {
+            pattern++;
+            i++;
+        } else if (star) {
+            pattern = star + 1;
+            i = ++back;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+void answer_warnings(http_request *req, berth_str tag)
+{
+    struct call *c = call_of(req);
+    const struct registry_policy *p = registry_policy_now(c->reg);
+    size_t total = 0;
+    for (size_t i = 0; i < p->n_warnings; i++) {
+        const struct registry_warning *w = &p->warnings[i];
+        if ((w->repository && !pattern_matches(w->repository, c->name)) || (w->tag && !pattern_matches(w->tag, tag)))
+            continue;
+        CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(WARNINGS_MAX);
+        for (const char *at = w->text; *at; at++) {
+            if (*at == '"' || *at == '\\')
+                berth_buf_putc(&text, '\\');
+            berth_buf_putc(&text, *at);
+        }
+        total += text.n + sizeof("Warning: 299 - \"\"\r\n");
+        if (berth_buf_failed(&text) || total > WARNINGS_MAX)
+            return;
+        http_add_header(req, "Warning", "299 - \"" STR_FMT "\"", STR_ARG(berth_buf_str(&text)));
+    }
+}
+
+bool answer_not_modified(http_request *req, const berth_digest *d)
+{
+    char etag[DIGEST_TEXT_MAX + 2];
+    snprintf(etag, sizeof(etag), "\"%s\"", d->text);
+    berth_str given = http_header_list(req, "If-None-Match");
+    bool same = given.p && http_etag_matches(given, str_from(etag));
+    if (same)
+        http_respond(req, 304);
+    http_set_header(req, "ETag", "%s", etag);
+    http_set_header(req, "Docker-Content-Digest", "%s", d->text);
+    return same;
+}
+
+bool query_of(http_request *req, const char *key, berth_str *ret)
+{
+    if (http_query_get(req->query, key, 0, &req->arena, ret))
+        return true;
+    registry_refuse_with(req, 400, "UNSUPPORTED", "the query has a bad percent escape");
+    return false;
+}
+
+bool page_size_of(http_request *req, size_t *ret_n)
+{
+    uint32_t most = registry_policy_now(call_of(req)->reg)->page_size;
+    berth_str n;
+    uint64_t v;
+    *ret_n = most;
+    if (!query_of(req, "n", &n))
+        return false;
+    if (!n.p)
+        return true;
+    bool digits = n.n > 0;
+    for (size_t i = 0; i < n.n; i++)
+        digits = digits && n.p[i] >= '0' && n.p[i] <= '9';
+    if (!digits) {
+        registry_refuse_with(req, 400, "UNSUPPORTED", "n must be a number of entries, 0 or more");
+        return false;
+    }
+    if (str_to_u64(n, &v)) /* else larger than any page */
+        *ret_n = (size_t)MIN(v, (uint64_t)most);
+    return true;
+}

@@ -1,0 +1,94 @@
+/* registry/errors.c - the one place where an error becomes a status, the specification's JSON and a log line. */
+#include "registry/private.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "util/log.h"
+
+/* What a berth_code means over HTTP when nothing said it better. */
+static const struct mapping {
+    int code, status;
+    const char *oci_code;
+} by_code[] = {
+    {BERTH_E_INVALID, 400, "UNSUPPORTED"},      {BERTH_E_NOT_FOUND, 404, "NAME_UNKNOWN"},
+    {BERTH_E_EXISTS, 409, "DENIED"},            {BERTH_E_DIGEST, 400, "DIGEST_INVALID"},
+    {BERTH_E_UNAUTH, 401, "UNAUTHORIZED"},      {BERTH_E_DENIED, 403, "DENIED"},
+    {BERTH_E_CONFLICT, 409, "DENIED"},          {BERTH_E_TOO_BIG, 413, "SIZE_INVALID"},
+    {BERTH_E_RANGE, 416, "BLOB_UPLOAD_INVALID"}, {BERTH_E_UNSUPPORTED, 405, "UNSUPPORTED"},
+    {BERTH_E_BUSY, 429, "TOOMANYREQUESTS"},     {BERTH_E_NO_SPACE, 507, "DENIED"},
+    {BERTH_E_CANCELLED, 503, "TOOMANYREQUESTS"},
+};
+
+static const struct mapping server_fault = {0, 500, "UNKNOWN"};
+
+static const struct mapping *mapping_of(int code)
+{
+    for (size_t i = 0; i < COUNT(by_code); i++)
+        if (by_code[i].code == code)
+            return &by_code[i];
+    return &server_fault;
+}
+
+static void print(http_request *req, int status, const char *oci_code, const char *message, berth_str detail)
+{
+    struct call *c = call_of(req);
+    CLEANUP(berth_buf_done) berth_buf own = BERTH_BUF_INIT(64 * KIB);
+    CLEANUP(berth_buf_done) berth_buf body = BERTH_BUF_INIT(4 * MIB);
+    if (c) {
+        c->oci_code = oci_code;
+        snprintf(c->message, sizeof(c->message), "%s", message);
+        if (!detail.n && (c->name.n || c->thing_kind)) {
+            berth_str pairs[4];
+            size_t n = 0;
+            if (c->name.n) {
+                pairs[2 * n] = STR("name");
+                pairs[2 * n++ + 1] = c->name;
+            }
+            if (c->thing_kind) {
+                pairs[2 * n] = str_from(c->thing_kind);
+                pairs[2 * n++ + 1] = c->thing;
+            }
+            oci_print_object(&own, pairs, n);
+            if (!berth_buf_failed(&own))
+                detail = berth_buf_str(&own);
+        }
+    }
+    oci_error_entry entry = {.code = oci_code, .message = str_from(message), .detail_json = detail};
+    oci_print_errors(&body, &entry, 1);
+    answer_json(req, status, "application/json", &body);
+}
+
+void registry_refuse(http_request *req, const berth_error *err, berth_str detail_json)
+{
+    const struct mapping *m = mapping_of(err->code);
+    int status = err->http_status ? err->http_status : m->status;
+    print(req, status, err->oci_code[0] ? err->oci_code : m->oci_code, err->message, detail_json);
+    if (status == 405)
+        http_set_header(req, "Allow", "GET, HEAD");
+    if (status == 429 || status == 503)
+        http_set_header(req, "Retry-After", "1");
+    if (status >= 500)
+        log_event(LOG_ERROR, "request failed", F_CSTR("id", req->id), F_STR("path", req->path), F_INT("status", status),
+                  F_CSTR("reason", err->message));
+}
+
+void registry_refuse_with(http_request *req, int status, const char *oci_code, const char *fmt, ...)
+{
+    char message[256];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(message, sizeof(message), fmt, ap);
+    va_end(ap);
+    print(req, status, oci_code, message, STR_NULL);
+}
+
+void registry_refuse_http(http_request *req, int status, const char *reason)
+{
+    const char *code = status == 413 ? "SIZE_INVALID" : status == 429 || status == 503 ? "TOOMANYREQUESTS"
+                       : status >= 500 && status != 501 ? "UNKNOWN" : "UNSUPPORTED";
+    struct call *c = call_of(req);
+    if (status == 413 && c && c->route)
+        code = "MANIFEST_INVALID"; /* only manifests are collected under a ceiling */
+    print(req, status, code, reason, STR_NULL);
+}

@@ -1,0 +1,90 @@
+/* repo/gc.c - the collector: removes what nothing refers to and nobody was promised, while everything else goes on
+ * (docs/internals/collector.md).
+ *
+ * What may go is decided in the metadata, row by row, in small transactions; this file drives the steps, pauses between
+ * them so that pushes get their turn, and removes the objects that the metadata has let go of. No transaction is open
+ * while the store works. */
+#include "repo/repo_private.h"
+
+#include <time.h>
+
+#define STEP_ROWS      200
+#define OBJECTS_AT_ONCE 100
+
+/* Between two steps: long enough for waiting pushes to commit, short enough to clear a million rows in minutes. */
+static const struct timespec pause_between = {.tv_nsec = 2000000};
+
+static bool stopped(const _Atomic bool *stop)
+{
+    return stop && atomic_load(stop);
+}
+
+static int collect_rows(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, berth_error *err)
+{
+    struct meta_gc_step step = {.more = true};
+    while (step.more && !stopped(stop)) {
+        step = (struct meta_gc_step){0};
+        int rc = r->m->ops->gc_step(r->m, STEP_ROWS, &step, err);
+        if (rc != BERTH_OK)
+            return rc;
+        ret->manifests += step.manifests;
+        ret->links += step.links;
+        ret->blobs += step.blobs;
+        ret->uploads += step.uploads;
+        ret->repositories += step.repositories;
+        ret->waiting_bytes += step.bytes;
+        if (step.more)
+            nanosleep(&pause_between, NULL);
+    }
+    ret->next_due = step.next_due;
+    return BERTH_OK;
+}
+
+/* Removal is idempotent and may come late: a crash between the store and the row repeats it. */
+static int remove_objects(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, berth_error *err)
+{
+    size_t n = OBJECTS_AT_ONCE;
+    while (n == OBJECTS_AT_ONCE && !stopped(stop)) {
+        CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+        struct meta_gc_object *due = NULL;
+        int rc = r->m->ops->gc_objects(r->m, OBJECTS_AT_ONCE, &a, &due, &n, err);
+        if (rc != BERTH_OK)
+            return rc;
+        const char *done[OBJECTS_AT_ONCE];
+        size_t n_done = 0;
+        for (size_t i = 0; i < n && !stopped(stop); i++) {
+            if (store_remove(r->store, due[i].key, NULL) != BERTH_OK) {
+                rc = r->m->ops->gc_object_failed(r->m, due[i].key, err);
+                if (rc != BERTH_OK)
+                    return rc;
+                continue;
+            }
+            done[n_done++] = due[i].key;
+            ret->objects++;
+            ret->bytes += due[i].size;
+        }
+        if (n_done)
+            rc = r->m->ops->gc_objects_done(r->m, done, n_done, err);
+        if (rc != BERTH_OK)
+            return rc;
+        nanosleep(&pause_between, NULL);
+    }
+    return BERTH_OK;
+}
+
+int repo_gc(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, berth_error *err)
+{
+    *ret = (struct repo_gc_result){0};
+    if (pthread_mutex_trylock(&r->gc_lock) != 0)
+        return berth_error_set(err, BERTH_E_BUSY, "a collection is running already");
+    int rc = collect_rows(r, stop, ret, err);
+    if (rc == BERTH_OK)
+        rc = remove_objects(r, stop, ret, err);
+    pthread_mutex_unlock(&r->gc_lock);
+    return rc;
+}
+
+int repo_gc_preview(repo *r, struct meta_gc_plan *ret, berth_error *err)
+{
+    return r->m->ops->gc_plan(r->m, ret, err);
+}

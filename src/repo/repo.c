@@ -1,0 +1,171 @@
+/* repo/repo.c - opens the rules over metadata and store, holds the policy, and answers what needs no more than that. */
+#include "repo/repo_private.h"
+
+#include "util/buf.h"
+
+/* Policies change on reload, while requests read the last one: old ones are kept until repo_free(). They are small,
+ * and a reload is rare. */
+struct policy_box {
+    struct repo_policy policy;
+    struct policy_box *older;
+    berth_arena strings;
+};
+
+static int copy_list(berth_arena *a, const char *const *from, size_t n, const char *const **ret, berth_error *err)
+{
+    const char **to = berth_arena_alloc(a, MAX(n, (size_t)1) * sizeof(*to));
+    for (size_t i = 0; to && i < n; i++) {
+        to[i] = berth_arena_dup(a, str_from(from[i]));
+        if (!to[i])
+            to = NULL;
+    }
+    if (!to)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory for the policy");
+    *ret = to;
+    return BERTH_OK;
+}
+
+static void box_free(struct policy_box *box)
+{
+    while (box) {
+        struct policy_box *older = box->older;
+        berth_arena_done(&box->strings);
+        free(box);
+        box = older;
+    }
+}
+
+int repo_set_policy(repo *r, const struct repo_policy *policy, berth_error *err)
+{
+    struct policy_box *box = calloc(1, sizeof(*box));
+    if (!box)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory for the policy");
+    box->policy = *policy;
+    berth_arena *a = &box->strings;
+    int rc = copy_list(a, policy->platforms, policy->n_platforms, &box->policy.platforms, err);
+    if (rc == BERTH_OK)
+        rc = copy_list(a, policy->urls_allow, policy->n_urls_allow, &box->policy.urls_allow, err);
+    if (rc == BERTH_OK)
+        rc = copy_list(a, policy->urls_deny, policy->n_urls_deny, &box->policy.urls_deny, err);
+    if (rc != BERTH_OK) {
+        box_free(box);
+        return rc;
+    }
+    box->older = atomic_load(&r->policy);
+    atomic_store(&r->policy, box);
+    return BERTH_OK;
+}
+
+const struct repo_policy *repo_policy_now(repo *r)
+{
+    return &atomic_load(&r->policy)->policy;
+}
+
+int repo_new(meta *m, blob_store *s, const struct repo_policy *policy, repo **ret_r, berth_error *err)
+{
+    repo *r = calloc(1, sizeof(*r));
+    if (!r)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    r->m = m;
+    r->store = s;
+    pthread_mutex_init(&r->gc_lock, NULL);
+    int rc = repo_set_policy(r, policy, err);
+    if (rc != BERTH_OK) {
+        repo_free(r);
+        return rc;
+    }
+    *ret_r = r;
+    return BERTH_OK;
+}
+
+void repo_free(repo *r)
+{
+    if (!r)
+        return;
+    box_free(atomic_load(&r->policy));
+    pthread_mutex_destroy(&r->gc_lock);
+    free(r);
+}
+
+void repo_set_read_only(repo *r, bool on)
+{
+    atomic_store(&r->read_only, on);
+}
+
+bool repo_is_read_only(repo *r)
+{
+    return atomic_load(&r->read_only) || repo_policy_now(r)->read_only;
+}
+
+bool repo_reads_inline(repo *r)
+{
+    return r->m->ops->local;
+}
+
+int repo_ready(repo *r, berth_error *err)
+{
+    int64_t now;
+    int rc = r->m->ops->now(r->m, &now, err);
+    uint64_t space;
+    if (rc == BERTH_OK && r->store->ops->space)
+        rc = r->store->ops->space(r->store, &space, err);
+    return rc;
+}
+
+static void print_number(berth_buf *out, const char *type, const char *name, double v)
+{
+    berth_buf_addf(out, "# TYPE %s %s\n%s %.15g\n", name, type, name, v);
+}
+
+void repo_print_metrics(repo *r, berth_buf *out)
+{
+    struct meta_stats s = {0};
+    uint64_t space;
+    r->m->ops->stats(r->m, &s);
+    print_number(out, "counter", "berth_metadata_transactions_total", (double)s.transactions);
+    print_number(out, "counter", "berth_metadata_operations_total", (double)s.operations);
+    print_number(out, "counter", "berth_metadata_failures_total", (double)s.failures);
+    print_number(out, "gauge", "berth_metadata_writer_queue", (double)s.queue);
+    print_number(out, "counter", "berth_metadata_commit_seconds_total", (double)s.commit_us / 1e6);
+    if (r->store->ops->space && r->store->ops->space(r->store, &space, NULL) == BERTH_OK)
+        print_number(out, "gauge", "berth_store_free_bytes", (double)space);
+}
+
+int repo__may_write(repo *r, berth_error *err)
+{
+    if (repo_is_read_only(r))
+        return berth_error_set_oci(err, BERTH_E_UNSUPPORTED, "UNSUPPORTED",
+                                   "the registry is read-only at present: pull works, push and delete do not");
+    return BERTH_OK;
+}
+
+int repo__may_delete(repo *r, berth_error *err)
+{
+    if (!repo_policy_now(r)->deletes)
+        return berth_error_set_oci(err, BERTH_E_UNSUPPORTED, "UNSUPPORTED",
+                                   "deletion is switched off here (setting registry.deletes)");
+    return repo__may_write(r, err);
+}
+
+int repo__has_space(repo *r, berth_error *err)
+{
+    uint64_t reserve = repo_policy_now(r)->reserve, space;
+    if (!reserve || !r->store->ops->space)
+        return BERTH_OK;
+    int rc = r->store->ops->space(r->store, &space, err);
+    if (rc == BERTH_OK && space < reserve)
+        rc = berth_error_set(err, BERTH_E_NO_SPACE,
+                             "the store is nearly full: uploads are refused until space is freed; pulls and deletes go on");
+    return rc;
+}
+
+int repo_catalog(repo *r, berth_str after, size_t n, berth_arena *a, struct meta_list *ret, berth_error *err)
+{
+    return r->m->ops->repo_list(r->m, after, n, a, ret, err);
+}
+
+int repo_delete(repo *r, berth_str name, berth_error *err)
+{
+    int rc = repo__may_delete(r, err);
+    return rc == BERTH_OK ? r->m->ops->repo_delete(r->m, name, err) : rc;
+}

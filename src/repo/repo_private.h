@@ -1,0 +1,27 @@
+/* repo/repo_private.h - what the files of this room share. */
+#ifndef REPO_REPO_PRIVATE_H
+#define REPO_REPO_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "repo/repo.h"
+
+struct policy_box; /* a policy and the copies of its strings */
+
+struct repo {
+    meta *m;
+    blob_store *store;
+    _Atomic(struct policy_box *) policy;
+    _Atomic bool read_only;   /* switched while it runs */
+    pthread_mutex_t gc_lock;  /* one collection at a time */
+};
+
+/* BERTH_OK, or UNSUPPORTED with the reason: read-only. */
+int repo__may_write(repo *r, berth_error *err);
+/* The same for deletion, which has its own switch. */
+int repo__may_delete(repo *r, berth_error *err);
+/* BERTH_E_NO_SPACE below the reserve. */
+int repo__has_space(repo *r, berth_error *err);
+
+#endif

@@ -1,0 +1,349 @@
+/* repo/uploads.c - the life of an upload session: started, held by one request at a time, suspended between them,
+ * finished into a blob (docs/internals/uploads.md).
+ *
+ * Order of bytes and rows: the session's row, with its object key, comes before the first byte; bytes are synced
+ * before the row that counts them; the blob's row comes last. So a crash at any point leaves a session that can go on,
+ * or an object that a session's row knows of. */
+#include "repo/repo_private.h"
+
+#include "util/clock.h"
+#include "util/fault.h"
+
+/* A long PATCH is recorded this often, so that a crash costs the client no more than this. */
+#define CHECKPOINT_BYTES (256 * MIB)
+
+struct repo_upload {
+    repo *r;
+    char *name;
+    struct meta_upload session; /* as it was claimed: what is durable */
+    bool claimed;               /* else: a single upload whose session is not in the metadata yet */
+    berth_hash hash;            /* of everything appended so far */
+    uint64_t offset;            /* bytes appended so far, those of earlier holds included */
+    uint64_t unrecorded;        /* of those, appended since the last record */
+    berth_buf small;            /* the bytes while they may still end up in the database */
+    blob_writer *writer;        /* NULL while everything is in @small, or nothing came */
+};
+
+static int64_t expiry(repo *r)
+{
+    return clock_wall_ms() + repo_policy_now(r)->session_ms;
+}
+
+static void upload_free(repo_upload *u)
+{
+    berth_buf_done(&u->small);
+    free(u->name);
+    free(u);
+}
+
+static int begin_session(repo *r, berth_str name, enum hash_algorithm algorithm, struct meta_upload *ret,
+                         berth_error *err)
+{
+    struct meta_upload s = {.algorithm = algorithm, .expires_at = expiry(r)};
+    io_random_uuid(s.id);
+    io_random_key(s.key);
+    int rc = r->m->ops->upload_begin(r->m, name, repo_policy_now(r)->auto_create, &s, err);
+    if (rc == BERTH_OK)
+        *ret = s;
+    return rc;
+}
+
+int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, char ret_id[37], berth_error *err)
+{
+    struct meta_upload s;
+    int rc = repo__may_write(r, err);
+    if (rc == BERTH_OK)
+        rc = repo__has_space(r, err);
+    if (rc == BERTH_OK)
+        rc = begin_session(r, name, algorithm, &s, err);
+    if (rc == BERTH_OK)
+        memcpy(ret_id, s.id, sizeof(s.id));
+    return rc;
+}
+
+/* Hashes what is stored: only for a state that this version cannot read, or a digest whose algorithm nobody announced. */
+static int hash_stored(repo_upload *u, enum hash_algorithm algorithm, berth_error *err)
+{
+    blob_writer *w = NULL;
+    CLEANUP(freep) char *piece = malloc(256 * KIB);
+    if (!piece)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    hash_init(&u->hash, algorithm);
+    if (u->session.size == 0)
+        return BERTH_OK;
+    /* An incomplete object can't be opened for reading by design; completing and resuming it keeps its bytes. */
+    int rc = store_resume(u->r->store, u->session.key, u->session.size, &w, err);
+    if (rc == BERTH_OK)
+        rc = store_complete(w, "", err);
+    blob_reader *reader = NULL;
+    if (rc == BERTH_OK)
+        rc = store_open(u->r->store, u->session.key, &reader, err);
+    for (uint64_t at = 0; rc == BERTH_OK && at < u->session.size;) {
+        size_t n = 0;
+        rc = store_read(reader, at, piece, (size_t)MIN((uint64_t)(256 * KIB), u->session.size - at), &n, err);
+        if (rc == BERTH_OK && n == 0)
+            rc = berth_error_set(err, BERTH_E_CORRUPT, "the upload's stored bytes are shorter than recorded");
+        hash_update(&u->hash, piece, n);
+        at += n;
+    }
+    store_close(reader);
+    return rc;
+}
+
+int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *digest, repo_upload **ret_u,
+                     berth_error *err)
+{
+    int rc = repo__may_write(r, err);
+    if (rc == BERTH_OK)
+        rc = repo__has_space(r, err);
+    if (rc != BERTH_OK)
+        return rc;
+    repo_upload *u = fault_hit() ? NULL : calloc(1, sizeof(*u));
+    if (!u || !(u->name = str_dup(name))) {
+        free(u);
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    }
+    u->r = r;
+    berth_buf_init(&u->small, repo_policy_now(r)->inline_size);
+    rc = r->m->ops->upload_claim(r->m, name, id, &u->session, err);
+    if (rc != BERTH_OK) {
+        upload_free(u);
+        return rc;
+    }
+    u->claimed = true;
+    u->offset = u->session.size;
+    enum hash_algorithm algorithm = digest && u->offset == 0 ? digest->algorithm : u->session.algorithm;
+    if (u->offset == 0)
+        hash_init(&u->hash, algorithm);
+    else if (!hash_load(&u->hash, u->session.hash, u->session.hash_len))
+        rc = hash_stored(u, algorithm, err);
+    if (rc != BERTH_OK) {
+        repo_upload_abandon(u);
+        return rc;
+    }
+    *ret_u = u;
+    return BERTH_OK;
+}
+
+int repo_upload_single(repo *r, berth_str name, const berth_digest *digest, repo_upload **ret_u, berth_error *err)
+{
+    int rc = repo__may_write(r, err);
+    if (rc == BERTH_OK)
+        rc = repo__has_space(r, err);
+    if (rc != BERTH_OK)
+        return rc;
+    repo_upload *u = fault_hit() ? NULL : calloc(1, sizeof(*u));
+    if (!u || !(u->name = str_dup(name))) {
+        free(u);
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    }
+    u->r = r;
+    berth_buf_init(&u->small, repo_policy_now(r)->inline_size);
+    hash_init(&u->hash, digest->algorithm);
+    *ret_u = u;
+    return BERTH_OK;
+}
+
+uint64_t repo_upload_offset(const repo_upload *u)
+{
+    return u->offset;
+}
+
+/* From here on bytes go to the store: gives a single upload its session, opens the object, writes what was held back. */
+static int spill(repo_upload *u, berth_error *err)
+{
+    repo *r = u->r;
+    int rc = BERTH_OK;
+    if (!u->claimed) {
+        struct meta_upload s;
+        rc = begin_session(r, str_from(u->name), u->hash.algorithm, &s, err);
+        if (rc == BERTH_OK)
+            rc = r->m->ops->upload_claim(r->m, str_from(u->name), str_from(s.id), &u->session, err);
+        if (rc != BERTH_OK)
+            return rc;
+        u->claimed = true;
+    }
+    /* "stored" says that there may be an object: every session that outlived a crash has it. */
+    rc = u->session.stored ? store_resume(r->store, u->session.key, u->session.size, &u->writer, err)
+                           : BERTH_E_NOT_FOUND;
+    if (rc == BERTH_E_NOT_FOUND && u->session.size == 0)
+        rc = store_create(r->store, u->session.key, &u->writer, err);
+    if (rc == BERTH_OK && u->small.n)
+        rc = store_append(u->writer, u->small.p, u->small.n, err);
+    berth_buf_done(&u->small);
+    return rc;
+}
+
+/* Records what was appended in this hold and keeps the hold. */
+static int record(repo_upload *u, berth_error *err)
+{
+    struct meta_upload s = u->session;
+    s.size = u->offset;
+    s.algorithm = u->hash.algorithm;
+    s.hash_len = hash_save(&u->hash, s.hash);
+    s.expires_at = expiry(u->r);
+    s.stored = s.stored || u->offset > 0;
+    int rc = u->r->m->ops->upload_record(u->r->m, &s, err);
+    u->claimed = false; /* the record ended the claim, or fenced us off */
+    if (rc == BERTH_OK)
+        u->session = s;
+    return rc;
+}
+
+static int checkpoint(repo_upload *u, berth_error *err)
+{
+    repo *r = u->r;
+    int rc = store_suspend(steal(&u->writer), err);
+    if (rc == BERTH_OK)
+        rc = record(u, err);
+    if (rc == BERTH_OK)
+        rc = r->m->ops->upload_claim(r->m, str_from(u->name), str_from(u->session.id), &u->session, err);
+    if (rc != BERTH_OK)
+        return rc;
+    u->claimed = true;
+    u->unrecorded = 0;
+    return store_resume(r->store, u->session.key, u->session.size, &u->writer, err);
+}
+
+int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err)
+{
+    int rc = BERTH_OK;
+    if (n == 0)
+        return BERTH_OK;
+    if (!u->writer && u->session.size == 0 && u->small.n + n <= u->small.max) {
+        berth_buf_add(&u->small, p, n);
+        if (berth_buf_failed(&u->small))
+            return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    } else {
+        if (!u->writer)
+            rc = spill(u, err);
+        if (rc == BERTH_OK)
+            rc = store_append(u->writer, p, n, err);
+        if (rc != BERTH_OK)
+            return rc;
+    }
+    hash_update(&u->hash, p, n);
+    u->offset += n;
+    u->unrecorded += n;
+    return u->unrecorded >= CHECKPOINT_BYTES ? checkpoint(u, err) : BERTH_OK;
+}
+
+int repo_upload_suspend(repo_upload *u, uint64_t *ret_size, berth_error *err)
+{
+    int rc = BERTH_OK;
+    if (u->small.n)
+        rc = spill(u, err);
+    if (rc == BERTH_OK && u->writer)
+        rc = store_suspend(steal(&u->writer), err);
+    if (rc == BERTH_OK) /* also for an empty chunk: it prolongs the session */
+        rc = record(u, err);
+    if (rc == BERTH_OK)
+        *ret_size = u->offset;
+    repo_upload_abandon(u);
+    return rc;
+}
+
+/* The digest of everything appended, in the algorithm of @want. */
+static int final_digest(repo_upload *u, const berth_digest *want, berth_digest *ret, berth_error *err)
+{
+    if (u->hash.algorithm == want->algorithm) {
+        digest_from_hash(&u->hash, ret);
+        return BERTH_OK;
+    }
+    if (!u->writer && u->session.size == 0) { /* all bytes are at hand */
+        digest_of(want->algorithm, u->small.p, u->small.n, ret);
+        return BERTH_OK;
+    }
+    /* The client announced another algorithm, or none: read everything once more. */
+    int rc = u->writer ? store_suspend(steal(&u->writer), err) : BERTH_OK;
+    if (rc != BERTH_OK)
+        return rc;
+    uint64_t was = u->session.size;
+    u->session.size = u->offset;
+    rc = hash_stored(u, want->algorithm, err);
+    if (rc == BERTH_OK)
+        digest_from_hash(&u->hash, ret);
+    if (rc == BERTH_OK)
+        rc = store_resume(u->r->store, u->session.key, u->offset, &u->writer, err);
+    u->session.size = was;
+    return rc;
+}
+
+static int commit(repo_upload *u, const berth_digest *digest, berth_error *err)
+{
+    repo *r = u->r;
+    berth_str name = str_from(u->name);
+    bool in_database = !u->writer && u->session.size == 0;
+    if (in_database && !u->claimed)
+        return r->m->ops->blob_put(r->m, name, repo_policy_now(r)->auto_create, digest, berth_buf_str(&u->small), err);
+    int rc = BERTH_OK;
+    if (!in_database) {
+        if (!u->writer) /* all chunks came by PATCH */
+            rc = store_resume(r->store, u->session.key, u->session.size, &u->writer, err);
+        if (rc == BERTH_OK)
+            rc = store_complete(steal(&u->writer), digest->text, err);
+        if (rc != BERTH_OK)
+            return rc;
+    }
+    struct meta_commit c = {
+        .repo = name,
+        .id = str_from(u->session.id),
+        .epoch = u->session.epoch,
+        .digest = digest,
+        .size = u->offset,
+        .inline_body = in_database,
+        .body = in_database ? berth_buf_str(&u->small) : STR_NULL,
+    };
+    rc = r->m->ops->upload_commit(r->m, &c, err);
+    if (rc == BERTH_OK)
+        u->claimed = false;
+    return rc;
+}
+
+int repo_upload_finish(repo_upload *u, const berth_digest *digest, berth_error *err)
+{
+    berth_digest have;
+    int rc = final_digest(u, digest, &have, err);
+    if (rc == BERTH_OK && !digest_eq(&have, digest))
+        rc = berth_error_set_oci(err, BERTH_E_DIGEST, "DIGEST_INVALID",
+                                 "the content has the digest %s, not the one given: send it again", have.text);
+    if (rc == BERTH_OK)
+        rc = commit(u, digest, err);
+    repo_upload_abandon(u);
+    return rc;
+}
+
+void repo_upload_abandon(repo_upload *u)
+{
+    if (!u)
+        return;
+    if (u->writer) {
+        store_abandon(u->writer);
+        if (!u->session.stored) /* no row says that this object exists */
+            store_remove(u->r->store, u->session.key, NULL);
+    }
+    if (u->claimed)
+        u->r->m->ops->upload_release(u->r->m, str_from(u->session.id), u->session.epoch);
+    upload_free(u);
+}
+
+int repo_upload_status(repo *r, berth_str name, berth_str id, uint64_t *ret_size, berth_error *err)
+{
+    struct meta_upload s;
+    int rc = r->m->ops->upload_get(r->m, name, id, &s, err);
+    if (rc == BERTH_OK)
+        *ret_size = s.size;
+    return rc;
+}
+
+int repo_upload_cancel(repo *r, berth_str name, berth_str id, berth_error *err)
+{
+    int rc = repo__may_write(r, err);
+    return rc == BERTH_OK ? r->m->ops->upload_cancel(r->m, name, id, err) : rc;
+}
+
+bool repo_upload_was_finished(repo *r, berth_str name, berth_str id, const berth_digest *digest)
+{
+    berth_digest d;
+    return r->m->ops->upload_result(r->m, name, id, &d, NULL) == BERTH_OK && digest_eq(&d, digest);
+}

@@ -1,0 +1,72 @@
+"""Habits that a script can check: the format, and functions we do not call."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CODE = sorted(p for top in ("src", "include", "tests") for p in (ROOT / top).rglob("*.[ch]"))
+
+# Why not: no bound (strcpy …), no error (atoi), hidden state (strtok, localtime), a shell (system), a race (mktemp).
+BANNED = """strcpy stpcpy strcat strncpy strncat sprintf vsprintf gets scanf sscanf atoi atol atoll atof strtok system popen
+tmpnam tempnam mktemp alloca asctime ctime localtime gmtime strerror_r signal rand srand""".split()
+CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
+BORING = re.compile(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.S)
+# Only the command line reads the environment (daemon and libraries are handed options).
+GETENV = re.compile(r"(?<!\w)(secure_)?getenv\s*\(")
+
+
+def bare(text):
+    """Code without comments and strings, line numbers kept."""
+    return BORING.sub(lambda m: "\n" * m.group().count("\n") + " ", text)
+
+
+def calls(pattern, text):
+    return [(bare(text).count("\n", 0, m.start()) + 1, m.group()) for m in pattern.finditer(bare(text))]
+
+
+@pytest.mark.skipif(not shutil.which("clang-format"), reason="no clang-format here")
+@pytest.mark.parametrize("top", ["src", "include", "tests"])
+def test_format(top):
+    files = [str(p) for p in CODE if p.is_relative_to(ROOT / top)]
+    done = subprocess.run(["clang-format", "--dry-run", "-Werror", *files], capture_output=True, text=True)
+    assert done.returncode == 0, "make format mends this:\n" + done.stderr[-6000:]
+
+
+def test_banned_functions():
+    wrong = []
+    for path in CODE:
+        wrong += [f"{path.relative_to(ROOT)}:{line}: {name}" for line, name in calls(CALL, path.read_text())]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_cli_reads_the_environment():
+    wrong = []
+    for path in CODE:
+        relative = str(path.relative_to(ROOT))
+        if relative.startswith("src/") and not relative.startswith("src/cli/"):
+            wrong += [f"{relative}:{line}" for line, _ in calls(GETENV, path.read_text())]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_line_is_longer_than_110_columns():
+    wrong = [f"{p.relative_to(ROOT)}:{n}" for p in CODE
+             for n, line in enumerate(p.read_text().splitlines(), 1) if len(line) > 110]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_file_says_what_it_is_for():
+    wrong = [str(p.relative_to(ROOT)) for p in CODE if not p.read_text().lstrip().startswith("/*")]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("line, found", [
+    ("strcpy(a, b);", True), ("n = atoi (x);", True), ("  sprintf(b, \"\");", True),
+    ("my_strcpy(a, b);", False), ("/* strcpy(a, b) */", False), ("puts(\"system(1)\");", False),
+    ("ops->system(1);", False), ("berth_system(1);", False), ("snprintf(b, n, \"\");", False),
+])
+def test_the_check_finds(line, found):
+    assert bool(calls(CALL, line)) == found

@@ -1,0 +1,148 @@
+/* tests/unit/storage/fs.c - what only a folder can show: modes, names, attributes, links. */
+#include "../../contract/store_fixture.h"
+
+#include "test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define KEY    "ab112233445566778899aabbccddeeff"
+#define KEY2   "ab222233445566778899aabbccddeeff"
+#define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const char *path_of(const struct store_fixture *f, const char *rest)
+{
+    static char path[512];
+    snprintf(path, sizeof(path), "%s/objects/%s", f->dir, rest);
+    return path;
+}
+
+static unsigned mode_of(const struct store_fixture *f, const char *rest)
+{
+    struct stat st;
+    assert_int_equal(lstat(path_of(f, rest), &st), 0);
+    return st.st_mode & 07777u;
+}
+
+static void test_storage_fs__keeps_one_name_and_tells_whole_by_mode(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    blob_writer *w;
+    fixture_open(&f, STORE_FS);
+    CHECK_OK(store_create(f.s, KEY, &w, &test_err));
+    assert_int_equal(mode_of(&f, "ab"), 0700);
+    assert_int_equal(mode_of(&f, "ab/" KEY), 0600);
+    CHECK_OK(store_append(w, "abc", 3, &test_err));
+    CHECK_OK(store_complete(w, DIGEST, &test_err));
+    assert_int_equal(mode_of(&f, "ab/" KEY), 0400);
+    char digest[100] = "";
+    if (getxattr(path_of(&f, "ab/" KEY), "user.berth.digest", digest, sizeof(digest) - 1) > 0)
+        assert_string_equal(digest, DIGEST);
+    fixture_close(&f);
+}
+
+static void test_storage_fs__follows_no_link(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    blob_writer *w;
+    blob_reader *r;
+    fixture_open(&f, STORE_FS);
+    fixture_put(f.s, KEY2, 0, 3, DIGEST);
+    assert_int_equal(symlink(KEY2, path_of(&f, "ab/" KEY)), 0);
+    CHECK_CODE(store_open(f.s, KEY, &r, &test_err), BERTH_E_IO);
+    CHECK_CODE(store_resume(f.s, KEY, 0, &w, &test_err), BERTH_E_IO);
+    CHECK_CODE(store_create(f.s, KEY, &w, &test_err), BERTH_E_EXISTS);
+    CHECK_OK(store_remove(f.s, KEY, &test_err)); /* the link, not what it names */
+    CHECK(fixture_holds(f.s, KEY2, 0, 3));
+
+    assert_int_equal(symlink("ab", path_of(&f, "cd")), 0);
+    CHECK_CODE(store_create(f.s, "cd112233445566778899aabbccddeeff", &w, &test_err), BERTH_E_IO);
+    fixture_close(&f);
+}
+
+static int count(void *arg, const char *key, uint64_t size, const char *digest)
+{
+    (void)key, (void)size, (void)digest;
+    ++*(unsigned *)arg;
+    return 0;
+}
+
+static void test_storage_fs__passes_over_what_is_no_object(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    unsigned n = 0;
+    fixture_open(&f, STORE_FS);
+    fixture_put(f.s, KEY, 0, 3, DIGEST);
+    static const char *const files[] = {"ab/note.txt", "ab/00112233445566778899aabbccddeeff", "stray"};
+    for (size_t i = 0; i < COUNT(files); i++) {
+        int fd = open(path_of(&f, files[i]), O_WRONLY | O_CREAT, 0600);
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    assert_int_equal(mkdir(path_of(&f, "ab/" KEY2), 0700), 0);
+    assert_int_equal(symlink(KEY, path_of(&f, "ab/ab333333445566778899aabbccddeeff")), 0);
+    assert_int_equal(mkfifo(path_of(&f, "ab/ab443333445566778899aabbccddeeff"), 0600), 0);
+    CHECK_OK(store_list(f.s, count, &n, &test_err));
+    assert_int_equal(n, 1);
+    blob_reader *r;
+    CHECK_CODE(store_open(f.s, KEY2, &r, &test_err), BERTH_E_NOT_FOUND); /* a folder is no object */
+    CHECK_CODE(store_open(f.s, "ab443333445566778899aabbccddeeff", &r, &test_err), BERTH_E_NOT_FOUND);
+    fixture_close(&f);
+}
+
+static void test_storage_fs__writes_large_objects_back_early(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    blob_writer *w;
+    CLEANUP(freep) char *p = malloc(MIB);
+    fixture_open(&f, STORE_FS);
+    CHECK_OK(store_create(f.s, KEY, &w, &test_err));
+    for (unsigned i = 0; i < 20; i++) {
+        memset(p, (int)i, MIB);
+        CHECK_OK(store_append(w, p, MIB, &test_err));
+    }
+    CHECK_OK(store_complete(w, DIGEST, &test_err));
+    blob_reader *r;
+    CHECK_OK(store_open(f.s, KEY, &r, &test_err));
+    CHECK(store_reader_size(r) == 20 * MIB);
+    for (unsigned i = 0; i < 20; i++) {
+        size_t n;
+        CHECK_OK(store_read(r, i * MIB, p, MIB, &n, &test_err));
+        CHECK(n == MIB && p[0] == (char)i && p[MIB - 1] == (char)i);
+    }
+    store_close(r);
+    fixture_close(&f);
+}
+
+static void test_storage_fs__takes_the_folder_also_when_it_fails(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    blob_store *s = NULL;
+    size_t before = fixture_count_fds();
+    fixture_open(&f, STORE_MEMORY);
+    char dir[] = P_tmpdir "/berth-fs-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int file = openat(fd, "objects", O_CREAT | O_WRONLY | O_CLOEXEC, 0600); /* a file stands in the way */
+    close(file);
+    CHECK_CODE(store_fs_new(fd, true, &s, &test_err), BERTH_E_IO);
+    CHECK(!s);
+    assert_int_equal(fixture_count_fds(), before);
+    char path[64];
+    snprintf(path, sizeof(path), "%s/objects", dir);
+    unlink(path);
+    rmdir(dir);
+    fixture_close(&f);
+}
+
+RUN_TESTS(TEST(test_storage_fs__keeps_one_name_and_tells_whole_by_mode),
+          TEST(test_storage_fs__follows_no_link), TEST(test_storage_fs__passes_over_what_is_no_object),
+          TEST(test_storage_fs__writes_large_objects_back_early),
+          TEST(test_storage_fs__takes_the_folder_also_when_it_fails))
