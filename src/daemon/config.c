@@ -7,10 +7,10 @@
 
 struct loading {
     struct config *c;
-    const char *file;             /* what messages call the file; NULL: none */
+    const char *file; /* what messages call the file; NULL: none */
     struct config_scan scan;
-    struct config_listen tls;     /* for listeners that are not the file's */
-    enum source { DEFAULT, FROM_FILE, ENVIRONMENT, FLAG } *sources; /* one per setting */
+    struct config_listen tls; /* for listeners that are not the file's */
+    enum source { DEFAULT, FROM_FILE, ENVIRONMENT, FLAG } * sources; /* one per setting */
 };
 
 static void loading_done(struct loading *l)
@@ -66,7 +66,8 @@ static int at_source(const struct loading *l, const struct config_setting *s, be
 /* --- the sources --- */
 
 /* One value or entry from outside the file; @first: it replaces what the sources below gave. */
-static int take(struct loading *l, const struct config_setting *s, berth_str text, bool first, berth_error *err)
+static int take(struct loading *l, const struct config_setting *s, berth_str text, bool first,
+                berth_error *err)
 {
     switch (s->type) {
     case CONFIG_TEXT:
@@ -122,13 +123,14 @@ static int load_defaults(struct loading *l, berth_error *err)
 }
 
 /* Entry @n of a list as cyaml has read it. */
-static int take_raw_entry(struct loading *l, const struct config_setting *s, const struct config_raw *raw, unsigned n,
-                          berth_error *err)
+static int take_raw_entry(struct loading *l, const struct config_setting *s, const struct config_raw *raw,
+                          unsigned n, berth_error *err)
 {
     char path[128];
     if (s->type == CONFIG_LIST) {
         snprintf(path, sizeof(path), "%s[%u]", s->key, n);
-        return config_add(l->c, s, str_from(((char **)raw->p)[n]), err) < 0 ? in_file(l, path, err) : BERTH_OK;
+        return config_add(l->c, s, str_from(((char **)raw->p)[n]), err) < 0 ? in_file(l, path, err)
+                                                                            : BERTH_OK;
     }
     const char *from = (const char *)raw->p + n * s->record_size;
     void *record;
@@ -239,7 +241,8 @@ static int check_listeners(struct loading *l, berth_error *err)
             continue;
         given = s;
         if (ours) {
-            berth_error_set(err, BERTH_E_INVALID, "the listeners are the file's, which has certificates of their own");
+            berth_error_set(err, BERTH_E_INVALID,
+                            "the listeners are the file's, which has certificates of their own");
             return at_source(l, s, err);
         }
         const struct config_field field = {.offset = s->offset};
@@ -251,10 +254,11 @@ static int check_listeners(struct loading *l, berth_error *err)
     }
     for (unsigned n = 0; n < c->listen_count; n++) {
         const struct config_listen *at = &c->listen[n];
-        const char *lacks = at->certificate && !at->key                         ? "a certificate without its key"
-                            : at->key && !at->certificate                       ? "a key without its certificate"
-                            : (at->client_ca || at->tls_minimum) && !at->key    ? "TLS settings without a certificate"
-                                                                                : NULL;
+        const char *lacks = at->certificate && !at->key   ? "a certificate without its key"
+                            : at->key && !at->certificate ? "a key without its certificate"
+                            : (at->client_ca || at->tls_minimum) && !at->key
+                                ? "TLS settings without a certificate"
+                                : NULL;
         if (!lacks)
             continue;
         char path[32];
@@ -277,7 +281,8 @@ static int check_registry(struct loading *l, berth_error *err)
     for (unsigned n = 0; n < g->warnings_count; n++)
         total += strlen(g->warnings[n].text);
     if (total > WARNINGS_MAX) {
-        berth_error_set(err, BERTH_E_INVALID, "the texts are %zu bytes together; at most %d", total, WARNINGS_MAX);
+        berth_error_set(err, BERTH_E_INVALID, "the texts are %zu bytes together; at most %d", total,
+                        WARNINGS_MAX);
         return at_source(l, config_setting_find(STR("registry.warnings")), err);
     }
     return BERTH_OK;
@@ -309,7 +314,8 @@ int config_load_text(berth_str text, const char *file, const char *const *flags,
     return r;
 }
 
-int config_load(const char *path, const char *const *flags, size_t n_flags, struct config **ret_c, berth_error *err)
+int config_load(const char *path, const char *const *flags, size_t n_flags, struct config **ret_c,
+                berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(CONFIG_FILE_MAX);
     int r = path ? io_read_file(path, &text, err) : BERTH_OK;

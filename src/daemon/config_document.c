@@ -1,5 +1,5 @@
-/* daemon/config_document.c - the table of settings, written down for people (Markdown, --help) and for editors
- * (JSON schema). */
+/* daemon/config_document.c - the table of settings, written down for people (Markdown, --help) and for
+ * editors (JSON schema). */
 #include "daemon/config_private.h"
 
 /* --- what a setting takes --- */
@@ -100,9 +100,11 @@ void config_document_flags(berth_buf *out)
 static const char introduction[] =
     "# Configuration\n"
     "\n"
-    "<!-- Written by `berth config document`; change src/daemon/config_table.c and config_document.c instead. -->\n"
+    "<!-- Written by `berth config document`; change src/daemon/config_table.c and config_document.c "
+    "instead. -->\n"
     "\n"
-    "berth runs without any configuration: it serves `localhost:5000`, without users, from the folder `./data`.\n"
+    "berth runs without any configuration: it serves `localhost:5000`, without users, from the folder "
+    "`./data`.\n"
     "Every setting has one name. A value is taken from the last of these that gives one:\n"
     "\n"
     "1. the default,\n"
@@ -117,22 +119,28 @@ static const char introduction[] =
     "\n"
     "| type | how to write it |\n"
     "|---|---|\n"
-    "| boolean | `true` or `false`; also `yes`, `no`, `on`, `off`, `1`, `0`. As a flag, the name alone means true: "
+    "| boolean | `true` or `false`; also `yes`, `no`, `on`, `off`, `1`, `0`. As a flag, the name alone means "
+    "true: "
     "`--registry-read-only`. |\n"
     "| number | a whole number |\n"
     "| duration | `250ms`, `30s`, `10m`, `24h`, `7d`, together as in `1h30m`, or a number of seconds |\n"
-    "| size | `512`, `16KiB`, `4MiB`, `1GiB`, `2TiB`. `16k`, `16KB` and `16KiB` are the same: 16384 bytes. |\n"
+    "| size | `512`, `16KiB`, `4MiB`, `1GiB`, `2TiB`. `16k`, `16KB` and `16KiB` are the same: 16384 bytes. "
+    "|\n"
     "| text | one line of UTF-8 |\n"
-    "| list | in YAML a list; in the environment entries between commas (`\\,` is a comma in an entry); as a flag, "
+    "| list | in YAML a list; in the environment entries between commas (`\\,` is a comma in an entry); as a "
+    "flag, "
     "one entry each time the flag is given. A list replaces the list of the source below it. |\n"
     "\n"
-    "Keys of the file must be known and stand once; a section or value left empty, or `null`, keeps its default.\n"
+    "Keys of the file must be known and stand once; a section or value left empty, or `null`, keeps its "
+    "default.\n"
     "Aliases and several documents are refused, as are files above 1 MiB.\n"
     "\n"
     "## Reload\n"
     "\n"
-    "`SIGHUP` (`systemctl reload berth`) reads file, environment and flags again. What says \"yes\" under *reload* "
-    "then takes effect;\nwhat says \"restart\" waits for the next start, and the log says so. A configuration with "
+    "`SIGHUP` (`systemctl reload berth`) reads file, environment and flags again. What says \"yes\" under "
+    "*reload* "
+    "then takes effect;\nwhat says \"restart\" waits for the next start, and the log says so. A "
+    "configuration with "
     "a mistake changes nothing.\nCertificates and keys are read again from the files they were in.\n"
     "\n"
     "## Example\n"
@@ -168,6 +176,10 @@ static const char equivalents[] =
     "| django-oci | berth |\n"
     "|---|---|\n"
     "| `URL_PREFIX` | `http.prefix`; the API itself is always `/v2/` below it |\n"
+    "| `SPEC_VERSION` | none: berth speaks 1.1, and what it knows of later drafts |\n"
+    "| `DOMAIN_URL` | none: URLs follow the request's Host; see `http.trusted_proxies` and "
+    "`http.relative_urls` |\n"
+    "| `STORAGE_BACKEND` | `storage.driver` |\n"
     "| `MEDIA_ROOT` | `data` |\n"
     "| `CACHE_DIR` | none needed: upload sessions live in the database |\n"
     "| `DISABLE_TAG_MANIFEST_DELETE` | `registry.deletes`, the other way round: `registry.deletes: false` |\n"
@@ -177,7 +189,8 @@ static const char equivalents[] =
     "| `SESSION_EXPIRES_SECONDS` | `registry.session_timeout`; a plain number is seconds |\n"
     "| `DISABLE_AUTHENTICATION` | none: this release has no users and is always open |\n"
     "| `AUTHENTICATED_VIEWS`, `PRIVATE_ONLY` | a later release, with users |\n"
-    "| `JWT_SERVER_SECRET`, `TOKEN_EXPIRES_SECONDS`, the `auth/token/` end-point | a later release, with users |\n"
+    "| `JWT_SERVER_SECRET`, `TOKEN_EXPIRES_SECONDS`, the `auth/token/` end-point | a later release, with "
+    "users |\n"
     "| `AUTHENTICATION_SERVER` | a later release, with users |\n"
     "| `VIEW_RATE_LIMIT`, `VIEW_RATE_LIMIT_BLOCK` | a later release; until then "
     "`http.max_connections_per_address` |\n";
@@ -188,8 +201,9 @@ static const char *section_about(berth_str section)
         const char *section, *text;
     } rows[] = {
         {"", "At the top of the file, in no section."},
-        {"tls", "Only as flags or in the environment, for the listeners that come from there, or the default one. "
-                "Listeners in the file\nname their own certificates."},
+        {"tls",
+         "Only as flags or in the environment, for the listeners that come from there, or the default one. "
+         "Listeners in the file\nname their own certificates."},
         {"http", "How berth speaks HTTP, and how much of it."},
         {"registry", "What may be pushed, and what clients are told."},
         {"storage", "Where the bytes live."},
@@ -250,7 +264,7 @@ static void document_row(const struct config_setting *s, berth_buf *out)
         berth_buf_addf(out, " | `%s` | ", s->fallback);
     else
         berth_buf_add_str(out, s->type == CONFIG_LIST || s->type == CONFIG_RECORDS ? STR(" | empty | ")
-                                                                                    : STR(" | none | "));
+                                                                                   : STR(" | none | "));
     berth_buf_add_str(out, s->reloads ? STR("yes | ") : STR("restart | "));
     add_cell(s->about, out);
     berth_buf_add_str(out, STR(" |\n"));
@@ -258,8 +272,10 @@ static void document_row(const struct config_setting *s, berth_buf *out)
 
 static void document_records(const struct config_setting *s, berth_buf *out)
 {
-    berth_buf_addf(out, "\nAn entry of `%s` is a mapping, or `%s` alone:\n\n| key | needed | what it says |\n|---|---|---|\n",
-                   s->key, s->fields[s->bare].key);
+    berth_buf_addf(
+        out,
+        "\nAn entry of `%s` is a mapping, or `%s` alone:\n\n| key | needed | what it says |\n|---|---|---|\n",
+        s->key, s->fields[s->bare].key);
     for (size_t i = 0; i < s->n_fields; i++) {
         berth_buf_addf(out, "| `%s` | %s | ", s->fields[i].key, s->fields[i].required ? "yes" : "no");
         add_cell(s->fields[i].about, out);
@@ -311,8 +327,9 @@ static void schema_values(const char *const *values, berth_buf *out)
 
 static void schema_records(const struct config_setting *s, berth_buf *out)
 {
-    berth_buf_add_str(out, STR("\"type\": [\"array\", \"null\"], \"items\": {\"anyOf\": [{\"type\": \"string\"}, "
-                               "{\"type\": \"object\", \"additionalProperties\": false, \"required\": ["));
+    berth_buf_add_str(out,
+                      STR("\"type\": [\"array\", \"null\"], \"items\": {\"anyOf\": [{\"type\": \"string\"}, "
+                          "{\"type\": \"object\", \"additionalProperties\": false, \"required\": ["));
     const char *comma = "";
     for (size_t i = 0; i < s->n_fields; i++)
         if (s->fields[i].required) {
@@ -338,7 +355,8 @@ static void schema_setting(const struct config_setting *s, berth_buf *out)
     switch (s->type) {
     case CONFIG_TEXT:
     case CONFIG_TLS:
-        berth_buf_add_str(out, s->values ? STR("\"type\": \"string\"") : STR("\"type\": [\"string\", \"null\"]"));
+        berth_buf_add_str(out,
+                          s->values ? STR("\"type\": \"string\"") : STR("\"type\": [\"string\", \"null\"]"));
         if (s->values)
             schema_values(s->values, out);
         break;
@@ -350,12 +368,14 @@ static void schema_setting(const struct config_setting *s, berth_buf *out)
                        (unsigned long long)s->least, (unsigned long long)s->most);
         break;
     case CONFIG_DURATION:
-        berth_buf_add_str(out, STR("\"type\": [\"string\", \"integer\", \"null\"], \"minimum\": 0, \"pattern\": "
-                                   "\"^([0-9]+|([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$\""));
+        berth_buf_add_str(out,
+                          STR("\"type\": [\"string\", \"integer\", \"null\"], \"minimum\": 0, \"pattern\": "
+                              "\"^([0-9]+|([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$\""));
         break;
     case CONFIG_SIZE:
-        berth_buf_add_str(out, STR("\"type\": [\"string\", \"integer\", \"null\"], \"minimum\": 0, \"pattern\": "
-                                   "\"^[0-9]+ *([bB]|[kKmMgGtT]([iI]?[bB])?)?$\""));
+        berth_buf_add_str(out,
+                          STR("\"type\": [\"string\", \"integer\", \"null\"], \"minimum\": 0, \"pattern\": "
+                              "\"^[0-9]+ *([bB]|[kKmMgGtT]([iI]?[bB])?)?$\""));
         break;
     case CONFIG_LIST:
         berth_buf_add_str(out, STR("\"type\": [\"array\", \"null\"], \"items\": {\"type\": \"string\"}"));
@@ -384,9 +404,11 @@ void config_document_schema(berth_buf *out)
         if (!config_in_file(s))
             continue;
         if (!str_eq(section, open)) {
-            berth_buf_addf(out, "%s%s    \"" STR_FMT "\": {\"type\": [\"object\", \"null\"], \"additionalProperties\": false,"
-                                " \"properties\": {\n", open.n ? "\n    }}" : "", open.n ? ",\n" : comma,
-                           STR_ARG(section));
+            berth_buf_addf(out,
+                           "%s%s    \"" STR_FMT
+                           "\": {\"type\": [\"object\", \"null\"], \"additionalProperties\": false,"
+                           " \"properties\": {\n",
+                           open.n ? "\n    }}" : "", open.n ? ",\n" : comma, STR_ARG(section));
             comma = "";
             open = section;
         }

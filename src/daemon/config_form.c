@@ -28,7 +28,11 @@ static size_t code_point(berth_str s, uint32_t *ret)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     unsigned char first = (unsigned char)s.p[0];
-    size_t n = first < 0x80 ? 1 : (first & 0xe0) == 0xc0 ? 2 : (first & 0xf0) == 0xe0 ? 3 : (first & 0xf8) == 0xf0 ? 4 : 0;
+    size_t n = first < 0x80             ? 1
+               : (first & 0xe0) == 0xc0 ? 2
+               : (first & 0xf0) == 0xe0 ? 3
+               : (first & 0xf8) == 0xf0 ? 4
+                                        : 0;
     if (!n || n > s.n)
         return 0;
     uint32_t c = n == 1 ? first : first & (0x7fu >> n);
@@ -104,15 +108,16 @@ static bool address(berth_str s)
         return false;
     berth_str host = str_head(s, colon - 1);
     if (host.n && host.p[0] == '[')
-        return host.n > 2 && host.p[host.n - 1] == ']' && inet(AF_INET6, str_head(str_from_offset(host, 1), host.n - 2));
+        return host.n > 2 && host.p[host.n - 1] == ']' &&
+               inet(AF_INET6, str_head(str_from_offset(host, 1), host.n - 2));
     return !host.n || made_of(host, ".-_");
 }
 
 static bool header(berth_str s)
 {
     /* What frames a message is the server's alone: a second Content-Length would split answers in two. */
-    static const char *const reserved[] = {"Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade",
-                                           "Trailer"};
+    static const char *const reserved[] = {"Content-Length", "Transfer-Encoding", "Connection",
+                                           "Keep-Alive",     "Upgrade",           "Trailer"};
     berth_str name, value;
     if (!str_cut(s, ':', &name, &value) || !is_token(name) || !str_trim(value).n)
         return false;
@@ -167,8 +172,8 @@ static bool platform(berth_str s)
 static bool clock_time(berth_str s)
 {
     uint64_t h, m;
-    return s.n == 5 && s.p[2] == ':' && str_to_u64(str_head(s, 2), &h) && str_to_u64(str_from_offset(s, 3), &m) &&
-           h < 24 && m < 60;
+    return s.n == 5 && s.p[2] == ':' && str_to_u64(str_head(s, 2), &h) &&
+           str_to_u64(str_from_offset(s, 3), &m) && h < 24 && m < 60;
 }
 
 static bool window(berth_str s)
@@ -185,12 +190,14 @@ static bool url(berth_str s)
 const struct config_form config_form_filled = {"a value", NULL, filled};
 const struct config_form config_form_address = {"an address to listen on", "localhost:5000", address};
 const struct config_form config_form_header = {"a header of your own", "X-Served-By: berth", header};
-const struct config_form config_form_prefix = {"a path that begins with '/' and does not end with it", "/registry", prefix};
+const struct config_form config_form_prefix = {"a path that begins with '/' and does not end with it",
+                                               "/registry", prefix};
 const struct config_form config_form_proxy = {"an address or a network", "10.0.0.0/8", proxy};
 const struct config_form config_form_media_type = {"a media type", "application/octet-stream", media_type};
 const struct config_form config_form_platform = {"a platform", "linux/amd64", platform};
 const struct config_form config_form_window = {"a time of day from and to", "22:00-06:00", window};
-const struct config_form config_form_url = {"the beginning of an http or https URL", "https://example.com/", url};
+const struct config_form config_form_url = {"the beginning of an http or https URL", "https://example.com/",
+                                            url};
 /* Their parsers are in config_value.c, as they give a number too. */
 const struct config_form config_form_duration = {"a duration", "10m", NULL};
 const struct config_form config_form_size = {"a size", "64MiB", NULL};

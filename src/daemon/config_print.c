@@ -24,7 +24,8 @@ void config_add_quoted(berth_str s, berth_buf *out)
     berth_buf_putc(out, '"');
 }
 
-static void print_setting(const struct config *c, const struct config_setting *s, const char *indent, berth_buf *out)
+static void print_setting(const struct config *c, const struct config_setting *s, const char *indent,
+                          berth_buf *out)
 {
     berth_buf_addf(out, "%s" STR_FMT ":", indent, STR_ARG(config_name(s)));
     if (s->type != CONFIG_LIST && s->type != CONFIG_RECORDS) {

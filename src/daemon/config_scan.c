@@ -1,9 +1,10 @@
 /* daemon/config_scan.c - the first reading of a configuration file, by libyaml's events.
  *
- * It does three things that cyaml cannot: it notes where each value stands, so that what is wrong with a value
- * can be said with its line; it refuses what no honest file holds (aliases, depth, crowds, the same key twice)
- * before anything is built from it; and it writes the file anew, line by line, in the one form that cyaml's
- * schema can express: a bare listener becomes a record, nothing and null become an empty value of their kind. */
+ * It does three things that cyaml cannot: it notes where each value stands, so that what is wrong with a
+ * value can be said with its line; it refuses what no honest file holds (aliases, depth, crowds, the same key
+ * twice) before anything is built from it; and it writes the file anew, line by line, in the one form that
+ * cyaml's schema can express: a bare listener becomes a record, nothing and null become an empty value of
+ * their kind. */
 #include <stdio.h>
 #include <yaml.h>
 
@@ -14,11 +15,11 @@ enum { DEPTH_MAX = 6, KEYS_MAX = 128, KEY_SIZE_MAX = 64, PLACES_MAX = 10000 };
 
 struct level {
     bool mapping;
-    bool wants_key;       /* mapping: the next event is a key */
-    berth_str path;       /* of the collection */
-    unsigned n;           /* keys or entries so far */
-    size_t first_place;   /* places of this collection begin here */
-    berth_str key_path;   /* of the value that comes next */
+    bool wants_key;     /* mapping: the next event is a key */
+    berth_str path;     /* of the collection */
+    unsigned n;         /* keys or entries so far */
+    size_t first_place; /* places of this collection begin here */
+    berth_str key_path; /* of the value that comes next */
     yaml_mark_t key_mark;
 };
 
@@ -43,7 +44,8 @@ static int refuse(const struct scanner *s, yaml_mark_t at, berth_error *err, con
     va_start(ap, fmt);
     vsnprintf(reason, sizeof(reason), fmt, ap);
     va_end(ap);
-    return berth_error_set(err, BERTH_E_INVALID, "%s:%zu:%zu: %s", s->file, at.line + 1, at.column + 1, reason);
+    return berth_error_set(err, BERTH_E_INVALID, "%s:%zu:%zu: %s", s->file, at.line + 1, at.column + 1,
+                           reason);
 }
 
 /* Marks count characters and only go forward. */
@@ -81,7 +83,8 @@ static int note(struct scanner *s, berth_str path, yaml_mark_t key, yaml_mark_t 
         out->places = p;
         out->cap = cap;
     }
-    out->places[out->n++] = (struct config_place){path, key.line + 1, key.column + 1, value.line + 1, value.column + 1};
+    out->places[out->n++] =
+        (struct config_place){path, key.line + 1, key.column + 1, value.line + 1, value.column + 1};
     return BERTH_OK;
 }
 
@@ -95,8 +98,9 @@ static int take_key(struct scanner *s, struct level *l, const yaml_event_t *e, b
         return refuse(s, e->start_mark, err, "unknown key '%s'", config_show(key, shown));
     if (++l->n > KEYS_MAX)
         return refuse(s, e->start_mark, err, "more than %d keys in one mapping", KEYS_MAX);
-    char *path = l->path.n ? berth_arena_printf(&s->out->arena, STR_FMT "." STR_FMT, STR_ARG(l->path), STR_ARG(key))
-                           : berth_arena_dup(&s->out->arena, key);
+    char *path = l->path.n
+                     ? berth_arena_printf(&s->out->arena, STR_FMT "." STR_FMT, STR_ARG(l->path), STR_ARG(key))
+                     : berth_arena_dup(&s->out->arena, key);
     if (!path)
         return config_nomem(err);
     l->key_path = str_from(path);
@@ -104,8 +108,8 @@ static int take_key(struct scanner *s, struct level *l, const yaml_event_t *e, b
     l->wants_key = false;
     for (size_t i = l->first_place; i < s->out->n; i++)
         if (str_eq(s->out->places[i].path, l->key_path))
-            return refuse(s, e->start_mark, err, "the key '%s' is already given in line %zu", config_show(key, shown),
-                          s->out->places[i].key_line);
+            return refuse(s, e->start_mark, err, "the key '%s' is already given in line %zu",
+                          config_show(key, shown), s->out->places[i].key_line);
     return BERTH_OK;
 }
 
@@ -183,8 +187,9 @@ static int take(struct scanner *s, const yaml_event_t *e, berth_error *err)
     case YAML_DOCUMENT_END_EVENT:
         return BERTH_OK;
     case YAML_DOCUMENT_START_EVENT:
-        return s->documents++ ? refuse(s, e->start_mark, err, "a second document; one file holds one configuration")
-                              : BERTH_OK;
+        return s->documents++
+                   ? refuse(s, e->start_mark, err, "a second document; one file holds one configuration")
+                   : BERTH_OK;
     case YAML_ALIAS_EVENT:
         return refuse(s, e->start_mark, err, "aliases (*name) are not accepted");
     case YAML_MAPPING_END_EVENT:
@@ -236,6 +241,8 @@ static void parser_done(yaml_parser_t *p)
 int config_scan(berth_str text, const char *file, struct config_scan *ret, berth_error *err)
 {
     *ret = (struct config_scan){.text = BERTH_BUF_INIT(8 * CONFIG_FILE_MAX)};
+    if (!text.p)
+        text = STR("");
     if (str_starts(text, STR("\xef\xbb\xbf")))
         text = str_from_offset(text, 3);
     struct scanner s = {.out = ret, .in = text, .file = file};
@@ -243,7 +250,7 @@ int config_scan(berth_str text, const char *file, struct config_scan *ret, berth
     if (!yaml_parser_initialize(&parser))
         return config_nomem(err);
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)(text.p ? text.p : ""), text.n);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
     for (bool more = true; more;) {
         CLEANUP(yaml_event_delete) yaml_event_t e = {0};
         if (!yaml_parser_parse(&parser, &e))

@@ -1,8 +1,7 @@
 /* daemon/config_table.c - every setting there is, in the order in which people read them.
  *
- * A new setting is a member of struct config and a row here; sources, printing, checking and documents follow. */
-#include <stdio.h>
-
+ * A new setting is a member of struct config and a row here; sources, printing, checking and documents
+ * follow. */
 #include "daemon/config_private.h"
 
 #define SECOND ((uint64_t)1000)
@@ -10,8 +9,8 @@
 #define DAY    (24 * HOUR)
 #define TIB    ((uint64_t)GIB * 1024)
 
-#define AT(member)     .offset = offsetof(struct config, member)
-#define MANY_AT(member) AT(member), .count_offset = offsetof(struct config, member##_count)
+#define AT(member)       .offset = offsetof(struct config, member)
+#define MANY_AT(member)  AT(member), .count_offset = offsetof(struct config, member##_count)
 #define LISTENER(member) .type = CONFIG_TLS, .offset = offsetof(struct config_listen, member)
 
 static const char *const drivers[] = {"fs", "memory", NULL};
@@ -25,7 +24,8 @@ static const struct config_field listen_fields[] = {
      "`host:port`, `:port`, `[v6]:port`, `unix:/path`, or `fd:N` for an inherited socket"},
     {"certificate", offsetof(struct config_listen, certificate), false, NULL, NULL,
      "PEM file with the certificate and its chain; absent: plain HTTP"},
-    {"key", offsetof(struct config_listen, key), false, NULL, NULL, "PEM file with the key of the certificate"},
+    {"key", offsetof(struct config_listen, key), false, NULL, NULL,
+     "PEM file with the key of the certificate"},
     {"client_ca", offsetof(struct config_listen, client_ca), false, NULL, NULL,
      "PEM file; clients must show a certificate signed by one of these"},
     {"tls_minimum", offsetof(struct config_listen, tls_minimum), false, NULL, tls_versions,
@@ -61,7 +61,7 @@ const struct config_setting config_settings[] = {
     {"http.relative_urls", CONFIG_BOOL, AT(http.relative_urls), .fallback = "false",
      .about = "send Location headers without scheme and host"},
     {"http.headers", CONFIG_LIST, MANY_AT(http.headers), .unit = "HEADER", .form = &config_form_header,
-     .whole = true, .reloads = true, .about = "headers to add to every answer, `Name: value`"},
+     .reloads = true, .about = "headers to add to every answer, `Name: value`"},
     {"http.trusted_proxies", CONFIG_LIST, MANY_AT(http.trusted_proxies), .unit = "ADDRESS",
      .form = &config_form_proxy,
      .about = "addresses or networks whose X-Forwarded-For, -Proto and -Host headers are believed"},
@@ -71,21 +71,23 @@ const struct config_setting config_settings[] = {
      .about = "threads that wait for disk and database; 0: by the number of cores"},
     {"http.max_header_size", CONFIG_SIZE, AT(http.max_header_size), .fallback = "32KiB", .least = KIB,
      .most = 16 * MIB, .about = "largest request line and headers together; more is answered 431"},
-    {"http.max_uri_size", CONFIG_SIZE, AT(http.max_uri_size), .fallback = "16KiB", .least = KIB, .most = 16 * MIB,
-     .about = "longest request target; more is answered 414"},
+    {"http.max_uri_size", CONFIG_SIZE, AT(http.max_uri_size), .fallback = "16KiB", .least = KIB,
+     .most = 16 * MIB, .about = "longest request target; more is answered 414"},
     {"http.max_connections", CONFIG_NUMBER, AT(http.max_connections), .fallback = "16384", .least = 1,
      .most = 1048576, .about = "connections open at once; more are answered 503"},
     {"http.max_connections_per_address", CONFIG_NUMBER, AT(http.max_connections_per_address), .fallback = "0",
-     .most = 1048576, .about = "connections open at once from one address; more are answered 429; 0: no limit"},
-    {"http.upload_buffers", CONFIG_SIZE, AT(http.upload_buffers), .fallback = "256MiB", .least = MIB, .most = TIB,
-     .about = "memory for bodies on their way in; further uploads wait their turn"},
-    {"http.header_timeout", CONFIG_DURATION, AT(http.header_timeout), .fallback = "30s", .least = 1, .most = DAY,
-     .about = "time for a request's headers to arrive"},
+     .most = 1048576,
+     .about = "connections open at once from one address; more are answered 429; 0: no limit"},
+    {"http.upload_buffers", CONFIG_SIZE, AT(http.upload_buffers), .fallback = "256MiB", .least = MIB,
+     .most = TIB, .about = "memory for bodies on their way in; further uploads wait their turn"},
+    {"http.header_timeout", CONFIG_DURATION, AT(http.header_timeout), .fallback = "30s", .least = 1,
+     .most = DAY, .about = "time for a request's headers to arrive"},
     {"http.body_timeout", CONFIG_DURATION, AT(http.body_timeout), .fallback = "30s", .least = 1, .most = DAY,
      .about = "time in which a body, either way, must make progress"},
     {"http.idle_timeout", CONFIG_DURATION, AT(http.idle_timeout), .fallback = "75s", .least = 1, .most = DAY,
      .about = "how long a connection is kept open between requests"},
-    {"http.drain_timeout", CONFIG_DURATION, AT(http.drain_timeout), .fallback = "30s", .least = 1, .most = DAY,
+    {"http.drain_timeout", CONFIG_DURATION, AT(http.drain_timeout), .fallback = "30s", .least = 1,
+     .most = DAY,
      .about = "how long a body is still read after an early answer, so that the client sees that answer"},
     {"http.stop_timeout", CONFIG_DURATION, AT(http.stop_timeout), .fallback = "30s", .least = 1, .most = DAY,
      .about = "how long running requests may take to end when the server stops"},
@@ -98,12 +100,14 @@ const struct config_setting config_settings[] = {
      .about = "refuse every write with 405"},
     {"registry.max_manifest_size", CONFIG_SIZE, AT(registry.max_manifest_size), .fallback = "4MiB",
      .least = 4 * MIB, .most = 256 * MIB, .reloads = true, .about = "largest manifest; more is answered 413"},
-    {"registry.session_timeout", CONFIG_DURATION, AT(registry.session_timeout), .fallback = "10m", .least = SECOND,
-     .most = 365 * DAY, .reloads = true, .about = "life of an upload session; each request prolongs it"},
+    {"registry.session_timeout", CONFIG_DURATION, AT(registry.session_timeout), .fallback = "10m",
+     .least = SECOND, .most = 365 * DAY, .reloads = true,
+     .about = "life of an upload session; each request prolongs it"},
     {"registry.blob_content_types", CONFIG_LIST, MANY_AT(registry.blob_content_types), .unit = "TYPE",
      .form = &config_form_media_type, .reloads = true,
      .about = "content types accepted in blob uploads, others are answered 415; empty: all"},
-    {"registry.sparse", CONFIG_TEXT, AT(registry.sparse), .fallback = "none", .values = sparse, .reloads = true,
+    {"registry.sparse", CONFIG_TEXT, AT(registry.sparse), .fallback = "none", .values = sparse,
+     .reloads = true,
      .about = "children an index may lack when it is pushed: none, those of platforms not listed, or all"},
     {"registry.sparse_platforms", CONFIG_LIST, MANY_AT(registry.sparse_platforms), .unit = "PLATFORM",
      .form = &config_form_platform, .reloads = true,
@@ -121,8 +125,8 @@ const struct config_setting config_settings[] = {
     {"registry.foreign_urls_deny", CONFIG_LIST, MANY_AT(registry.foreign_urls_deny), .unit = "URL",
      .form = &config_form_url, .reloads = true,
      .about = "prefixes that URLs in descriptors must not have, also when allowed"},
-    {"registry.page_size", CONFIG_NUMBER, AT(registry.page_size), .fallback = "1000", .least = 1, .most = 100000,
-     .reloads = true, .about = "largest page of a listing"},
+    {"registry.page_size", CONFIG_NUMBER, AT(registry.page_size), .fallback = "1000", .least = 1,
+     .most = 100000, .reloads = true, .about = "largest page of a listing"},
     {"registry.warnings", CONFIG_RECORDS, MANY_AT(registry.warnings), .fields = warning_fields,
      .n_fields = COUNT(warning_fields), .record_size = sizeof(struct config_warning),
      .bare = COUNT(warning_fields) - 1, .reloads = true, .file_only = true,
@@ -135,7 +139,8 @@ const struct config_setting config_settings[] = {
     {"storage.reserve", CONFIG_SIZE, AT(storage.reserve), .fallback = "64MiB", .most = 1024 * TIB,
      .about = "uploads are refused when less free space than this is left"},
     {"storage.sync", CONFIG_BOOL, AT(storage.sync), .fallback = "true",
-     .about = "write to the disk itself before answering; false is fast, and loses acknowledged pushes with the power"},
+     .about = "write to the disk itself before answering; false is fast, and loses acknowledged pushes with "
+              "the power"},
 
     {"gc.interval", CONFIG_DURATION, AT(gc.interval), .fallback = "1h", .most = 365 * DAY, .reloads = true,
      .about = "time between collections; 0: only when asked"},
@@ -147,8 +152,8 @@ const struct config_setting config_settings[] = {
      .about = "remove manifests that have had no tag for this long; 0: keep them"},
     {"gc.keep_referrers", CONFIG_BOOL, AT(gc.keep_referrers), .fallback = "false", .reloads = true,
      .about = "keep signatures and other referrers when what they refer to is gone"},
-    {"gc.window", CONFIG_TEXT, AT(gc.window), .unit = "HH:MM-HH:MM", .form = &config_form_window, .reloads = true,
-     .about = "collect only between these local times; absent: at any time"},
+    {"gc.window", CONFIG_TEXT, AT(gc.window), .unit = "HH:MM-HH:MM", .form = &config_form_window,
+     .reloads = true, .about = "collect only between these local times; absent: at any time"},
 
     {"log.level", CONFIG_TEXT, AT(log.level), .fallback = "info", .values = levels, .reloads = true,
      .about = "least important messages to write"},
@@ -194,7 +199,8 @@ bool config_in_file(const struct config_setting *s)
 bool config_is_section(berth_str name)
 {
     for (size_t i = 0; i < config_settings_count; i++)
-        if (name.n && config_in_file(&config_settings[i]) && str_eq(config_section(&config_settings[i]), name))
+        if (name.n && config_in_file(&config_settings[i]) &&
+            str_eq(config_section(&config_settings[i]), name))
             return true;
     return false;
 }

@@ -26,7 +26,8 @@ struct unit {
     uint64_t factor;
 };
 
-static const struct unit duration_units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+static const struct unit duration_units[] = {
+    {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
 /* All are powers of 1024, also without the "i": what people mean when they write 16k. */
 static const struct unit size_units[] = {{"t", GIB * 1024}, {"g", GIB}, {"m", MIB}, {"k", KIB}, {"b", 1}};
 
@@ -56,7 +57,8 @@ bool config_parse_duration(berth_str s, uint64_t *ret_ms)
         while (next < COUNT(duration_units) && !str_eq(unit, str_from(duration_units[next].name)))
             next++;
         if (next == COUNT(duration_units) || !str_to_u64(str_head(s, length), &n) ||
-            __builtin_mul_overflow(n, duration_units[next].factor, &n) || __builtin_add_overflow(total, n, &total))
+            __builtin_mul_overflow(n, duration_units[next].factor, &n) ||
+            __builtin_add_overflow(total, n, &total))
             return false;
         next++;
         s = str_from_offset(s, name);
@@ -94,7 +96,7 @@ void config_add_duration(uint64_t ms, berth_buf *out)
 {
     if (!ms)
         berth_buf_add_str(out, STR("0s"));
-    for (size_t i = 1; i < COUNT(duration_units); i++) { /* not days: 24h is how people say it */
+    for (size_t i = ms <= 48 * duration_units[1].factor; i < COUNT(duration_units); i++) { /* 24h, but 14d */
         uint64_t n = ms / duration_units[i].factor;
         if (n)
             berth_buf_addf(out, "%llu%s", (unsigned long long)n, duration_units[i].name);
@@ -121,19 +123,21 @@ static int misfit(const struct config_form *form, berth_str text, berth_error *e
     if (!text.n)
         return berth_error_set(err, BERTH_E_INVALID, "empty, where %s is wanted", form->name);
     if (form->example)
-        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not %s (try %s)", config_show(text, shown), form->name,
-                               form->example);
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not %s (try %s)", config_show(text, shown),
+                               form->name, form->example);
     return berth_error_set(err, BERTH_E_INVALID, "'%s' is not %s", config_show(text, shown), form->name);
 }
 
 /* The rules for any text: clean, of bounded length, one of @values if there are, of @form if there is one. */
-static int check_text(berth_str text, const struct config_form *form, const char *const *values, berth_error *err)
+static int check_text(berth_str text, const struct config_form *form, const char *const *values,
+                      berth_error *err)
 {
     char shown[CONFIG_SHOWN];
     if (text.n > CONFIG_TEXT_MAX)
         return berth_error_set(err, BERTH_E_INVALID, "longer than %zu bytes", CONFIG_TEXT_MAX);
     if (!config_text_clean(text))
-        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not one line of UTF-8 text", config_show(text, shown));
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not one line of UTF-8 text",
+                               config_show(text, shown));
     if (form && !form->fits(text))
         return misfit(form, text, err);
     if (!values)
@@ -286,7 +290,8 @@ static void set_entries(struct config *c, const struct config_setting *s, char *
 }
 
 /* Room for one more entry of @size bytes, zeroed, which does not count yet. */
-static int extend(struct config *c, const struct config_setting *s, size_t size, void **ret_entry, berth_error *err)
+static int extend(struct config *c, const struct config_setting *s, size_t size, void **ret_entry,
+                  berth_error *err)
 {
     size_t n = config_count(c, s);
     if (n >= CONFIG_ENTRIES_MAX)

@@ -1,8 +1,9 @@
 /* daemon/config_yaml.c - cyaml reads the file by a schema that is made from the table of settings.
  *
  * Every scalar is taken as text; what the text means is config_value.c's, as for flags and environment. cyaml
- * decides what is a key, a list, a mapping. It tells what is wrong by log lines, from which one sentence is made;
- * the place is looked up in what config_scan.c noted, as cyaml gives that of the event before a wrong key. */
+ * decides what is a key, a list, a mapping. It tells what is wrong by log lines, from which one sentence is
+ * made; the place is looked up in what config_scan.c noted, as cyaml gives that of the event before a wrong
+ * key. */
 #include <cyaml/cyaml.h>
 #include <stdio.h>
 
@@ -12,7 +13,8 @@
 struct config_yaml {
     cyaml_config_t cyaml;
     cyaml_schema_value_t top;
-    cyaml_schema_field_t *fields; /* top level first, then each section, each list ended by a field without key */
+    cyaml_schema_field_t
+        *fields; /* top level first, then each section, each list ended by a field without key */
     cyaml_schema_value_t *entries; /* what the lists hold, one per setting */
     cyaml_schema_field_t *records; /* fields of records */
     struct config_raw *values;     /* one per setting, filled by cyaml */
@@ -97,8 +99,8 @@ static const char *kind(berth_str event)
                                                : "a single value";
 }
 
-static int explain(const struct complaint *c, cyaml_err_t code, const struct config_scan *scan, const char *file,
-                   berth_error *err)
+static int explain(const struct complaint *c, cyaml_err_t code, const struct config_scan *scan,
+                   const char *file, berth_error *err)
 {
     static const char unknown[] = "Unexpected key: ", expecting[] = "Expecting ", got[] = ", got event: ";
     if (code == CYAML_ERR_OOM)
@@ -111,8 +113,9 @@ static int explain(const struct complaint *c, cyaml_err_t code, const struct con
         const struct config_place *p = config_scan_find(scan, str_from(path));
         berth_str near = config_nearest(str_from(path));
         return berth_error_set(err, BERTH_E_INVALID, "%s:%zu:%zu: unknown key '%s'%s%s%s" STR_FMT "%s", file,
-                               p ? p->key_line : c->line, p ? p->key_column : c->column, key, c->path[0] ? " in " : "",
-                               c->path, near.n ? " (did you mean '" : "", STR_ARG(near), near.n ? "'?)" : "");
+                               p ? p->key_line : c->line, p ? p->key_column : c->column, key,
+                               c->path[0] ? " in " : "", c->path, near.n ? " (did you mean '" : "",
+                               STR_ARG(near), near.n ? "'?)" : "");
     }
     char sentence[sizeof(err->message)];
     const char *want_end = strstr(c->reason, got);
@@ -121,7 +124,8 @@ static int explain(const struct complaint *c, cyaml_err_t code, const struct con
     else if (code == CYAML_ERR_SEQUENCE_ENTRIES_MAX)
         snprintf(sentence, sizeof(sentence), "more than %u entries", CONFIG_ENTRIES_MAX);
     else if (str_starts(reason, str_from(expecting)) && want_end)
-        snprintf(sentence, sizeof(sentence), "%s is wanted, not %s", kind(str_from_offset(reason, sizeof(expecting) - 1)),
+        snprintf(sentence, sizeof(sentence), "%s is wanted, not %s",
+                 kind(str_from_offset(reason, sizeof(expecting) - 1)),
                  kind(str_from(want_end + sizeof(got) - 1)));
     else
         snprintf(sentence, sizeof(sentence), "%s", c->reason[0] ? c->reason : cyaml_strerror(code));
@@ -139,7 +143,8 @@ static const cyaml_schema_value_t any_text = {
     .string = {.min = 0, .max = CONFIG_TEXT_MAX},
 };
 
-static void describe(struct config_yaml *y, size_t i, cyaml_schema_field_t **record, cyaml_schema_field_t *field)
+static void describe(struct config_yaml *y, size_t i, cyaml_schema_field_t **record,
+                     cyaml_schema_field_t *field)
 {
     const struct config_setting *s = &config_settings[i];
     size_t at = i * sizeof(struct config_raw);
@@ -151,9 +156,8 @@ static void describe(struct config_yaml *y, size_t i, cyaml_schema_field_t **rec
     y->entries[i] = any_text;
     y->entries[i].flags = CYAML_FLAG_POINTER;
     if (s->type == CONFIG_RECORDS) {
-        y->entries[i] = (cyaml_schema_value_t){.type = CYAML_MAPPING,
-                                               .data_size = (uint32_t)s->record_size,
-                                               .mapping = {.fields = *record}};
+        y->entries[i] = (cyaml_schema_value_t){
+            .type = CYAML_MAPPING, .data_size = (uint32_t)s->record_size, .mapping = {.fields = *record}};
         for (size_t f = 0; f < s->n_fields; f++)
             *(*record)++ = (cyaml_schema_field_t){
                 .key = s->fields[f].key, .data_offset = (uint32_t)s->fields[f].offset, .value = any_text};
@@ -161,10 +165,11 @@ static void describe(struct config_yaml *y, size_t i, cyaml_schema_field_t **rec
     }
     field->count_offset = (uint32_t)(at + offsetof(struct config_raw, n));
     field->count_size = sizeof(unsigned);
-    field->value = (cyaml_schema_value_t){.type = CYAML_SEQUENCE,
-                                          .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
-                                          .data_size = (uint32_t)(s->type == CONFIG_RECORDS ? s->record_size : sizeof(char *)),
-                                          .sequence = {.entry = &y->entries[i], .min = 0, .max = CONFIG_ENTRIES_MAX}};
+    field->value = (cyaml_schema_value_t){
+        .type = CYAML_SEQUENCE,
+        .flags = CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL,
+        .data_size = (uint32_t)(s->type == CONFIG_RECORDS ? s->record_size : sizeof(char *)),
+        .sequence = {.entry = &y->entries[i], .min = 0, .max = CONFIG_ENTRIES_MAX}};
 }
 
 static int make_schema(struct config_yaml *y, berth_error *err)
@@ -181,7 +186,8 @@ static int make_schema(struct config_yaml *y, berth_error *err)
 
     const cyaml_schema_value_t section = {.type = CYAML_MAPPING,
                                           .flags = CYAML_FLAG_OPTIONAL,
-                                          .data_size = (uint32_t)(config_settings_count * sizeof(struct config_raw))};
+                                          .data_size =
+                                              (uint32_t)(config_settings_count * sizeof(struct config_raw))};
     y->top = section;
     y->top.flags = CYAML_FLAG_POINTER;
     y->top.mapping.fields = y->fields;
@@ -215,7 +221,8 @@ static int make_schema(struct config_yaml *y, berth_error *err)
     return BERTH_OK;
 }
 
-int config_yaml_read(const struct config_scan *scan, const char *file, struct config_yaml **ret, berth_error *err)
+int config_yaml_read(const struct config_scan *scan, const char *file, struct config_yaml **ret,
+                     berth_error *err)
 {
     struct config_yaml *y = config_alloc(sizeof(*y));
     if (!y)
@@ -229,7 +236,8 @@ int config_yaml_read(const struct config_scan *scan, const char *file, struct co
     int r = make_schema(y, err);
     if (r == BERTH_OK && !scan->empty) {
         void *values = NULL;
-        cyaml_err_t code = cyaml_load_data((const uint8_t *)scan->text.p, scan->text.n, &y->cyaml, &y->top, &values, NULL);
+        cyaml_err_t code =
+            cyaml_load_data((const uint8_t *)scan->text.p, scan->text.n, &y->cyaml, &y->top, &values, NULL);
         y->values = values;
         if (code != CYAML_OK)
             r = explain(&complaint, code, scan, file, err);

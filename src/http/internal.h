@@ -13,7 +13,6 @@
 #include <sys/types.h>
 
 #include "http/block.h"
-#include "http/chunk.h"
 #include "http/server.h"
 
 struct ssl_st;
@@ -156,6 +155,11 @@ static inline struct http_req *http_req_of(http_request *pub)
 {
     return CONTAINER_OF(pub, struct http_req, pub);
 }
+static inline const struct http_req *http_req_of_const(const http_request *pub)
+{
+    _Static_assert(offsetof(struct http_req, pub) == 0, "the public part stands first");
+    return (const struct http_req *)(const void *)pub;
+}
 
 /* --- connections --- */
 enum http_conn_state {
@@ -210,7 +214,8 @@ struct http_conn {
 /* connection.c */
 void http_conn_open(struct http_conn *c, int refuse_status); /* just accepted; 0: welcome */
 void http_conn_event(struct http_conn *c, unsigned events);
-void http_conn_resume(struct http_conn *c);  /* its worker is back, its turn has come, or a buffer is free */
+void http_conn_resume(struct http_conn *c);   /* its turn has come, or a buffer is free */
+void http_conn_returned(struct http_conn *c); /* its worker is back */
 void http_conn_tick(struct http_conn *c);    /* its deadline has passed */
 void http_conn_stop(struct http_conn *c, bool now);
 

@@ -165,13 +165,17 @@ static int listen_all(const struct addrinfo *found, bool dual, size_t n_loops, s
     return 0;
 }
 
-static char *print_address(const char *fmt, const char *host, uint16_t port)
+/* From malloc(); NULL without memory. */
+static char *print_address(const char *host, uint16_t port)
 {
-    int n = snprintf(NULL, 0, fmt, host, port);
-    char *s = n < 0 || fault_hit() ? NULL : malloc((size_t)n + 1);
-    if (s)
-        snprintf(s, (size_t)n + 1, fmt, host, port);
-    return s;
+    berth_buf out = BERTH_BUF_INIT(KIB);
+    if (strchr(host, ':'))
+        berth_buf_addf(&out, "[%s]:%u", host, (unsigned)port);
+    else
+        berth_buf_addf(&out, "%s:%u", host, (unsigned)port);
+    char *text = berth_buf_take(&out);
+    berth_buf_done(&out);
+    return text;
 }
 
 static int open_tcp(const char *address, size_t n_loops, struct http_listener **ret_list, char **ret_address,
@@ -213,8 +217,7 @@ static int open_tcp(const char *address, size_t n_loops, struct http_listener **
         return berth_error_set(err, BERTH_E_NETWORK, "looking up '%s': %s", host, gai_strerror(resolved));
     if (r < 0)
         return berth_error_set(err, BERTH_E_NETWORK, "listening on '%s': no free port", address);
-    *ret_address = print_address(bracketed || strchr(host, ':') ? "[%s]:%u" : "%s:%u", *host ? host : "localhost",
-                                 (uint16_t)port);
+    *ret_address = print_address(*host ? host : "localhost", (uint16_t)port);
     return *ret_address ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "no memory for an address");
 }
 
@@ -266,8 +269,13 @@ static char *print_bound(const union address *a)
 {
     struct http_address bytes = {{0}};
     char text[HTTP_ADDRESS_TEXT];
-    if (a->any.sa_family == AF_UNIX)
-        return print_address("unix:%s%.0u", a->local.sun_path, 0);
+    if (a->any.sa_family == AF_UNIX) {
+        berth_buf out = BERTH_BUF_INIT(KIB);
+        berth_buf_addf(&out, "unix:%s", a->local.sun_path);
+        char *path = berth_buf_take(&out);
+        berth_buf_done(&out);
+        return path;
+    }
     if (a->any.sa_family == AF_INET6) {
         memcpy(bytes.bytes, &a->v6.sin6_addr, 16);
     } else {
@@ -275,7 +283,7 @@ static char *print_bound(const union address *a)
         memcpy(bytes.bytes + 12, &a->v4.sin_addr, 4);
     }
     http_address_print(&bytes, text);
-    return print_address(strchr(text, ':') ? "[%s]:%u" : "%s:%u", text, port_of(a));
+    return print_address(text, port_of(a));
 }
 
 static int open_inherited(const char *address, struct http_listener **ret_list, char **ret_address,

@@ -206,17 +206,17 @@ void http_req_release(struct http_req *req)
 
 void *http_app_data(const http_request *pub)
 {
-    return CONTAINER_OF(pub, const struct http_req, pub)->server->app.data;
+    return http_req_of_const(pub)->server->app.data;
 }
 
 berth_str http_header(const http_request *pub, const char *name)
 {
-    return http_field_get(&CONTAINER_OF(pub, const struct http_req, pub)->block, str_from(name), 0);
+    return http_field_get(&http_req_of_const(pub)->block, str_from(name), 0);
 }
 
 size_t http_header_count(const http_request *pub, const char *name)
 {
-    const struct http_block *b = &CONTAINER_OF(pub, const struct http_req, pub)->block;
+    const struct http_block *b = &http_req_of_const(pub)->block;
     size_t n = 0;
     while (http_field_get(b, str_from(name), n).p)
         n++;
@@ -250,7 +250,7 @@ berth_str http_header_list(http_request *pub, const char *name)
 
 berth_str http_body(const http_request *pub)
 {
-    return berth_buf_str(&CONTAINER_OF(pub, const struct http_req, pub)->collected);
+    return berth_buf_str(&http_req_of_const(pub)->collected);
 }
 
 void http_hand_over(http_request *pub, http_handler *again)

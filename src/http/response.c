@@ -30,7 +30,7 @@ void http_respond(http_request *pub, int status)
 
 bool http_responded(const http_request *pub)
 {
-    return CONTAINER_OF(pub, const struct http_req, pub)->answer.set;
+    return http_req_of_const(pub)->answer.set;
 }
 
 void http_close_after(http_request *pub)

@@ -77,19 +77,20 @@ static bool is_resident(int fd, uint64_t offset)
     return false;
 }
 
-/* Whether [from, from + n) of the file may be touched now; else a worker has been sent for it. */
+/* Whether @n bytes of the file at @from may be touched now; else a worker has been sent for them and more. */
 static bool is_warm(struct http_conn *c, const struct http_segment *s, uint64_t from, uint64_t n)
 {
     struct http_req *req = c->req;
     if (from >= req->warm_from && from + n <= req->warm_to)
         return true;
-    if (is_resident(s->fd, from) && (n <= 4096 || is_resident(s->fd, from + n - 1))) {
-        req->warm_from = from;
-        req->warm_to = from + n;
-        return true;
+    uint64_t slice = MIN(s->offset + s->n - from, (uint64_t)HTTP_SEND_TURN);
+    if (!is_resident(s->fd, from) || (slice > 4096 && !is_resident(s->fd, from + slice - 1))) {
+        warm_later(c, from, slice);
+        return false;
     }
-    warm_later(c, from, n);
-    return false;
+    req->warm_from = from;
+    req->warm_to = from + slice;
+    return true;
 }
 
 /* --- one step; each returns bytes taken, or HTTP_IO_…; AGAIN also when a worker was sent for pages --- */
@@ -204,7 +205,10 @@ int http_send(struct http_conn *c)
         if (n < 0)
             return -1;
         uint64_t before = MAX(a->sent, a->head.n);
+        const struct http_segment *was = a->at;
         advance(a, (uint64_t)n);
+        if (a->at != was)
+            c->req->warm_from = c->req->warm_to = 0; /* another file begins */
         turn += (size_t)n;
         if (a->sent > before)
             http_count(&c->loop->bytes_out, a->sent - before);

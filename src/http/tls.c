@@ -204,11 +204,6 @@ ssize_t http_tls_send(struct ssl_st *s, const void *p, size_t n, unsigned *ret_w
     return r == 0 ? HTTP_IO_BROKEN : r;
 }
 
-bool http_tls_pending(struct ssl_st *s)
-{
-    return SSL_has_pending(s) == 1;
-}
-
 void http_tls_shutdown(struct ssl_st *s)
 {
     ERR_clear_error();

@@ -1,5 +1,5 @@
-/* metadata/sqlite.c - the SQLite driver of metadata/meta.h: opening and closing, a reading connection for each
- * thread, time and ids. The operations stand in the sqlite_*.c files beside it. */
+/* metadata/sqlite.c - the SQLite driver of metadata/meta.h: opening and closing, a reading connection for
+ * each thread, time and ids. The operations stand in the sqlite_*.c files beside it. */
 #include "metadata/sqlite_private.h"
 
 #include <errno.h>
@@ -208,9 +208,8 @@ static void freep_meta(struct sqlite_meta **m)
 static int set_path(struct sqlite_meta *m, const char *path, berth_error *err)
 {
     if (strcmp(path, ":memory:") == 0) {
-        const char *tmp = getenv("TMPDIR");
-        char *dir = NULL;
-        if (fault_hit() || asprintf(&dir, "%s/berth-meta-XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0)
+        char *dir = fault_hit() ? NULL : str_dup(STR(P_tmpdir "/berth-meta-XXXXXX"));
+        if (!dir)
             return berth_error_set(err, BERTH_E_NOMEM, "opening the database: no memory");
         if (!mkdtemp(dir)) {
             int r = berth_error_set(err, BERTH_E_IO, "making '%s': %s", dir, strerror(errno));
@@ -239,7 +238,8 @@ static int create_file(struct sqlite_meta *m, berth_error *err)
                                : berth_error_set(err, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO,
                                                  "creating '%s': %s", m->path, strerror(errno));
     const char *slash = strrchr(m->path, '/');
-    CLEANUP(freep) char *dir = str_dup(slash ? (berth_str){m->path, (size_t)(slash - m->path) + 1} : STR("."));
+    CLEANUP(freep)
+    char *dir = str_dup(slash ? (berth_str){m->path, (size_t)(slash - m->path) + 1} : STR("."));
     if (!dir)
         return berth_error_set(err, BERTH_E_NOMEM, "creating '%s': no memory", m->path);
     CLEANUP(closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -250,7 +250,8 @@ static int create_file(struct sqlite_meta *m, berth_error *err)
 
 static void configure_once(void)
 {
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* a process-wide lock on each allocation, for figures nobody reads */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
+                   0); /* a process-wide lock on each allocation, for figures nobody reads */
 }
 
 int meta_sqlite_open(const char *path, const struct meta_times *times, meta **ret_m, berth_error *err)
@@ -276,11 +277,15 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
         r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, err);
     if (r == BERTH_OK) /* the log is cut back to this size when it starts anew */
         r = db_exec(&m->writer.db,
-                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=16777216;", err);
+                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=16777216;",
+                    err);
     if (r == BERTH_OK)
         r = db_exec(&m->writer.db, m->temp_dir ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", err);
     if (r == BERTH_OK)
         r = db_migrate(&m->writer.db, m->path, meta_migrations, meta_migrations_n, err);
+    /* A session from before may have an object that no record told of: the process ended first. */
+    if (r == BERTH_OK)
+        r = db_exec(&m->writer.db, "UPDATE uploads SET stored=1 WHERE stored=0", err);
     if (r != BERTH_OK)
         return r;
 

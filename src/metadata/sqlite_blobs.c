@@ -1,30 +1,31 @@
 /* metadata/sqlite_blobs.c - blobs and the links that make them visible in repositories. */
 #include "metadata/sqlite_private.h"
 
-/* Repositories of which a mount without a source asks whether they may be read. Beyond that the client uploads. */
+/* Repositories of which a mount without a source asks whether they may be read. Beyond that the client
+ * uploads. */
 #define MOUNT_CANDIDATES 1000
 
 /* The link in alias l has no edge and less than G left: ?N is now + G. */
-#define LINK_LEASE_DUE(n)                                                                                       \
-    "(l.lease_until<" n " AND NOT EXISTS(SELECT 1 FROM manifest_blobs e WHERE e.repo_id=l.repo_id"              \
+#define LINK_LEASE_DUE(n)                                                                                    \
+    "(l.lease_until<" n " AND NOT EXISTS(SELECT 1 FROM manifest_blobs e WHERE e.repo_id=l.repo_id"           \
     " AND e.digest=l.digest))"
 
 static int blob_unknown(const char *digest, berth_error *err)
 {
-    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "BLOB_UNKNOWN", "blob %s is not known to the repository",
-                               digest);
+    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "BLOB_UNKNOWN",
+                               "blob %s is not known to the repository", digest);
 }
 
 /* --- parts of transactions --- */
 
 int object_discard(struct db *db, const char *key, uint64_t size, int64_t now, berth_error *err)
 {
-    return db_run(db, err, "INSERT INTO gc_objects(object_key, size, delete_after) VALUES(?1, ?2, ?3)", "zii", key,
-                  (int64_t)size, now + db->m->times.drain_ms);
+    return db_run(db, err, "INSERT INTO gc_objects(object_key, size, delete_after) VALUES(?1, ?2, ?3)", "zii",
+                  key, (int64_t)size, now + db->m->times.drain_ms);
 }
 
-int blob_insert(struct db *db, const char *digest, uint64_t size, const char *key, berth_str body, bool *ret_kept,
-                berth_error *err)
+int blob_insert(struct db *db, const char *digest, uint64_t size, const char *key, berth_str body,
+                bool *ret_kept, berth_error *err)
 {
     int r = db_run(db, err,
                    "INSERT INTO blobs(digest, size, object_key, created_at) VALUES(?1, ?2, ?3, ?4)"
@@ -41,15 +42,17 @@ int blob_insert(struct db *db, const char *digest, uint64_t size, const char *ke
 int blob_link(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err)
 {
     int64_t lease = now + 2 * db->m->times.grace_ms, missing;
-    int r = db_run(db, err,
-                   "INSERT INTO repo_blobs(repo_id, digest, lease_until, review_at) VALUES(?1, ?2, ?3, ?3)"
-                   " ON CONFLICT(repo_id, digest) DO UPDATE SET lease_until=max(lease_until, excluded.lease_until),"
-                   " review_at=coalesce(review_at, excluded.review_at)",
-                   "izi", repo_id, digest, lease);
+    int r = db_run(
+        db, err,
+        "INSERT INTO repo_blobs(repo_id, digest, lease_until, review_at) VALUES(?1, ?2, ?3, ?3)"
+        " ON CONFLICT(repo_id, digest) DO UPDATE SET lease_until=max(lease_until, excluded.lease_until),"
+        " review_at=coalesce(review_at, excluded.review_at)",
+        "izi", repo_id, digest, lease);
     if (r != BERTH_OK)
         return r;
-    r = db_int(db, &missing, err, "SELECT 1 FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3 LIMIT 1",
-               "izi", repo_id, digest, (int64_t)META_MISSING_BLOB);
+    r = db_int(db, &missing, err,
+               "SELECT 1 FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3 LIMIT 1", "izi",
+               repo_id, digest, (int64_t)META_MISSING_BLOB);
     if (r <= 0)
         return r;
     r = db_run(db, err,
@@ -57,8 +60,8 @@ int blob_link(struct db *db, int64_t repo_id, const char *digest, int64_t now, b
                " FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3 ON CONFLICT DO NOTHING",
                "izi", repo_id, digest, (int64_t)META_MISSING_BLOB);
     if (r == BERTH_OK)
-        r = db_run(db, err, "DELETE FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3", "izi", repo_id,
-                   digest, (int64_t)META_MISSING_BLOB);
+        r = db_run(db, err, "DELETE FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3", "izi",
+                   repo_id, digest, (int64_t)META_MISSING_BLOB);
     return r;
 }
 
@@ -75,17 +78,20 @@ int sqlite_blob_get(meta *base, berth_str repo, const berth_digest *d, bool with
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     int64_t due = sqlite_now(m) + m->times.grace_ms;
     if (with_body)
-        r = db_start(db, &st, err,
-                     "SELECT b.size, b.object_key, " LINK_LEASE_DUE("?3") ", i.body FROM repositories r"
-                     " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
-                     " CROSS JOIN blobs b ON b.digest=l.digest LEFT JOIN blob_bodies i ON i.digest=b.digest"
-                     " WHERE r.name=?1 AND r.state=0",
-                     "szi", repo, d->text, due);
+        r = db_start(
+            db, &st, err,
+            "SELECT b.size, b.object_key, " LINK_LEASE_DUE(
+                "?3") ", i.body FROM repositories r"
+                      " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
+                      " CROSS JOIN blobs b ON b.digest=l.digest LEFT JOIN blob_bodies i ON i.digest=b.digest"
+                      " WHERE r.name=?1 AND r.state=0",
+            "szi", repo, d->text, due);
     else
         r = db_start(db, &st, err,
-                     "SELECT b.size, b.object_key, " LINK_LEASE_DUE("?3") " FROM repositories r"
-                     " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
-                     " CROSS JOIN blobs b ON b.digest=l.digest WHERE r.name=?1 AND r.state=0",
+                     "SELECT b.size, b.object_key, " LINK_LEASE_DUE(
+                         "?3") " FROM repositories r"
+                               " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
+                               " CROSS JOIN blobs b ON b.digest=l.digest WHERE r.name=?1 AND r.state=0",
                      "szi", repo, d->text, due);
     if (r != BERTH_OK || (r = db_step(db, st, err)) < 0)
         return r;
@@ -94,7 +100,8 @@ int sqlite_blob_get(meta *base, berth_str repo, const berth_digest *d, bool with
         r = repo_find(db, repo, &id, err);
         return r == BERTH_OK ? blob_unknown(d->text, err) : r;
     }
-    struct meta_blob b = {.size = (uint64_t)sqlite3_column_int64(st, 0), .lease_due = sqlite3_column_int(st, 2)};
+    struct meta_blob b = {.size = (uint64_t)sqlite3_column_int64(st, 0),
+                          .lease_due = sqlite3_column_int(st, 2)};
     db_key(st, 1, b.key);
     if (with_body && !b.key[0] && (r = db_copy(db, st, 3, a, &b.body, err)) != BERTH_OK)
         return r;
@@ -116,7 +123,8 @@ static int blob_lease(struct db *db, void *arg, berth_error *err)
     int r = repo_find(db, op->repo, &repo_id, err);
     if (r != BERTH_OK)
         return r;
-    r = db_int(db, &due, err, "SELECT " LINK_LEASE_DUE("?3") " FROM repo_blobs l WHERE repo_id=?1 AND digest=?2", "izi",
+    r = db_int(db, &due, err,
+               "SELECT " LINK_LEASE_DUE("?3") " FROM repo_blobs l WHERE repo_id=?1 AND digest=?2", "izi",
                repo_id, op->digest->text, now + grace);
     if (r <= 0)
         return r < 0 ? r : blob_unknown(op->digest->text, err);
@@ -145,7 +153,8 @@ struct blob_mount {
 static bool linked(struct db *db, int64_t repo_id, const char *digest, int *ret_r, berth_error *err)
 {
     int64_t one;
-    *ret_r = db_int(db, &one, err, "SELECT 1 FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id, digest);
+    *ret_r = db_int(db, &one, err, "SELECT 1 FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id,
+                    digest);
     return *ret_r > 0;
 }
 
@@ -153,10 +162,11 @@ static bool linked(struct db *db, int64_t repo_id, const char *digest, int *ret_
 static int find_source(struct db *db, const struct blob_mount *op, berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    int r = db_start(db, &st, err,
-                     "SELECT r.name FROM repo_blobs l CROSS JOIN repositories r ON r.id=l.repo_id AND r.state=0"
-                     " WHERE l.digest=?1 LIMIT ?2",
-                     "zi", op->digest->text, (int64_t)MOUNT_CANDIDATES);
+    int r =
+        db_start(db, &st, err,
+                 "SELECT r.name FROM repo_blobs l CROSS JOIN repositories r ON r.id=l.repo_id AND r.state=0"
+                 " WHERE l.digest=?1 LIMIT ?2",
+                 "zi", op->digest->text, (int64_t)MOUNT_CANDIDATES);
     if (r != BERTH_OK)
         return r;
     while ((r = db_step(db, st, err)) > 0)
@@ -232,9 +242,10 @@ struct blob_delete {
 static int list_referrers(struct db *db, int64_t repo_id, struct blob_delete *op, berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    int r = db_start(db, &st, err,
-                     "SELECT manifest FROM manifest_blobs WHERE repo_id=?1 AND digest=?2 ORDER BY manifest LIMIT 11",
-                     "iz", repo_id, op->digest->text);
+    int r = db_start(
+        db, &st, err,
+        "SELECT manifest FROM manifest_blobs WHERE repo_id=?1 AND digest=?2 ORDER BY manifest LIMIT 11", "iz",
+        repo_id, op->digest->text);
     if (r != BERTH_OK)
         return r;
     struct list_builder l = {0};
@@ -264,7 +275,8 @@ static int blob_delete(struct db *db, void *arg, berth_error *err)
     if (op->referrers.n)
         return berth_error_set_oci(err, BERTH_E_CONFLICT, "DENIED", "blob %s is referred to by manifests",
                                    op->digest->text);
-    r = db_run(db, err, "DELETE FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id, op->digest->text);
+    r = db_run(db, err, "DELETE FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id,
+               op->digest->text);
     if (r == BERTH_OK)
         r = db_run(db, err, "UPDATE blobs SET review_at=?2 WHERE digest=?1", "zi", op->digest->text, now);
     return r == BERTH_OK ? repo_review(db, repo_id, now, err) : r;

@@ -17,7 +17,8 @@ struct db_cached {
 int db_open(struct db *db, struct sqlite_meta *m, const char *path, int flags, berth_error *err)
 {
     *db = (struct db){.m = m, .what = "opening the database"};
-    int rc = fault_hit() ? SQLITE_NOMEM : sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc =
+        fault_hit() ? SQLITE_NOMEM : sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK) {
         rc = db_fail(db, rc, err);
         db_close(db);
@@ -25,7 +26,8 @@ int db_open(struct db *db, struct sqlite_meta *m, const char *path, int flags, b
     }
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
-    /* secure_delete: what a registry deletes is no secret, and Debian's build would write every freed page again. */
+    /* secure_delete: what a registry deletes is no secret, and Debian's build would write every freed page
+     * again. */
     rc = db_exec(db, "PRAGMA foreign_keys=ON; PRAGMA secure_delete=OFF; PRAGMA temp_store=MEMORY;", err);
     if (rc != BERTH_OK)
         db_close(db);
@@ -77,7 +79,8 @@ int db_fail(struct db *db, int rc, berth_error *err)
         break;
     }
     bool known = db->handle && sqlite3_extended_errcode(db->handle) == rc;
-    return berth_error_set(err, code, "%s: %s", db->what, known ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+    return berth_error_set(err, code, "%s: %s", db->what,
+                           known ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
 }
 
 int db_nomem(struct db *db, berth_error *err)
@@ -161,7 +164,8 @@ static int bind_one(sqlite3_stmt *st, int i, char type, va_list *ap)
     }
 }
 
-static int start(struct db *db, sqlite3_stmt **ret, berth_error *err, const char *sql, const char *types, va_list *ap)
+static int start(struct db *db, sqlite3_stmt **ret, berth_error *err, const char *sql, const char *types,
+                 va_list *ap)
 {
     sqlite3_stmt *st;
     int r = prepare(db, sql, &st, err);

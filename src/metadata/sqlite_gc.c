@@ -1,8 +1,8 @@
 /* metadata/sqlite_gc.c - the collector's steps (docs/internals/collector.md).
  *
- * A row is looked at when its review_at comes. What still has an edge stops being reviewed - whoever takes the edge
- * sets a review again, in the same transaction - what has a lease is looked at when that ends, the rest goes. A key
- * enters gc_objects only in the transaction that takes it from blobs or uploads. */
+ * A row is looked at when its review_at comes. What still has an edge stops being reviewed - whoever takes
+ * the edge sets a review again, in the same transaction - what has a lease is looked at when that ends, the
+ * rest goes. A key enters gc_objects only in the transaction that takes it from blobs or uploads. */
 #include "metadata/sqlite_private.h"
 
 #include "util/clock.h"
@@ -11,15 +11,16 @@
 #define MINUTE_MS ((int64_t)60 * 1000)
 
 /* The manifest in alias m lost its subject. */
-#define MANIFEST_LOST                                                                                           \
-    "EXISTS(SELECT 1 FROM manifest_missing x WHERE x.repo_id=m.repo_id AND x.manifest=m.digest AND x.kind=3)"
+#define MANIFEST_LOST                                                                                        \
+    "EXISTS(SELECT 1 FROM manifest_missing x WHERE x.repo_id=m.repo_id AND x.manifest=m.digest AND "         \
+    "x.kind=3)"
 _Static_assert(META_LOST_SUBJECT == 3, "stands in the text above");
 
 /* --- one step --- */
 
 struct gc_row {
     int64_t repo_id;
-    berth_str id, key;     /* digest or session; object key */
+    berth_str id, key; /* digest or session; object key */
     int64_t lease, size;
     bool held, lost;
 };
@@ -28,13 +29,13 @@ struct gc_step {
     size_t rows;
     struct meta_gc_step *ret;
     int64_t now;
-    size_t left;           /* of @rows */
-    berth_arena arena;     /* of one batch of rows */
-    bool skipped;          /* a session is over, but held */
+    size_t left;       /* of @rows */
+    berth_arena arena; /* of one batch of rows */
+    bool skipped;      /* a session is over, but held */
 };
 
-/* The rows of a statement whose columns are repo_id, id, key, lease, size, held, lost: read whole before the first
- * of them is changed. */
+/* The rows of a statement whose columns are repo_id, id, key, lease, size, held, lost: read whole before the
+ * first of them is changed. */
 static int read_rows(struct db *db, struct gc_step *op, sqlite3_stmt *st, struct gc_row **ret, size_t *ret_n,
                      berth_error *err)
 {
@@ -107,8 +108,8 @@ static int step_uploads(struct db *db, struct gc_step *op, berth_error *err)
 
 static int review_manifest(struct db *db, const struct gc_row *row, int64_t review, berth_error *err)
 {
-    return db_run(db, err, "UPDATE manifests SET review_at=nullif(?3, 0) WHERE repo_id=?1 AND digest=?2", "isi",
-                  row->repo_id, row->id, review);
+    return db_run(db, err, "UPDATE manifests SET review_at=nullif(?3, 0) WHERE repo_id=?1 AND digest=?2",
+                  "isi", row->repo_id, row->id, review);
 }
 
 static int step_manifest(struct db *db, struct gc_step *op, const struct gc_row *row, berth_error *err)
@@ -170,12 +171,14 @@ static int step_links(struct db *db, struct gc_step *op, berth_error *err)
         const struct gc_row *row = &rows[i];
         spend(op, 1);
         if (row->held || row->lease > op->now) {
-            r = db_run(db, err, "UPDATE repo_blobs SET review_at=nullif(?3, 0) WHERE repo_id=?1 AND digest=?2", "isi",
+            r = db_run(db, err,
+                       "UPDATE repo_blobs SET review_at=nullif(?3, 0) WHERE repo_id=?1 AND digest=?2", "isi",
                        row->repo_id, row->id, row->held ? 0 : row->lease);
             continue;
         }
         op->ret->links++;
-        r = db_run(db, err, "DELETE FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "is", row->repo_id, row->id);
+        r = db_run(db, err, "DELETE FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "is", row->repo_id,
+                   row->id);
         if (r == BERTH_OK)
             r = db_run(db, err, "UPDATE blobs SET review_at=?2 WHERE digest=?1", "si", row->id, op->now);
         if (r == BERTH_OK)
@@ -189,10 +192,11 @@ static int step_blobs(struct db *db, struct gc_step *op, berth_error *err)
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     struct gc_row *rows;
     size_t n;
-    int r = db_start(db, &st, err,
-                     "SELECT 0, b.digest, b.object_key, 0, b.size, EXISTS(SELECT 1 FROM repo_blobs l"
-                     " WHERE l.digest=b.digest), 0 FROM blobs b WHERE b.review_at<=?1 ORDER BY b.review_at LIMIT ?2",
-                     "ii", op->now, (int64_t)op->left);
+    int r = db_start(
+        db, &st, err,
+        "SELECT 0, b.digest, b.object_key, 0, b.size, EXISTS(SELECT 1 FROM repo_blobs l"
+        " WHERE l.digest=b.digest), 0 FROM blobs b WHERE b.review_at<=?1 ORDER BY b.review_at LIMIT ?2",
+        "ii", op->now, (int64_t)op->left);
     if (r == BERTH_OK)
         r = read_rows(db, op, st, &rows, &n, err);
     for (size_t i = 0; r == BERTH_OK && i < n; i++) {
@@ -203,7 +207,8 @@ static int step_blobs(struct db *db, struct gc_step *op, berth_error *err)
         }
         op->ret->blobs++;
         op->ret->bytes += (uint64_t)rows[i].size;
-        r = db_run(db, err, "DELETE FROM blobs WHERE digest=?1", "s", rows[i].id); /* an inline body goes with it */
+        r = db_run(db, err, "DELETE FROM blobs WHERE digest=?1", "s",
+                   rows[i].id); /* an inline body goes with it */
         if (r == BERTH_OK && rows[i].key.n)
             r = object_discard(db, rows[i].key.p, (uint64_t)rows[i].size, op->now, err);
     }
@@ -212,10 +217,11 @@ static int step_blobs(struct db *db, struct gc_step *op, berth_error *err)
 
 static int step_results(struct db *db, struct gc_step *op, berth_error *err)
 {
-    int r = db_run(db, err,
-                   "DELETE FROM upload_results WHERE id IN (SELECT id FROM upload_results WHERE expires_at<=?1"
-                   " ORDER BY expires_at LIMIT ?2)",
-                   "ii", op->now, (int64_t)op->left);
+    int r =
+        db_run(db, err,
+               "DELETE FROM upload_results WHERE id IN (SELECT id FROM upload_results WHERE expires_at<=?1"
+               " ORDER BY expires_at LIMIT ?2)",
+               "ii", op->now, (int64_t)op->left);
     if (r == BERTH_OK)
         spend(op, (size_t)db_changes(db));
     return r;
@@ -224,7 +230,8 @@ static int step_results(struct db *db, struct gc_step *op, berth_error *err)
 /* --- deleted and empty repositories --- */
 
 /* @sql deletes up to ?2 rows of repository ?1; adds their number to *@count. */
-static int purge(struct db *db, struct gc_step *op, int64_t repo_id, const char *sql, uint64_t *count, berth_error *err)
+static int purge(struct db *db, struct gc_step *op, int64_t repo_id, const char *sql, uint64_t *count,
+                 berth_error *err)
 {
     if (!op->left)
         return BERTH_OK;
@@ -241,10 +248,11 @@ static int purge_links(struct db *db, struct gc_step *op, int64_t repo_id, berth
 {
     if (!op->left)
         return BERTH_OK;
-    int r = db_run(db, err,
-                   "UPDATE blobs SET review_at=?3 WHERE digest IN (SELECT digest FROM repo_blobs WHERE repo_id=?1"
-                   " ORDER BY digest LIMIT ?2)",
-                   "iii", repo_id, (int64_t)op->left, op->now);
+    int r =
+        db_run(db, err,
+               "UPDATE blobs SET review_at=?3 WHERE digest IN (SELECT digest FROM repo_blobs WHERE repo_id=?1"
+               " ORDER BY digest LIMIT ?2)",
+               "iii", repo_id, (int64_t)op->left, op->now);
     if (r != BERTH_OK)
         return r;
     return purge(db, op, repo_id,
@@ -258,41 +266,49 @@ static int purge_uploads(struct db *db, struct gc_step *op, int64_t repo_id, ber
     int64_t bytes = 0;
     if (!op->left)
         return BERTH_OK;
-    int r = db_run(db, err,
-                   "INSERT INTO gc_objects(object_key, size, delete_after) SELECT object_key, size, ?3 FROM uploads"
-                   " WHERE repo_id=?1 ORDER BY id LIMIT ?2",
-                   "iii", repo_id, (int64_t)op->left, op->now + db->m->times.drain_ms);
+    int r = db_run(
+        db, err,
+        "INSERT INTO gc_objects(object_key, size, delete_after) SELECT object_key, size, ?3 FROM uploads"
+        " WHERE repo_id=?1 ORDER BY id LIMIT ?2",
+        "iii", repo_id, (int64_t)op->left, op->now + db->m->times.drain_ms);
     if (r == BERTH_OK)
         r = db_int(db, &bytes, err,
-                   "SELECT coalesce(sum(size), 0) FROM (SELECT size FROM uploads WHERE repo_id=?1 ORDER BY id LIMIT ?2)",
+                   "SELECT coalesce(sum(size), 0) FROM (SELECT size FROM uploads WHERE repo_id=?1 ORDER BY "
+                   "id LIMIT ?2)",
                    "ii", repo_id, (int64_t)op->left);
     if (r < 0)
         return r;
     op->ret->bytes += (uint64_t)bytes;
-    return purge(db, op, repo_id,
-                 "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE repo_id=?1 ORDER BY id LIMIT ?2)",
-                 &op->ret->uploads, err);
+    return purge(
+        db, op, repo_id,
+        "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE repo_id=?1 ORDER BY id LIMIT ?2)",
+        &op->ret->uploads, err);
 }
 
-/* Rows in the order in which nothing refers to them any more; what the budget does not reach is left for later. */
+/* Rows in the order in which nothing refers to them any more; what the budget does not reach is left for
+ * later. */
 static int purge_repo(struct db *db, struct gc_step *op, int64_t repo_id, berth_error *err)
 {
-    int r = purge(db, op, repo_id,
-                  "DELETE FROM tags WHERE repo_id=?1 AND name IN (SELECT name FROM tags WHERE repo_id=?1 LIMIT ?2)",
-                  NULL, err);
+    int r = purge(
+        db, op, repo_id,
+        "DELETE FROM tags WHERE repo_id=?1 AND name IN (SELECT name FROM tags WHERE repo_id=?1 LIMIT ?2)",
+        NULL, err);
+    if (r == BERTH_OK)
+        r = purge(
+            db, op, repo_id,
+            "DELETE FROM manifest_children WHERE repo_id=?1 AND (manifest, child) IN (SELECT manifest, child"
+            " FROM manifest_children WHERE repo_id=?1 LIMIT ?2)",
+            NULL, err);
+    if (r == BERTH_OK)
+        r = purge(
+            db, op, repo_id,
+            "DELETE FROM manifest_blobs WHERE repo_id=?1 AND (manifest, digest) IN (SELECT manifest, digest"
+            " FROM manifest_blobs WHERE repo_id=?1 LIMIT ?2)",
+            NULL, err);
     if (r == BERTH_OK)
         r = purge(db, op, repo_id,
-                  "DELETE FROM manifest_children WHERE repo_id=?1 AND (manifest, child) IN (SELECT manifest, child"
-                  " FROM manifest_children WHERE repo_id=?1 LIMIT ?2)",
-                  NULL, err);
-    if (r == BERTH_OK)
-        r = purge(db, op, repo_id,
-                  "DELETE FROM manifest_blobs WHERE repo_id=?1 AND (manifest, digest) IN (SELECT manifest, digest"
-                  " FROM manifest_blobs WHERE repo_id=?1 LIMIT ?2)",
-                  NULL, err);
-    if (r == BERTH_OK)
-        r = purge(db, op, repo_id,
-                  "DELETE FROM manifests WHERE repo_id=?1 AND digest IN (SELECT digest FROM manifests WHERE repo_id=?1"
+                  "DELETE FROM manifests WHERE repo_id=?1 AND digest IN (SELECT digest FROM manifests WHERE "
+                  "repo_id=?1"
                   " LIMIT ?2)",
                   &op->ret->manifests, err);
     if (r == BERTH_OK)
@@ -300,12 +316,14 @@ static int purge_repo(struct db *db, struct gc_step *op, int64_t repo_id, berth_
     if (r == BERTH_OK)
         r = purge_uploads(db, op, repo_id, err);
     if (r == BERTH_OK)
-        r = purge(db, op, repo_id,
-                  "DELETE FROM tag_history WHERE repo_id=?1 AND (name, id) IN (SELECT name, id FROM tag_history"
-                  " WHERE repo_id=?1 LIMIT ?2)",
-                  NULL, err);
+        r = purge(
+            db, op, repo_id,
+            "DELETE FROM tag_history WHERE repo_id=?1 AND (name, id) IN (SELECT name, id FROM tag_history"
+            " WHERE repo_id=?1 LIMIT ?2)",
+            NULL, err);
     if (r == BERTH_OK)
-        r = purge(db, op, repo_id, "DELETE FROM repositories WHERE id=?1 AND ?2>0", &op->ret->repositories, err);
+        r = purge(db, op, repo_id, "DELETE FROM repositories WHERE id=?1 AND ?2>0", &op->ret->repositories,
+                  err);
     return r;
 }
 
@@ -315,12 +333,13 @@ static int step_repos(struct db *db, struct gc_step *op, berth_error *err)
     struct gc_row *rows;
     size_t n;
     /* lease: when an empty one may go; lost: it was deleted */
-    int r = db_start(db, &st, err,
-                     "SELECT r.id, '', '', r.created_at+?3, 0, EXISTS(SELECT 1 FROM repo_blobs WHERE repo_id=r.id)"
-                     " OR EXISTS(SELECT 1 FROM manifests WHERE repo_id=r.id)"
-                     " OR EXISTS(SELECT 1 FROM uploads WHERE repo_id=r.id), r.state FROM repositories r"
-                     " WHERE r.review_at<=?1 ORDER BY r.review_at LIMIT ?2",
-                     "iii", op->now, (int64_t)op->left, db->m->times.grace_ms);
+    int r = db_start(
+        db, &st, err,
+        "SELECT r.id, '', '', r.created_at+?3, 0, EXISTS(SELECT 1 FROM repo_blobs WHERE repo_id=r.id)"
+        " OR EXISTS(SELECT 1 FROM manifests WHERE repo_id=r.id)"
+        " OR EXISTS(SELECT 1 FROM uploads WHERE repo_id=r.id), r.state FROM repositories r"
+        " WHERE r.review_at<=?1 ORDER BY r.review_at LIMIT ?2",
+        "iii", op->now, (int64_t)op->left, db->m->times.grace_ms);
     if (r == BERTH_OK)
         r = read_rows(db, op, st, &rows, &n, err);
     for (size_t i = 0; r == BERTH_OK && op->left && i < n; i++) {
@@ -329,8 +348,8 @@ static int step_repos(struct db *db, struct gc_step *op, berth_error *err)
         if (row->lost || (!row->held && row->lease <= op->now))
             r = purge_repo(db, op, row->repo_id, err);
         else
-            r = db_run(db, err, "UPDATE repositories SET review_at=nullif(?2, 0) WHERE id=?1", "ii", row->repo_id,
-                       row->held ? 0 : row->lease);
+            r = db_run(db, err, "UPDATE repositories SET review_at=nullif(?2, 0) WHERE id=?1", "ii",
+                       row->repo_id, row->held ? 0 : row->lease);
     }
     return r;
 }
@@ -341,15 +360,16 @@ static int step_repos(struct db *db, struct gc_step *op, berth_error *err)
 static int earliest(struct db *db, int64_t *ret, berth_error *err)
 {
     *ret = 0;
-    int r = db_int(db, ret, err,
-                   "SELECT min(at) FROM (SELECT min(review_at) AS at FROM manifests WHERE review_at IS NOT NULL"
-                   " UNION ALL SELECT min(review_at) FROM repo_blobs WHERE review_at IS NOT NULL"
-                   " UNION ALL SELECT min(review_at) FROM blobs WHERE review_at IS NOT NULL"
-                   " UNION ALL SELECT min(review_at) FROM repositories WHERE review_at IS NOT NULL"
-                   " UNION ALL SELECT min(expires_at) FROM uploads WHERE expires_at>?1"
-                   " UNION ALL SELECT min(expires_at) FROM upload_results WHERE expires_at>?1"
-                   " UNION ALL SELECT min(delete_after) FROM gc_objects WHERE delete_after>0)",
-                   "i", sqlite_now(db->m));
+    int r =
+        db_int(db, ret, err,
+               "SELECT min(at) FROM (SELECT min(review_at) AS at FROM manifests WHERE review_at IS NOT NULL"
+               " UNION ALL SELECT min(review_at) FROM repo_blobs WHERE review_at IS NOT NULL"
+               " UNION ALL SELECT min(review_at) FROM blobs WHERE review_at IS NOT NULL"
+               " UNION ALL SELECT min(review_at) FROM repositories WHERE review_at IS NOT NULL"
+               " UNION ALL SELECT min(expires_at) FROM uploads WHERE expires_at>?1"
+               " UNION ALL SELECT min(expires_at) FROM upload_results WHERE expires_at>?1"
+               " UNION ALL SELECT min(delete_after) FROM gc_objects WHERE delete_after>0)",
+               "i", sqlite_now(db->m));
     return MIN(r, 0);
 }
 
@@ -415,8 +435,8 @@ int sqlite_gc_plan(meta *base, struct meta_gc_plan *ret, berth_error *err)
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     r = db_start(db, &st, err,
                  "SELECT"
-                 " (SELECT count(*) FROM manifests m WHERE m.review_at<=?1 AND m.lease_until<=?1 AND NOT " MANIFEST_HELD
-                 "   AND CASE WHEN " MANIFEST_LOST " THEN NOT ?3 ELSE ?2 END),"
+                 " (SELECT count(*) FROM manifests m WHERE m.review_at<=?1 AND m.lease_until<=?1 AND "
+                 "NOT " MANIFEST_HELD "   AND CASE WHEN " MANIFEST_LOST " THEN NOT ?3 ELSE ?2 END),"
                  " (SELECT count(*) FROM repo_blobs l WHERE l.review_at<=?1 AND l.lease_until<=?1 AND NOT"
                  "   EXISTS(SELECT 1 FROM manifest_blobs e WHERE e.repo_id=l.repo_id AND e.digest=l.digest)),"
                  " b.n, b.bytes, u.n, u.bytes, o.n, o.bytes FROM"
@@ -440,7 +460,8 @@ int sqlite_gc_plan(meta *base, struct meta_gc_plan *ret, berth_error *err)
 
 /* --- objects --- */
 
-int sqlite_gc_objects(meta *base, size_t n, berth_arena *a, struct meta_gc_object **ret, size_t *ret_n, berth_error *err)
+int sqlite_gc_objects(meta *base, size_t n, berth_arena *a, struct meta_gc_object **ret, size_t *ret_n,
+                      berth_error *err)
 {
     struct sqlite_meta *m = sqlite_of(base);
     struct db *db;
@@ -449,7 +470,8 @@ int sqlite_gc_objects(meta *base, size_t n, berth_arena *a, struct meta_gc_objec
         return r;
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     r = db_start(db, &st, err,
-                 "SELECT object_key, size, attempts FROM gc_objects WHERE delete_after<=?1 ORDER BY delete_after LIMIT ?2",
+                 "SELECT object_key, size, attempts FROM gc_objects WHERE delete_after<=?1 ORDER BY "
+                 "delete_after LIMIT ?2",
                  "ii", sqlite_now(m), (int64_t)MIN(n, (size_t)INT32_MAX));
     if (r != BERTH_OK)
         return r;
@@ -502,7 +524,8 @@ static int gc_object_failed(struct db *db, void *arg, berth_error *err)
     const struct gc_keys *op = arg;
     /* a minute, two, four, ... up to about a day */
     return db_run(db, err,
-                  "UPDATE gc_objects SET attempts=attempts+1, delete_after=?2+(?3<<min(attempts, 11)) WHERE object_key=?1",
+                  "UPDATE gc_objects SET attempts=attempts+1, delete_after=?2+(?3<<min(attempts, 11)) WHERE "
+                  "object_key=?1",
                   "zii", op->keys[0], sqlite_now(db->m), MINUTE_MS);
 }
 
@@ -516,7 +539,7 @@ int sqlite_gc_object_failed(meta *base, const char *key, berth_error *err)
 
 struct gc_requeue {
     size_t rows;
-    int64_t repo;      /* start behind this row */
+    int64_t repo; /* start behind this row */
     berth_str digest;
     berth_arena arena;
     int64_t last_repo; /* the last row looked at */

@@ -1,5 +1,5 @@
-/* metadata/sqlite_inspect.c - what `berth check` reads and repairs: blobs and manifests page by page, who owns a
- * key, lost objects, the database's own check. */
+/* metadata/sqlite_inspect.c - what `berth check` reads and repairs: blobs and manifests page by page, who
+ * owns a key, lost objects, the database's own check. */
 #include "metadata/sqlite_private.h"
 
 #include "util/fault.h"
@@ -26,23 +26,25 @@ int cursor_write(berth_buf *cursor, int64_t repo, berth_str digest, berth_error 
 {
     berth_buf_reset(cursor);
     berth_buf_addf(cursor, "%lld " STR_FMT, (long long)repo, STR_ARG(digest));
-    return berth_buf_failed(cursor) ? berth_error_set(err, BERTH_E_NOMEM, "keeping the cursor: no memory") : BERTH_OK;
+    return berth_buf_failed(cursor) ? berth_error_set(err, BERTH_E_NOMEM, "keeping the cursor: no memory")
+                                    : BERTH_OK;
 }
 
 /* --- pages --- */
 
-int sqlite_blobs_page(meta *base, berth_str after, size_t n, berth_arena *a, struct meta_blob_row **ret, size_t *ret_n,
-                      berth_error *err)
+int sqlite_blobs_page(meta *base, berth_str after, size_t n, berth_arena *a, struct meta_blob_row **ret,
+                      size_t *ret_n, berth_error *err)
 {
     struct db *db;
     int r = reader_get(sqlite_of(base), "listing blobs", &db, err);
     if (r != BERTH_OK)
         return r;
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    r = db_start(db, &st, err,
-                 "SELECT b.digest, b.object_key, b.size, i.body FROM blobs b LEFT JOIN blob_bodies i"
-                 " ON i.digest=b.digest AND b.object_key IS NULL WHERE b.digest>?1 ORDER BY b.digest LIMIT ?2",
-                 "si", after, (int64_t)MIN(n, (size_t)INT32_MAX));
+    r = db_start(
+        db, &st, err,
+        "SELECT b.digest, b.object_key, b.size, i.body FROM blobs b LEFT JOIN blob_bodies i"
+        " ON i.digest=b.digest AND b.object_key IS NULL WHERE b.digest>?1 ORDER BY b.digest LIMIT ?2",
+        "si", after, (int64_t)MIN(n, (size_t)INT32_MAX));
     if (r != BERTH_OK)
         return r;
     struct meta_blob_row *list = NULL;
@@ -73,8 +75,9 @@ int sqlite_blobs_page(meta *base, berth_str after, size_t n, berth_arena *a, str
     return BERTH_OK;
 }
 
-int sqlite_manifests_page(meta *base, size_t n, berth_buf *cursor, berth_arena *a, struct meta_list *ret_repos,
-                          struct meta_list *ret_digests, struct meta_list *ret_bodies, berth_error *err)
+int sqlite_manifests_page(meta *base, size_t n, berth_buf *cursor, berth_arena *a,
+                          struct meta_list *ret_repos, struct meta_list *ret_digests,
+                          struct meta_list *ret_bodies, berth_error *err)
 {
     struct db *db;
     int64_t repo;
@@ -86,7 +89,8 @@ int sqlite_manifests_page(meta *base, size_t n, berth_buf *cursor, berth_arena *
         return r;
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     r = db_start(db, &st, err,
-                 "SELECT m.repo_id, m.digest, r.name, m.body FROM manifests m CROSS JOIN repositories r ON r.id=m.repo_id"
+                 "SELECT m.repo_id, m.digest, r.name, m.body FROM manifests m CROSS JOIN repositories r ON "
+                 "r.id=m.repo_id"
                  " WHERE (m.repo_id, m.digest)>(?1, ?2) AND r.state=0 ORDER BY m.repo_id, m.digest LIMIT ?3",
                  "isi", repo, digest, (int64_t)MIN(n, (size_t)INT32_MAX));
     if (r != BERTH_OK)
@@ -166,7 +170,8 @@ struct blob_repair {
     const char *digest, *key;
 };
 
-static int blob_row(struct db *db, const char *digest, char ret_key[IO_KEY_SIZE], uint64_t *ret_size, berth_error *err)
+static int blob_row(struct db *db, const char *digest, char ret_key[IO_KEY_SIZE], uint64_t *ret_size,
+                    berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     int r = db_start(db, &st, err, "SELECT object_key, size FROM blobs WHERE digest=?1", "z", digest);
@@ -208,23 +213,27 @@ int sqlite_blob_rekey(meta *base, const char *digest, const char *key, berth_err
     return writer_run(sqlite_of(base), "giving a blob another object", blob_rekey, &op, err);
 }
 
-/* The edges of every repository to @digest, turned into missing ones; then its links. One at a time: few link the
- * same blob, and each step stays a search in an index. */
+/* The edges of every repository to @digest, turned into missing ones; then its links. One at a time: few link
+ * the same blob, and each step stays a search in an index. */
 static int forget_links(struct db *db, const char *digest, int64_t now, berth_error *err)
 {
     for (;;) {
         int64_t repo_id;
-        int r = db_int(db, &repo_id, err, "SELECT repo_id FROM repo_blobs WHERE digest=?1 LIMIT 1", "z", digest);
+        int r =
+            db_int(db, &repo_id, err, "SELECT repo_id FROM repo_blobs WHERE digest=?1 LIMIT 1", "z", digest);
         if (r <= 0)
             return r;
         r = db_run(db, err,
-                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, manifest, ?3, digest"
+                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, manifest, "
+                   "?3, digest"
                    " FROM manifest_blobs WHERE repo_id=?1 AND digest=?2 ON CONFLICT DO NOTHING",
                    "izi", repo_id, digest, (int64_t)META_MISSING_BLOB);
         if (r == BERTH_OK)
-            r = db_run(db, err, "DELETE FROM manifest_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id, digest);
+            r = db_run(db, err, "DELETE FROM manifest_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id,
+                       digest);
         if (r == BERTH_OK)
-            r = db_run(db, err, "DELETE FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id, digest);
+            r = db_run(db, err, "DELETE FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id,
+                       digest);
         if (r == BERTH_OK)
             r = repo_review(db, repo_id, now, err);
         if (r != BERTH_OK)
@@ -256,9 +265,10 @@ int sqlite_blob_forget(meta *base, const char *digest, berth_error *err)
 
 /* --- the database's own check --- */
 
-/* Each row of @sql is a problem, told by its first column. Not cached: it runs once in a blue moon, and scans. */
-static int add_problems(struct db *db, const char *sql, const char *fine, struct list_builder *l, berth_arena *a,
-                        berth_error *err)
+/* Each row of @sql is a problem, told by its first column. Not cached: it runs once in a blue moon, and
+ * scans. */
+static int add_problems(struct db *db, const char *sql, const char *fine, struct list_builder *l,
+                        berth_arena *a, berth_error *err)
 {
     sqlite3_stmt *st = NULL;
     int rc = fault_hit() ? SQLITE_NOMEM : sqlite3_prepare_v2(db->handle, sql, -1, &st, NULL);
@@ -278,12 +288,14 @@ int sqlite_integrity(meta *base, berth_arena *a, struct meta_list *ret_problems,
         "PRAGMA quick_check(100)",
         "SELECT 'a row of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there'"
         " FROM pragma_foreign_key_check LIMIT 100",
-        "SELECT 'object ' || object_key || ' belongs to blob ' || digest || ' and to an upload or the collector'"
+        "SELECT 'object ' || object_key || ' belongs to blob ' || digest || ' and to an upload or the "
+        "collector'"
         " FROM blobs b WHERE EXISTS(SELECT 1 FROM uploads u WHERE u.object_key=b.object_key)"
         " OR EXISTS(SELECT 1 FROM gc_objects g WHERE g.object_key=b.object_key) LIMIT 100",
         "SELECT 'object ' || object_key || ' belongs to upload ' || id || ' and to the collector'"
         " FROM uploads u WHERE EXISTS(SELECT 1 FROM gc_objects g WHERE g.object_key=u.object_key) LIMIT 100",
-        "SELECT 'blob ' || digest || ' has neither an object nor a body' FROM blobs b WHERE object_key IS NULL"
+        "SELECT 'blob ' || digest || ' has neither an object nor a body' FROM blobs b WHERE object_key IS "
+        "NULL"
         " AND NOT EXISTS(SELECT 1 FROM blob_bodies i WHERE i.digest=b.digest) LIMIT 100",
     };
     struct db *db;

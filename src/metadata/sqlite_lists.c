@@ -7,8 +7,8 @@ static int64_t limit(size_t n)
     return (int64_t)MIN(n, (size_t)INT32_MAX) + 1; /* one more tells whether there is more */
 }
 
-static int manifest_start(struct db *db, sqlite3_stmt **ret, berth_str repo, berth_str tag, const berth_digest *d,
-                          bool with_body, berth_error *err)
+static int manifest_start(struct db *db, sqlite3_stmt **ret, berth_str repo, berth_str tag,
+                          const berth_digest *d, bool with_body, berth_error *err)
 {
     /* By tag: the tag holds it, no lease is due. */
     if (tag.p && with_body)
@@ -27,11 +27,12 @@ static int manifest_start(struct db *db, sqlite3_stmt **ret, berth_str repo, ber
                         "ss", repo, tag);
     int64_t due = sqlite_now(db->m) + db->m->times.grace_ms;
     if (with_body)
-        return db_start(db, ret, err,
-                        "SELECT m.digest, m.media_type, m.size, m.lease_until<?3 AND NOT " MANIFEST_HELD
-                        ", m.body FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
-                        " WHERE r.name=?1 AND r.state=0",
-                        "szi", repo, d->text, due);
+        return db_start(
+            db, ret, err,
+            "SELECT m.digest, m.media_type, m.size, m.lease_until<?3 AND NOT " MANIFEST_HELD
+            ", m.body FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
+            " WHERE r.name=?1 AND r.state=0",
+            "szi", repo, d->text, due);
     return db_start(db, ret, err,
                     "SELECT m.digest, m.media_type, m.size, m.lease_until<?3 AND NOT " MANIFEST_HELD
                     " FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
@@ -39,8 +40,8 @@ static int manifest_start(struct db *db, sqlite3_stmt **ret, berth_str repo, ber
                     "szi", repo, d->text, due);
 }
 
-int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_digest *d, bool with_body, berth_arena *a,
-                        struct meta_manifest *ret, berth_error *err)
+int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
+                        berth_arena *a, struct meta_manifest *ret, berth_error *err)
 {
     struct db *db;
     int r = reader_get(sqlite_of(base), "reading a manifest", &db, err);
@@ -56,10 +57,11 @@ int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_d
         if (r != BERTH_OK)
             return r;
         berth_str reference = tag.p ? tag : digest_str(d);
-        return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN", "manifest '" STR_FMT "' is not known",
-                                   STR_ARG(reference));
+        return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN",
+                                   "manifest '" STR_FMT "' is not known", STR_ARG(reference));
     }
-    struct meta_manifest got = {.size = (uint64_t)sqlite3_column_int64(st, 2), .lease_due = sqlite3_column_int(st, 3)};
+    struct meta_manifest got = {.size = (uint64_t)sqlite3_column_int64(st, 2),
+                                .lease_due = sqlite3_column_int(st, 3)};
     r = digest_parse(db_text(st, 0), &got.digest, err);
     if (r != BERTH_OK)
         return berth_error_set(err, BERTH_E_CORRUPT, "%s: the database holds a malformed digest", db->what);
@@ -71,8 +73,8 @@ int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_d
     return r;
 }
 
-int sqlite_tag_list(meta *base, berth_str repo, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
-                    berth_error *err)
+int sqlite_tag_list(meta *base, berth_str repo, berth_str after, size_t n, berth_arena *a,
+                    struct meta_list *ret, berth_error *err)
 {
     struct db *db;
     int64_t repo_id;
@@ -82,8 +84,8 @@ int sqlite_tag_list(meta *base, berth_str repo, berth_str after, size_t n, berth
     if (r != BERTH_OK)
         return r;
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    r = db_start(db, &st, err, "SELECT name FROM tags WHERE repo_id=?1 AND name>?2 ORDER BY name LIMIT ?3", "isi",
-                 repo_id, after, limit(n));
+    r = db_start(db, &st, err, "SELECT name FROM tags WHERE repo_id=?1 AND name>?2 ORDER BY name LIMIT ?3",
+                 "isi", repo_id, after, limit(n));
     if (r != BERTH_OK)
         return r;
     struct list_builder l = {0};
@@ -99,13 +101,14 @@ int sqlite_tag_list(meta *base, berth_str repo, berth_str after, size_t n, berth
     return BERTH_OK;
 }
 
-#define REFERRER_COLUMNS                                                                                        \
-    "SELECT m.digest, m.media_type, m.artifact_type, m.annotations, m.size FROM repositories r"                 \
+#define REFERRER_COLUMNS                                                                                     \
+    "SELECT m.digest, m.media_type, m.artifact_type, m.annotations, m.size FROM repositories r"              \
     " CROSS JOIN manifests m ON m.repo_id=r.id AND m.subject=?2"
 #define REFERRER_ORDER " WHERE r.name=?1 AND r.state=0 ORDER BY m.artifact_type, m.digest LIMIT ?3"
 
-static int referrers_start(struct db *db, sqlite3_stmt **ret, berth_str repo, berth_str subject, berth_str type,
-                           berth_str after_type, berth_str after_digest, size_t n, berth_error *err)
+static int referrers_start(struct db *db, sqlite3_stmt **ret, berth_str repo, berth_str subject,
+                           berth_str type, berth_str after_type, berth_str after_digest, size_t n,
+                           berth_error *err)
 {
     if (type.n) /* @after_type is @type, or lies before or behind all of it */
         return db_start(db, ret, err,
@@ -116,12 +119,13 @@ static int referrers_start(struct db *db, sqlite3_stmt **ret, berth_str repo, be
                         after_digest.n ? after_type : STR(""));
     if (after_digest.n)
         return db_start(db, ret, err,
-                        REFERRER_COLUMNS " AND (m.artifact_type, m.digest)>(?4, ?5)" REFERRER_ORDER, "ssiss", repo,
-                        subject, limit(n), after_type, after_digest);
+                        REFERRER_COLUMNS " AND (m.artifact_type, m.digest)>(?4, ?5)" REFERRER_ORDER, "ssiss",
+                        repo, subject, limit(n), after_type, after_digest);
     return db_start(db, ret, err, REFERRER_COLUMNS REFERRER_ORDER, "ssi", repo, subject, limit(n));
 }
 
-static int copy_referrer(struct db *db, sqlite3_stmt *st, berth_arena *a, struct meta_referrer *ret, berth_error *err)
+static int copy_referrer(struct db *db, sqlite3_stmt *st, berth_arena *a, struct meta_referrer *ret,
+                         berth_error *err)
 {
     int r = db_copy(db, st, 0, a, &ret->digest, err);
     if (r == BERTH_OK)
@@ -134,9 +138,9 @@ static int copy_referrer(struct db *db, sqlite3_stmt *st, berth_arena *a, struct
     return r;
 }
 
-int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str artifact_type, berth_str after_type,
-                     berth_str after_digest, size_t n, size_t max_bytes, berth_arena *a, struct meta_referrers *ret,
-                     berth_error *err)
+int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str artifact_type,
+                     berth_str after_type, berth_str after_digest, size_t n, size_t max_bytes, berth_arena *a,
+                     struct meta_referrers *ret, berth_error *err)
 {
     struct db *db;
     int r = reader_get(sqlite_of(base), "listing referrers", &db, err);
@@ -149,8 +153,9 @@ int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str ar
     struct meta_referrers out = {0};
     size_t cap = 0, bytes = 0;
     while ((r = db_step(db, st, err)) > 0 && !out.more) {
-        size_t row = sizeof(*out.items) + (size_t)sqlite3_column_bytes(st, 0) + (size_t)sqlite3_column_bytes(st, 1) +
-                     (size_t)sqlite3_column_bytes(st, 2) + (size_t)sqlite3_column_bytes(st, 3);
+        size_t row = sizeof(*out.items) + (size_t)sqlite3_column_bytes(st, 0) +
+                     (size_t)sqlite3_column_bytes(st, 1) + (size_t)sqlite3_column_bytes(st, 2) +
+                     (size_t)sqlite3_column_bytes(st, 3);
         if (out.n == n || (out.n && bytes + row > max_bytes)) { /* one at least, or nobody would ever go on */
             out.more = n > 0;
             break;

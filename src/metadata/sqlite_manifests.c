@@ -1,7 +1,7 @@
 /* metadata/sqlite_manifests.c - manifests and tags: everything that changes an edge.
  *
- * Whoever loses an edge - a manifest its tag or parent, a link its manifest - gets a lease and a review of G from
- * now in the same transaction: what a client was told while the edge stood holds for G more. */
+ * Whoever loses an edge - a manifest its tag or parent, a link its manifest - gets a lease and a review of G
+ * from now in the same transaction: what a client was told while the edge stood holds for G more. */
 #include "metadata/sqlite_private.h"
 
 int64_t untagged_review(struct sqlite_meta *m, int64_t now)
@@ -11,22 +11,24 @@ int64_t untagged_review(struct sqlite_meta *m, int64_t now)
 
 static int manifest_unknown(berth_str reference, berth_error *err)
 {
-    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN", "manifest '" STR_FMT "' is not known",
-                               STR_ARG(reference));
+    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN",
+                               "manifest '" STR_FMT "' is not known", STR_ARG(reference));
 }
 
 /* 1: the repository holds @digest. */
 static int manifest_exists(struct db *db, int64_t repo_id, berth_str digest, berth_error *err)
 {
     int64_t one;
-    return db_int(db, &one, err, "SELECT 1 FROM manifests WHERE repo_id=?1 AND digest=?2", "is", repo_id, digest);
+    return db_int(db, &one, err, "SELECT 1 FROM manifests WHERE repo_id=?1 AND digest=?2", "is", repo_id,
+                  digest);
 }
 
 int manifest_release(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err)
 {
-    return db_run(db, err,
-                  "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?4 WHERE repo_id=?1 AND digest=?2",
-                  "izii", repo_id, digest, now + db->m->times.grace_ms, untagged_review(db->m, now));
+    return db_run(
+        db, err,
+        "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?4 WHERE repo_id=?1 AND digest=?2",
+        "izii", repo_id, digest, now + db->m->times.grace_ms, untagged_review(db->m, now));
 }
 
 /* --- storing --- */
@@ -89,8 +91,8 @@ static int collect_missing(struct db *db, int64_t repo_id, struct manifest_put *
             continue;
         int64_t one;
         int r = child ? manifest_exists(db, repo_id, e->digest, err)
-                      : db_int(db, &one, err, "SELECT 1 FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "is", repo_id,
-                               e->digest);
+                      : db_int(db, &one, err, "SELECT 1 FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "is",
+                               repo_id, e->digest);
         if (r == 0)
             r = list_add(db, &l, op->a, e->digest, err);
         if (r < 0)
@@ -99,26 +101,29 @@ static int collect_missing(struct db *db, int64_t repo_id, struct manifest_put *
     op->missing = (struct meta_list){l.items, l.n, false};
     if (!l.n)
         return BERTH_OK;
-    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_BLOB_UNKNOWN",
-                               "%zu of the manifest's blobs and manifests are not known, the first is " STR_FMT, l.n,
-                               STR_ARG(l.items[0]));
+    return berth_error_set_oci(
+        err, BERTH_E_NOT_FOUND, "MANIFEST_BLOB_UNKNOWN",
+        "%zu of the manifest's blobs and manifests are not known, the first is " STR_FMT, l.n,
+        STR_ARG(l.items[0]));
 }
 
 /* The manifest's row. A repeated put keeps the bytes, refreshes what was said about them, and the lease. */
-static int put_row(struct db *db, int64_t repo_id, const struct meta_manifest_put *put, int64_t now, berth_error *err)
+static int put_row(struct db *db, int64_t repo_id, const struct meta_manifest_put *put, int64_t now,
+                   berth_error *err)
 {
     /* Nothing looks at an untagged manifest that is kept for ever. */
     int64_t review = db->m->times.untagged_ms ? untagged_review(db->m, now) : 0;
-    return db_run(db, err,
-                  "INSERT INTO manifests(repo_id, digest, media_type, artifact_type, subject, size, created_at,"
-                  " lease_until, review_at, annotations, body)"
-                  " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10, ?11)"
-                  " ON CONFLICT(repo_id, digest) DO UPDATE SET media_type=excluded.media_type,"
-                  " artifact_type=excluded.artifact_type, subject=excluded.subject, annotations=excluded.annotations,"
-                  " lease_until=max(lease_until, excluded.lease_until),"
-                  " review_at=coalesce(excluded.review_at, review_at)",
-                  "izssSiiiiSb", repo_id, put->digest->text, put->media_type, put->artifact_type, put->subject,
-                  (int64_t)put->body.n, now, now + db->m->times.grace_ms, review, put->annotations, put->body);
+    return db_run(
+        db, err,
+        "INSERT INTO manifests(repo_id, digest, media_type, artifact_type, subject, size, created_at,"
+        " lease_until, review_at, annotations, body)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10, ?11)"
+        " ON CONFLICT(repo_id, digest) DO UPDATE SET media_type=excluded.media_type,"
+        " artifact_type=excluded.artifact_type, subject=excluded.subject, annotations=excluded.annotations,"
+        " lease_until=max(lease_until, excluded.lease_until),"
+        " review_at=coalesce(excluded.review_at, review_at)",
+        "izssSiiiiSb", repo_id, put->digest->text, put->media_type, put->artifact_type, put->subject,
+        (int64_t)put->body.n, now, now + db->m->times.grace_ms, review, put->annotations, put->body);
 }
 
 static int put_edges(struct db *db, int64_t repo_id, const struct manifest_put *op, berth_error *err)
@@ -127,12 +132,14 @@ static int put_edges(struct db *db, int64_t repo_id, const struct manifest_put *
     for (size_t i = 0; i < op->blobs.n; i++) {
         int64_t one;
         berth_str digest = op->blobs.items[i].digest;
-        int r = db_int(db, &one, err, "SELECT 1 FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "is", repo_id, digest);
+        int r = db_int(db, &one, err, "SELECT 1 FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "is",
+                       repo_id, digest);
         if (r == 0)
             r = add_missing(db, repo_id, manifest, META_MISSING_BLOB, digest, err);
         else if (r > 0)
             r = db_run(db, err,
-                       "INSERT INTO manifest_blobs(repo_id, manifest, digest) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                       "INSERT INTO manifest_blobs(repo_id, manifest, digest) VALUES(?1, ?2, ?3) ON CONFLICT "
+                       "DO NOTHING",
                        "izs", repo_id, manifest, digest);
         if (r < 0)
             return r;
@@ -153,7 +160,8 @@ static int put_edges(struct db *db, int64_t repo_id, const struct manifest_put *
     return BERTH_OK;
 }
 
-/* A referrer may come before its subject. One that is pushed again after its subject was deleted waits anew. */
+/* A referrer may come before its subject. One that is pushed again after its subject was deleted waits anew.
+ */
 static int put_subject(struct db *db, int64_t repo_id, const struct meta_manifest_put *put, berth_error *err)
 {
     if (!put->subject.n)
@@ -161,9 +169,11 @@ static int put_subject(struct db *db, int64_t repo_id, const struct meta_manifes
     int r = manifest_exists(db, repo_id, put->subject, err);
     if (r != 0)
         return r < 0 ? r : BERTH_OK;
-    r = db_run(db, err, "DELETE FROM manifest_missing WHERE repo_id=?1 AND manifest=?2 AND kind=?3", "izi", repo_id,
-               put->digest->text, (int64_t)META_LOST_SUBJECT);
-    return r == BERTH_OK ? add_missing(db, repo_id, put->digest->text, META_MISSING_SUBJECT, put->subject, err) : r;
+    r = db_run(db, err, "DELETE FROM manifest_missing WHERE repo_id=?1 AND manifest=?2 AND kind=?3", "izi",
+               repo_id, put->digest->text, (int64_t)META_LOST_SUBJECT);
+    return r == BERTH_OK
+               ? add_missing(db, repo_id, put->digest->text, META_MISSING_SUBJECT, put->subject, err)
+               : r;
 }
 
 /* What waited for this manifest has it now. */
@@ -171,8 +181,8 @@ static int resolve_waiting(struct db *db, int64_t repo_id, const char *digest, b
 {
     int64_t waiting;
     int r = db_int(db, &waiting, err,
-                   "SELECT 1 FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind<>?3 LIMIT 1", "izi", repo_id,
-                   digest, (int64_t)META_MISSING_BLOB);
+                   "SELECT 1 FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind<>?3 LIMIT 1",
+                   "izi", repo_id, digest, (int64_t)META_MISSING_BLOB);
     if (r <= 0)
         return r;
     r = db_run(db, err,
@@ -180,22 +190,26 @@ static int resolve_waiting(struct db *db, int64_t repo_id, const char *digest, b
                " FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3 ON CONFLICT DO NOTHING",
                "izi", repo_id, digest, (int64_t)META_MISSING_CHILD);
     if (r == BERTH_OK)
-        r = db_run(db, err, "DELETE FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind<>?3", "izi", repo_id,
-                   digest, (int64_t)META_MISSING_BLOB);
+        r = db_run(db, err, "DELETE FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind<>?3", "izi",
+                   repo_id, digest, (int64_t)META_MISSING_BLOB);
     return r;
 }
 
-static int add_history(struct db *db, int64_t repo_id, berth_str tag, berth_str manifest, int64_t now, berth_error *err)
+static int add_history(struct db *db, int64_t repo_id, berth_str tag, berth_str manifest, int64_t now,
+                       berth_error *err)
 {
-    return db_run(db, err, "INSERT INTO tag_history(repo_id, name, id, manifest, at) VALUES(?1, ?2, ?3, ?4, ?5)",
+    return db_run(db, err,
+                  "INSERT INTO tag_history(repo_id, name, id, manifest, at) VALUES(?1, ?2, ?3, ?4, ?5)",
                   "isiSi", repo_id, tag, sqlite_new_id(db->m), manifest, now);
 }
 
 /* The digest that @tag points at: 1, or 0. */
-static int tag_read(struct db *db, int64_t repo_id, berth_str tag, char ret[DIGEST_TEXT_MAX], berth_error *err)
+static int tag_read(struct db *db, int64_t repo_id, berth_str tag, char ret[DIGEST_TEXT_MAX],
+                    berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    int r = db_start(db, &st, err, "SELECT manifest FROM tags WHERE repo_id=?1 AND name=?2", "is", repo_id, tag);
+    int r =
+        db_start(db, &st, err, "SELECT manifest FROM tags WHERE repo_id=?1 AND name=?2", "is", repo_id, tag);
     if (r == BERTH_OK)
         r = db_step(db, st, err);
     if (r > 0) {
@@ -206,7 +220,8 @@ static int tag_read(struct db *db, int64_t repo_id, berth_str tag, char ret[DIGE
     return r;
 }
 
-static int put_tag(struct db *db, int64_t repo_id, berth_str tag, const char *digest, int64_t now, berth_error *err)
+static int put_tag(struct db *db, int64_t repo_id, berth_str tag, const char *digest, int64_t now,
+                   berth_error *err)
 {
     char was[DIGEST_TEXT_MAX];
     int r = tag_read(db, repo_id, tag, was, err);
@@ -215,7 +230,8 @@ static int put_tag(struct db *db, int64_t repo_id, berth_str tag, const char *di
     bool moved = r > 0;
     r = db_run(db, err,
                "INSERT INTO tags(repo_id, name, manifest, updated_at) VALUES(?1, ?2, ?3, ?4)"
-               " ON CONFLICT(repo_id, name) DO UPDATE SET manifest=excluded.manifest, updated_at=excluded.updated_at",
+               " ON CONFLICT(repo_id, name) DO UPDATE SET manifest=excluded.manifest, "
+               "updated_at=excluded.updated_at",
                "iszi", repo_id, tag, digest, now);
     if (r == BERTH_OK)
         r = add_history(db, repo_id, tag, str_from(digest), now, err);
@@ -244,8 +260,8 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
     return r;
 }
 
-int sqlite_manifest_put(meta *base, const struct meta_manifest_put *put, berth_arena *a, struct meta_list *ret_missing,
-                        berth_error *err)
+int sqlite_manifest_put(meta *base, const struct meta_manifest_put *put, berth_arena *a,
+                        struct meta_list *ret_missing, berth_error *err)
 {
     struct manifest_put op = {.put = put, .a = a};
     if (!sort_edges(a, put->blobs, put->n_blobs, &op.blobs) ||
@@ -272,14 +288,15 @@ static int manifest_lease(struct db *db, void *arg, berth_error *err)
     if (r != BERTH_OK)
         return r;
     r = db_int(db, &due, err,
-               "SELECT m.lease_until<?3 AND NOT " MANIFEST_HELD " FROM manifests m WHERE m.repo_id=?1 AND m.digest=?2",
+               "SELECT m.lease_until<?3 AND NOT " MANIFEST_HELD
+               " FROM manifests m WHERE m.repo_id=?1 AND m.digest=?2",
                "izi", repo_id, op->digest->text, now + grace);
     if (r <= 0)
         return r < 0 ? r : manifest_unknown(digest_str(op->digest), err);
     if (!due)
         return BERTH_OK;
-    return db_run(db, err, "UPDATE manifests SET lease_until=?3 WHERE repo_id=?1 AND digest=?2", "izi", repo_id,
-                  op->digest->text, now + 2 * grace);
+    return db_run(db, err, "UPDATE manifests SET lease_until=?3 WHERE repo_id=?1 AND digest=?2", "izi",
+                  repo_id, op->digest->text, now + 2 * grace);
 }
 
 int sqlite_manifest_lease(meta *base, berth_str repo, const berth_digest *d, berth_error *err)
@@ -294,31 +311,37 @@ int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t 
 {
     int64_t until = now + db->m->times.grace_ms;
     /* its parents wait for it again */
-    int r = db_run(db, err,
-                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, manifest, ?3, child"
-                   " FROM manifest_children WHERE repo_id=?1 AND child=?2 ON CONFLICT DO NOTHING",
-                   "izi", repo_id, digest, (int64_t)META_MISSING_CHILD);
+    int r = db_run(
+        db, err,
+        "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, manifest, ?3, child"
+        " FROM manifest_children WHERE repo_id=?1 AND child=?2 ON CONFLICT DO NOTHING",
+        "izi", repo_id, digest, (int64_t)META_MISSING_CHILD);
     if (r == BERTH_OK)
-        r = db_run(db, err, "DELETE FROM manifest_children WHERE repo_id=?1 AND child=?2", "iz", repo_id, digest);
+        r = db_run(db, err, "DELETE FROM manifest_children WHERE repo_id=?1 AND child=?2", "iz", repo_id,
+                   digest);
     /* its referrers go with it */
     if (r == BERTH_OK)
         r = db_run(db, err,
-                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, digest, ?3, subject"
+                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, digest, "
+                   "?3, subject"
                    " FROM manifests WHERE repo_id=?1 AND subject=?2 ON CONFLICT DO NOTHING",
                    "izi", repo_id, digest, (int64_t)META_LOST_SUBJECT);
     if (r == BERTH_OK)
         r = db_run(db, err,
-                   "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?3 WHERE repo_id=?1 AND subject=?2",
+                   "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?3 WHERE repo_id=?1 AND "
+                   "subject=?2",
                    "izi", repo_id, digest, until);
     /* what it held is let go */
     if (r == BERTH_OK)
         r = db_run(db, err,
-                   "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?4 WHERE repo_id=?1 AND digest IN"
+                   "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?4 WHERE repo_id=?1 AND "
+                   "digest IN"
                    " (SELECT child FROM manifest_children WHERE repo_id=?1 AND manifest=?2)",
                    "izii", repo_id, digest, until, untagged_review(db->m, now));
     if (r == BERTH_OK)
         r = db_run(db, err,
-                   "UPDATE repo_blobs SET lease_until=max(lease_until, ?3), review_at=?3 WHERE repo_id=?1 AND digest IN"
+                   "UPDATE repo_blobs SET lease_until=max(lease_until, ?3), review_at=?3 WHERE repo_id=?1 "
+                   "AND digest IN"
                    " (SELECT digest FROM manifest_blobs WHERE repo_id=?1 AND manifest=?2)",
                    "izi", repo_id, digest, until);
     if (r == BERTH_OK) /* the rest of its edges goes with the row */
@@ -333,8 +356,8 @@ static int remove_tags(struct db *db, int64_t repo_id, const char *digest, int64
         char tag[256];
         {
             CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-            r = db_start(db, &st, err, "SELECT name FROM tags WHERE repo_id=?1 AND manifest=?2 LIMIT 1", "iz", repo_id,
-                         digest);
+            r = db_start(db, &st, err, "SELECT name FROM tags WHERE repo_id=?1 AND manifest=?2 LIMIT 1", "iz",
+                         repo_id, digest);
             if (r == BERTH_OK)
                 r = db_step(db, st, err);
             if (r <= 0)

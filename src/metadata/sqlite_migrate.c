@@ -35,14 +35,15 @@ static int current_version(struct db *db, const char *path, int64_t *ret, berth_
     int64_t tables, ours;
     int r = query_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
     if (r == BERTH_OK)
-        r = query_int(db, "SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='schema_version'", &ours,
-                      err);
+        r = query_int(db, "SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='schema_version'",
+                      &ours, err);
     if (r != BERTH_OK)
         return r;
     if (!ours) {
         *ret = 0;
-        return tables == 0 ? BERTH_OK
-                           : berth_error_set(err, BERTH_E_INVALID, "'%s' is a database of another program", path);
+        return tables == 0
+                   ? BERTH_OK
+                   : berth_error_set(err, BERTH_E_INVALID, "'%s' is a database of another program", path);
     }
     return query_int(db, "SELECT coalesce(max(version), 0) FROM schema_version", ret, err);
 }

@@ -1,7 +1,8 @@
 /* metadata/sqlite_private.h - what the files of the SQLite driver share. They alone know SQLite.
  *
  * Threads: one writer thread owns the writing connection and runs every operation that changes something
- * (sqlite_writer.c); each thread that reads has a connection of its own. A struct db is never used by two threads. */
+ * (sqlite_writer.c); each thread that reads has a connection of its own. A struct db is never used by two
+ * threads. */
 #ifndef METADATA_SQLITE_PRIVATE_H
 #define METADATA_SQLITE_PRIVATE_H
 
@@ -19,10 +20,10 @@ struct db_cached;
 struct db {
     sqlite3 *handle;
     struct sqlite_meta *m;
-    const char *what;         /* the operation under way, for messages */
-    struct db_cached *cache;  /* by the address of the SQL text: a literal at its place of use */
+    const char *what;        /* the operation under way, for messages */
+    struct db_cached *cache; /* by the address of the SQL text: a literal at its place of use */
     size_t cached, slots;
-    struct db *next, **link;  /* readers: the driver's list */
+    struct db *next, **link; /* readers: the driver's list */
 };
 
 /* @flags: SQLITE_OPEN_...; sets the pragmas every connection needs. */
@@ -33,9 +34,10 @@ void db_close(struct db *db);
 int db_fail(struct db *db, int rc, berth_error *err);
 int db_nomem(struct db *db, berth_error *err);
 
-/* A statement that is run often: prepared once for each connection, @sql must be a literal. @types has a letter for
- * each parameter: i int64_t, s text and b bytes (berth_str), z C string; S, B and Z: the same, NULL when empty. What is
- * bound is not copied. Reset it by db_reset() or CLEANUP(db_resetp) before it is asked for again. */
+/* A statement that is run often: prepared once for each connection, @sql must be a literal. @types has a
+ * letter for each parameter: i int64_t, s text and b bytes (berth_str), z C string; S, B and Z: the same,
+ * NULL when empty. What is bound is not copied. Reset it by db_reset() or CLEANUP(db_resetp) before it is
+ * asked for again. */
 int db_start(struct db *db, sqlite3_stmt **ret, berth_error *err, const char *sql, const char *types, ...);
 int db_step(struct db *db, sqlite3_stmt *st, berth_error *err); /* 1: a row, 0: no more, negative: error */
 void db_reset(sqlite3_stmt *st);
@@ -53,16 +55,17 @@ static inline int64_t db_changes(struct db *db)
     return sqlite3_changes64(db->handle);
 }
 
-berth_str db_text(sqlite3_stmt *st, int col);                                          /* lent until the next step */
+berth_str db_text(sqlite3_stmt *st, int col); /* lent until the next step */
 int db_copy(struct db *db, sqlite3_stmt *st, int col, berth_arena *a, berth_str *ret, berth_error *err);
-void db_key(sqlite3_stmt *st, int col, char out[IO_KEY_SIZE]);                         /* NULL: "" */
+void db_key(sqlite3_stmt *st, int col, char out[IO_KEY_SIZE]); /* NULL: "" */
 
 /* A growing array of strings in an arena. */
 struct list_builder {
     berth_str *items;
     size_t n, cap;
 };
-int list_add(struct db *db, struct list_builder *l, berth_arena *a, berth_str s, berth_error *err); /* copies @s */
+int list_add(struct db *db, struct list_builder *l, berth_arena *a, berth_str s,
+             berth_error *err); /* copies @s */
 
 /* --- sqlite_migrate.c --- */
 struct migration {
@@ -76,8 +79,9 @@ int db_migrate(struct db *db, const char *path, const struct migration *list, si
 
 /* --- sqlite_writer.c --- */
 struct writer_op;
-/* Runs in the writer's transaction. It may run again from the start when the transaction was lost: outputs are set
- * anew, nothing outside the database is changed. Any negative result undoes what it wrote, and nothing else. */
+/* Runs in the writer's transaction. It may run again from the start when the transaction was lost: outputs
+ * are set anew, nothing outside the database is changed. Any negative result undoes what it wrote, and
+ * nothing else. */
 typedef int writer_fn(struct db *db, void *arg, berth_error *err);
 struct writer {
     struct db db;
@@ -101,9 +105,9 @@ struct claim;
 struct sqlite_meta {
     meta base;
     struct meta_times times;
-    char *path, *temp_dir;           /* temp_dir: ":memory:", a folder that goes with the driver */
-    atomic_int_fast64_t shift_ms;    /* tests */
-    int64_t wall_minus_boot;         /* at start */
+    char *path, *temp_dir;        /* temp_dir: ":memory:", a folder that goes with the driver */
+    atomic_int_fast64_t shift_ms; /* tests */
+    int64_t wall_minus_boot;      /* at start */
     atomic_int_fast64_t last_id;
     struct writer writer;
     pthread_key_t reader_key;
@@ -127,21 +131,24 @@ int64_t sqlite_new_id(struct sqlite_meta *m); /* 63 bits, greater than any befor
 int reader_get(struct sqlite_meta *m, const char *what, struct db **ret, berth_error *err);
 
 /* --- sqlite_repos.c --- */
-int repo_find(struct db *db, berth_str name, int64_t *ret_id, berth_error *err);  /* NAME_UNKNOWN */
+int repo_find(struct db *db, berth_str name, int64_t *ret_id, berth_error *err); /* NAME_UNKNOWN */
 int repo_ensure(struct db *db, berth_str name, bool create, int64_t *ret_id, berth_error *err);
 /* Something of the repository went: the collector looks whether anything is left. */
 int repo_review(struct db *db, int64_t repo_id, int64_t now, berth_error *err);
 int sqlite_repo_exists(meta *m, berth_str repo, berth_error *err);
-int sqlite_repo_list(meta *m, berth_str after, size_t n, berth_arena *a, struct meta_list *ret, berth_error *err);
+int sqlite_repo_list(meta *m, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+                     berth_error *err);
 int sqlite_repo_delete(meta *m, berth_str repo, berth_error *err);
 
 /* --- sqlite_blobs.c --- */
-/* The row of @digest; exists already: kept. @key "": @body is stored. *@ret_kept: whether this key or body is the row's. */
-int blob_insert(struct db *db, const char *digest, uint64_t size, const char *key, berth_str body, bool *ret_kept,
-                berth_error *err);
+/* The row of @digest; exists already: kept. @key "": @body is stored. *@ret_kept: whether this key or body is
+ * the row's. */
+int blob_insert(struct db *db, const char *digest, uint64_t size, const char *key, berth_str body,
+                bool *ret_kept, berth_error *err);
 /* Links and leases it, and turns manifest_missing rows of the repository into edges. */
 int blob_link(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err);
-int object_discard(struct db *db, const char *key, uint64_t size, int64_t now, berth_error *err); /* to gc_objects */
+int object_discard(struct db *db, const char *key, uint64_t size, int64_t now,
+                   berth_error *err); /* to gc_objects */
 int sqlite_blob_get(meta *m, berth_str repo, const berth_digest *d, bool with_body, berth_arena *a,
                     struct meta_blob *ret, berth_error *err);
 int sqlite_blob_lease(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
@@ -155,7 +162,8 @@ int sqlite_blob_delete(meta *m, berth_str repo, const berth_digest *d, berth_are
 /* --- sqlite_uploads.c --- */
 bool claim_held(struct sqlite_meta *m, berth_str id);
 void claims_free(struct sqlite_meta *m);
-int sqlite_upload_begin(meta *m, berth_str repo, bool create_repo, const struct meta_upload *u, berth_error *err);
+int sqlite_upload_begin(meta *m, berth_str repo, bool create_repo, const struct meta_upload *u,
+                        berth_error *err);
 int sqlite_upload_get(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
 int sqlite_upload_claim(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
 void sqlite_upload_release(meta *m, berth_str id, int64_t epoch);
@@ -166,42 +174,44 @@ int sqlite_upload_result(meta *m, berth_str repo, berth_str id, berth_digest *re
 
 /* --- sqlite_manifests.c --- */
 /* Whether a tag, a parent or a living subject holds the manifest in alias m. */
-#define MANIFEST_HELD                                                                                           \
-    "(EXISTS(SELECT 1 FROM tags t WHERE t.repo_id=m.repo_id AND t.manifest=m.digest)"                           \
-    " OR EXISTS(SELECT 1 FROM manifest_children c WHERE c.repo_id=m.repo_id AND c.child=m.digest)"              \
-    " OR (m.subject IS NOT NULL AND EXISTS(SELECT 1 FROM manifests s WHERE s.repo_id=m.repo_id"                 \
+#define MANIFEST_HELD                                                                                        \
+    "(EXISTS(SELECT 1 FROM tags t WHERE t.repo_id=m.repo_id AND t.manifest=m.digest)"                        \
+    " OR EXISTS(SELECT 1 FROM manifest_children c WHERE c.repo_id=m.repo_id AND c.child=m.digest)"           \
+    " OR (m.subject IS NOT NULL AND EXISTS(SELECT 1 FROM manifests s WHERE s.repo_id=m.repo_id"              \
     " AND s.digest=m.subject)))"
 /* A tag or parent let go of it: it lives for G from now, and the collector looks at it afterwards. */
 int manifest_release(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err);
 /* With its tags, edges and promises; what it referred to lives for G from now. */
 int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err);
-int64_t untagged_review(struct sqlite_meta *m, int64_t now); /* when one that is untagged from @now on is looked at */
-int sqlite_manifest_put(meta *m, const struct meta_manifest_put *put, berth_arena *a, struct meta_list *ret_missing,
-                        berth_error *err);
+int64_t untagged_review(struct sqlite_meta *m,
+                        int64_t now); /* when one that is untagged from @now on is looked at */
+int sqlite_manifest_put(meta *m, const struct meta_manifest_put *put, berth_arena *a,
+                        struct meta_list *ret_missing, berth_error *err);
 int sqlite_manifest_lease(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
 int sqlite_manifest_delete(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
 int sqlite_tag_delete(meta *m, berth_str repo, berth_str tag, berth_error *err);
 
 /* --- sqlite_lists.c --- */
-int sqlite_manifest_get(meta *m, berth_str repo, berth_str tag, const berth_digest *d, bool with_body, berth_arena *a,
-                        struct meta_manifest *ret, berth_error *err);
+int sqlite_manifest_get(meta *m, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
+                        berth_arena *a, struct meta_manifest *ret, berth_error *err);
 int sqlite_tag_list(meta *m, berth_str repo, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
                     berth_error *err);
-int sqlite_referrers(meta *m, berth_str repo, berth_str subject, berth_str artifact_type, berth_str after_type,
-                     berth_str after_digest, size_t n, size_t max_bytes, berth_arena *a, struct meta_referrers *ret,
-                     berth_error *err);
+int sqlite_referrers(meta *m, berth_str repo, berth_str subject, berth_str artifact_type,
+                     berth_str after_type, berth_str after_digest, size_t n, size_t max_bytes, berth_arena *a,
+                     struct meta_referrers *ret, berth_error *err);
 
 /* --- sqlite_gc.c --- */
 int sqlite_gc_step(meta *m, size_t rows, struct meta_gc_step *ret, berth_error *err);
 int sqlite_gc_plan(meta *m, struct meta_gc_plan *ret, berth_error *err);
-int sqlite_gc_objects(meta *m, size_t n, berth_arena *a, struct meta_gc_object **ret, size_t *ret_n, berth_error *err);
+int sqlite_gc_objects(meta *m, size_t n, berth_arena *a, struct meta_gc_object **ret, size_t *ret_n,
+                      berth_error *err);
 int sqlite_gc_objects_done(meta *m, const char *const *keys, size_t n, berth_error *err);
 int sqlite_gc_object_failed(meta *m, const char *key, berth_error *err);
 int sqlite_gc_requeue_untagged(meta *m, size_t rows, berth_buf *cursor, bool *ret_more, berth_error *err);
 
 /* --- sqlite_inspect.c --- */
-int sqlite_blobs_page(meta *m, berth_str after, size_t n, berth_arena *a, struct meta_blob_row **ret, size_t *ret_n,
-                      berth_error *err);
+int sqlite_blobs_page(meta *m, berth_str after, size_t n, berth_arena *a, struct meta_blob_row **ret,
+                      size_t *ret_n, berth_error *err);
 int sqlite_key_owner(meta *m, const char *key, enum meta_key_owner *ret, berth_error *err);
 int sqlite_blob_rekey(meta *m, const char *digest, const char *key, berth_error *err);
 int sqlite_blob_forget(meta *m, const char *digest, berth_error *err);

@@ -5,8 +5,8 @@
 
 static int name_unknown(berth_str name, berth_error *err)
 {
-    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "NAME_UNKNOWN", "repository '" STR_FMT "' is not known",
-                               STR_ARG(name));
+    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "NAME_UNKNOWN",
+                               "repository '" STR_FMT "' is not known", STR_ARG(name));
 }
 
 int repo_find(struct db *db, berth_str name, int64_t *ret_id, berth_error *err)
@@ -23,8 +23,8 @@ int repo_ensure(struct db *db, berth_str name, bool create, int64_t *ret_id, ber
     if (r != BERTH_E_NOT_FOUND || !create)
         return r;
     int64_t now = sqlite_now(db->m), id = sqlite_new_id(db->m);
-    r = db_run(db, err, "INSERT INTO repositories(id, name, created_at, review_at) VALUES(?1, ?2, ?3, ?4)", "isii", id,
-               name, now, now + db->m->times.grace_ms);
+    r = db_run(db, err, "INSERT INTO repositories(id, name, created_at, review_at) VALUES(?1, ?2, ?3, ?4)",
+               "isii", id, name, now, now + db->m->times.grace_ms);
     if (r == BERTH_OK)
         *ret_id = id;
     return r;
@@ -32,7 +32,8 @@ int repo_ensure(struct db *db, berth_str name, bool create, int64_t *ret_id, ber
 
 int repo_review(struct db *db, int64_t repo_id, int64_t now, berth_error *err)
 {
-    return db_run(db, err, "UPDATE repositories SET review_at=?2 WHERE id=?1 AND (review_at IS NULL OR review_at>?2)",
+    return db_run(db, err,
+                  "UPDATE repositories SET review_at=?2 WHERE id=?1 AND (review_at IS NULL OR review_at>?2)",
                   "ii", repo_id, now);
 }
 
@@ -44,7 +45,8 @@ int sqlite_repo_exists(meta *base, berth_str repo, berth_error *err)
     return r == BERTH_OK ? repo_find(db, repo, &id, err) : r;
 }
 
-int sqlite_repo_list(meta *base, berth_str after, size_t n, berth_arena *a, struct meta_list *ret, berth_error *err)
+int sqlite_repo_list(meta *base, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+                     berth_error *err)
 {
     struct db *db;
     int r = reader_get(sqlite_of(base), "listing repositories", &db, err);
@@ -83,7 +85,8 @@ static int repo_delete(struct db *db, void *arg, berth_error *err)
         return r;
     char name[32]; /* no repository can be called so: the old name is free at once */
     snprintf(name, sizeof(name), "!%lld", (long long)id);
-    return db_run(db, err, "UPDATE repositories SET name=?2, state=1, review_at=?3 WHERE id=?1", "izi", id, name, now);
+    return db_run(db, err, "UPDATE repositories SET name=?2, state=1, review_at=?3 WHERE id=?1", "izi", id,
+                  name, now);
 }
 
 int sqlite_repo_delete(meta *base, berth_str repo, berth_error *err)

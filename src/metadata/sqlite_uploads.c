@@ -1,8 +1,8 @@
 /* metadata/sqlite_uploads.c - upload sessions.
  *
- * A session's row, with the key its object will have, is durable before the first byte. Who holds a session is kept
- * in memory: one process owns the folder, and its end ends every claim. The claim's epoch fences off a holder that
- * lost it (cancelled meanwhile, or collected). */
+ * A session's row, with the key its object will have, is durable before the first byte. Who holds a session
+ * is kept in memory: one process owns the folder, and its end ends every claim. The claim's epoch fences off
+ * a holder that lost it (cancelled meanwhile, or collected). */
 #include "metadata/sqlite_private.h"
 
 #include "util/fault.h"
@@ -72,7 +72,8 @@ static int claim_take(struct sqlite_meta *m, berth_str id, int64_t *ret_epoch, b
     }
     pthread_mutex_unlock(&m->claims_lock);
     free(new);
-    return busy ? berth_error_set(err, BERTH_E_BUSY, "another request holds upload " STR_FMT, STR_ARG(id)) : BERTH_OK;
+    return busy ? berth_error_set(err, BERTH_E_BUSY, "another request holds upload " STR_FMT, STR_ARG(id))
+                : BERTH_OK;
 }
 
 void claims_free(struct sqlite_meta *m)
@@ -88,8 +89,8 @@ void claims_free(struct sqlite_meta *m)
 
 static int upload_unknown(berth_str id, berth_error *err)
 {
-    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "upload " STR_FMT " is not known",
-                               STR_ARG(id));
+    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "BLOB_UPLOAD_UNKNOWN",
+                               "upload " STR_FMT " is not known", STR_ARG(id));
 }
 
 static int fenced_off(berth_str id, berth_error *err)
@@ -111,18 +112,21 @@ static int upload_begin(struct db *db, void *arg, berth_error *err)
     int r = repo_ensure(db, op->repo, op->create_repo, &repo_id, err);
     if (r != BERTH_OK)
         return r;
-    return db_run(db, err,
-                  "INSERT INTO uploads(id, repo_id, object_key, algorithm, expires_at) VALUES(?1, ?2, ?3, ?4, ?5)",
-                  "zizzi", op->u->id, repo_id, op->u->key, hash_name(op->u->algorithm), op->u->expires_at);
+    return db_run(
+        db, err,
+        "INSERT INTO uploads(id, repo_id, object_key, algorithm, expires_at) VALUES(?1, ?2, ?3, ?4, ?5)",
+        "zizzi", op->u->id, repo_id, op->u->key, hash_name(op->u->algorithm), op->u->expires_at);
 }
 
-int sqlite_upload_begin(meta *base, berth_str repo, bool create_repo, const struct meta_upload *u, berth_error *err)
+int sqlite_upload_begin(meta *base, berth_str repo, bool create_repo, const struct meta_upload *u,
+                        berth_error *err)
 {
     struct upload_begin op = {repo, create_repo, u};
     return writer_run(sqlite_of(base), "beginning an upload", upload_begin, &op, err);
 }
 
-static int read_session(struct db *db, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err)
+static int read_session(struct db *db, berth_str repo, berth_str id, struct meta_upload *ret,
+                        berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     int r = db_start(db, &st, err,
@@ -141,7 +145,8 @@ static int read_session(struct db *db, berth_str repo, berth_str id, struct meta
     memcpy(u.id, id.p, id.n);
     db_key(st, 0, u.key);
     if (!hash_by_name(db_text(st, 2), &u.algorithm))
-        return berth_error_set(err, BERTH_E_CORRUPT, "upload " STR_FMT " has an unknown algorithm", STR_ARG(id));
+        return berth_error_set(err, BERTH_E_CORRUPT, "upload " STR_FMT " has an unknown algorithm",
+                               STR_ARG(id));
     berth_str state = str_head(db_text(st, 4), sizeof(u.hash));
     memcpy(u.hash, state.p, state.n);
     u.hash_len = state.n;
@@ -191,12 +196,13 @@ static int upload_record(struct db *db, void *arg, berth_error *err)
     const struct meta_upload *u = arg;
     if (!claim_is(db->m, str_from(u->id), u->epoch))
         return fenced_off(str_from(u->id), err);
-    int r = db_run(db, err,
-                   "UPDATE uploads SET size=?2, stored=?3, algorithm=?4, hash_version=?5, hash_state=?6, expires_at=?7,"
-                   " epoch=epoch+1 WHERE id=?1",
-                   "ziiziBi", u->id, (int64_t)u->size, (int64_t)u->stored, hash_name(u->algorithm),
-                   (int64_t)(u->hash_len ? u->hash[0] : 0), (berth_str){(const char *)u->hash, u->hash_len},
-                   u->expires_at);
+    int r = db_run(
+        db, err,
+        "UPDATE uploads SET size=?2, stored=?3, algorithm=?4, hash_version=?5, hash_state=?6, expires_at=?7,"
+        " epoch=epoch+1 WHERE id=?1",
+        "ziiziBi", u->id, (int64_t)u->size, (int64_t)u->stored, hash_name(u->algorithm),
+        (int64_t)(u->hash_len ? u->hash[0] : 0), (berth_str){(const char *)u->hash, u->hash_len},
+        u->expires_at);
     if (r == BERTH_OK && db_changes(db) == 0)
         r = fenced_off(str_from(u->id), err);
     return r;
@@ -215,8 +221,8 @@ static int take_row(struct db *db, int64_t repo_id, berth_str id, struct meta_up
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     int r = db_start(db, &st, err,
-                     "DELETE FROM uploads WHERE id=?1 AND repo_id=?2 RETURNING object_key, stored, size", "si", id,
-                     repo_id);
+                     "DELETE FROM uploads WHERE id=?1 AND repo_id=?2 RETURNING object_key, stored, size",
+                     "si", id, repo_id);
     if (r != BERTH_OK || (r = db_step(db, st, err)) <= 0)
         return r;
     db_key(st, 0, ret->key);
@@ -241,13 +247,16 @@ static int upload_commit(struct db *db, void *arg, berth_error *err)
     if (r <= 0)
         return r < 0 ? r : fenced_off(c->id, err);
     r = blob_insert(db, c->digest->text, c->size, c->inline_body ? "" : u.key, c->body, &kept, err);
-    if (r == BERTH_OK && (c->inline_body ? u.stored : !kept)) /* an object that the blob's row does not name */
+    if (r == BERTH_OK &&
+        (c->inline_body ? u.stored : !kept)) /* an object that the blob's row does not name */
         r = object_discard(db, u.key, c->inline_body ? u.size : c->size, now, err);
     if (r == BERTH_OK)
         r = blob_link(db, repo_id, c->digest->text, now, err);
     if (r == BERTH_OK)
-        r = db_run(db, err, "INSERT OR REPLACE INTO upload_results(id, repo_id, digest, expires_at) VALUES(?1, ?2, ?3, ?4)",
-                   "sizi", c->id, repo_id, c->digest->text, now + db->m->times.result_ms);
+        r = db_run(
+            db, err,
+            "INSERT OR REPLACE INTO upload_results(id, repo_id, digest, expires_at) VALUES(?1, ?2, ?3, ?4)",
+            "sizi", c->id, repo_id, c->digest->text, now + db->m->times.result_ms);
     return r;
 }
 
@@ -263,7 +272,8 @@ struct upload_cancel {
     berth_str repo, id;
 };
 
-/* Even of a session that never recorded anything an object may exist: a crash, or a holder that still writes. */
+/* Even of a session that never recorded anything an object may exist: a crash, or a holder that still writes.
+ */
 static int upload_cancel(struct db *db, void *arg, berth_error *err)
 {
     const struct upload_cancel *op = arg;

@@ -1,8 +1,8 @@
 /* metadata/sqlite_writer.c - the one thread that writes: group commit.
  *
- * Callers leave an operation on the queue and sleep. The writer takes all that wait, runs them in one transaction,
- * each under a savepoint, commits once (one sync of the log for all), and wakes them: what is acknowledged is
- * durable. It checkpoints after it has woken them, so that nobody waits for that. */
+ * Callers leave an operation on the queue and sleep. The writer takes all that wait, runs them in one
+ * transaction, each under a savepoint, commits once (one sync of the log for all), and wakes them: what is
+ * acknowledged is durable. It checkpoints after it has woken them, so that nobody waits for that. */
 #include "metadata/sqlite_private.h"
 
 #include <errno.h>
@@ -10,8 +10,8 @@
 #include "util/clock.h"
 #include "util/fault.h"
 
-/* Pages in the log: from FRAMES on they are copied back whenever nobody is in the way; from MANY_FRAMES on the
- * writer waits for readers to step aside, so that the log can start anew. */
+/* Pages in the log: from FRAMES on they are copied back whenever nobody is in the way; from MANY_FRAMES on
+ * the writer waits for readers to step aside, so that the log can start anew. */
 #define FRAMES      1000
 #define MANY_FRAMES 16000
 
@@ -122,7 +122,8 @@ static void checkpoint(struct writer *w)
     if (w->wal_frames < FRAMES)
         return;
     int mode = w->wal_frames < MANY_FRAMES ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
-    sqlite3_wal_checkpoint_v2(w->db.handle, NULL, mode, NULL, NULL); /* failed: the log stays, next time again */
+    sqlite3_wal_checkpoint_v2(w->db.handle, NULL, mode, NULL,
+                              NULL); /* failed: the log stays, next time again */
     w->wal_frames = 0;
 }
 
@@ -143,7 +144,8 @@ static void *writer_main(void *arg)
         run_batch(w, ops);
 
         pthread_mutex_lock(&w->lock);
-        for (struct writer_op *op = ops, *next; op; op = next) { /* once done is set, @op is its caller's again */
+        for (struct writer_op *op = ops, *next; op;
+             op = next) { /* once done is set, @op is its caller's again */
             next = op->next;
             if (op->result == BERTH_OK)
                 w->operations++;

@@ -14,7 +14,7 @@ static int invalid(berth_error *err, const char *message)
 int oci_descriptor_read_type(const json_t *j, const char *key, berth_arena *arena, berth_str *ret,
                              berth_error *err)
 {
-    berth_str type;
+    berth_str type = STR("");
     int r = oci_json_copy_string(j, key, arena, &type, err);
     if (r != BERTH_OK)
         return r;
@@ -29,7 +29,7 @@ int oci_descriptor_read_type(const json_t *j, const char *key, berth_arena *aren
 
 static int read_digest(const json_t *j, berth_digest *ret, berth_error *err)
 {
-    berth_str text;
+    berth_str text = STR("");
     int r = oci_json_get_string(j, "digest", &text, err);
     if (r != BERTH_OK)
         return r;
@@ -41,7 +41,7 @@ static int read_digest(const json_t *j, berth_digest *ret, berth_error *err)
 
 static int read_size(const json_t *j, uint64_t *ret, berth_error *err)
 {
-    json_t *size;
+    json_t *size = NULL;
     int r = oci_json_get(j, "size", JSON_INTEGER, &size, err);
     if (r != BERTH_OK)
         return r;
@@ -55,7 +55,7 @@ static int read_size(const json_t *j, uint64_t *ret, berth_error *err)
 
 static int read_urls(const json_t *j, berth_arena *arena, oci_descriptor *ret, berth_error *err)
 {
-    json_t *urls;
+    json_t *urls = NULL;
     int r = oci_json_get(j, "urls", JSON_ARRAY, &urls, err);
     if (r != BERTH_OK)
         return r;
@@ -79,7 +79,7 @@ static int read_urls(const json_t *j, berth_arena *arena, oci_descriptor *ret, b
 
 static int read_platform(const json_t *j, berth_arena *arena, oci_descriptor *ret, berth_error *err)
 {
-    json_t *platform;
+    json_t *platform = NULL;
     int r = oci_json_get(j, "platform", JSON_OBJECT, &platform, err);
     if (r != BERTH_OK || !platform)
         return r;

@@ -100,7 +100,7 @@ int oci_json_get(const json_t *object, const char *key, json_type type, json_t *
 
 int oci_json_get_string(const json_t *object, const char *key, berth_str *ret, berth_error *err)
 {
-    json_t *v;
+    json_t *v = NULL;
     int r = oci_json_get(object, key, JSON_STRING, &v, err);
     if (r == BERTH_OK)
         *ret = v ? (berth_str){json_string_value(v), json_string_length(v)} : STR("");
@@ -110,7 +110,7 @@ int oci_json_get_string(const json_t *object, const char *key, berth_str *ret, b
 int oci_json_copy_string(const json_t *object, const char *key, berth_arena *arena, berth_str *ret,
                          berth_error *err)
 {
-    berth_str lent;
+    berth_str lent = STR("");
     int r = oci_json_get_string(object, key, &lent, err);
     if (r != BERTH_OK)
         return r;

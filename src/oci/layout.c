@@ -9,7 +9,7 @@ static const oci_json_limits bounds = {.max_depth = 64, .max_containers = 500000
 int oci_layout_header_parse(const void *p, size_t n, berth_error *err)
 {
     CLEANUP(oci_json_unrefp) json_t *root = NULL;
-    berth_str version;
+    berth_str version = STR("");
     int r = oci_json_load_object(p, n, &bounds, &root, err);
     if (r == BERTH_OK)
         r = oci_json_get_string(root, "imageLayoutVersion", &version, err);
@@ -26,7 +26,7 @@ int oci_layout_header_parse(const void *p, size_t n, berth_error *err)
 
 static int read_entry(const json_t *j, berth_arena *arena, oci_layout_entry *ret, berth_error *err)
 {
-    json_t *annotations;
+    json_t *annotations = NULL;
     int r = oci_descriptor_read(j, false, arena, &ret->descriptor, err);
     if (r == BERTH_OK)
         r = oci_json_get(j, "annotations", JSON_OBJECT, &annotations, err);
@@ -40,7 +40,7 @@ int oci_layout_index_parse(const void *p, size_t n, berth_arena *arena, oci_layo
                            size_t *ret_n, berth_error *err)
 {
     CLEANUP(oci_json_unrefp) json_t *root = NULL;
-    json_t *manifests;
+    json_t *manifests = NULL;
     berth_error local = BERTH_ERROR_INIT;
     if (!err) /* prefixes are put before what is there */
         err = &local;

@@ -46,7 +46,7 @@ static berth_str type_by_shape(const json_t *root)
 
 static int decide_type(const json_t *root, berth_str content_type, oci_manifest *m, berth_error *err)
 {
-    berth_str declared = mediatype_essence(content_type), body;
+    berth_str declared = mediatype_essence(content_type), body = STR("");
     if (str_eq_nocase(declared, STR("application/json")))
         declared = STR("");
     int r = oci_json_get_string(root, "mediaType", &body, err);
@@ -103,7 +103,7 @@ static int alloc_descriptors(berth_arena *arena, size_t n, size_t max, oci_descr
  * having none. */
 static int read_image(const json_t *root, size_t max, berth_arena *arena, oci_manifest *m, berth_error *err)
 {
-    json_t *config, *layers;
+    json_t *config = NULL, *layers = NULL;
     int r = oci_json_get(root, "config", JSON_OBJECT, &config, err);
     if (r == BERTH_OK)
         r = oci_json_get(root, "layers", JSON_ARRAY, &layers, err);
@@ -125,7 +125,7 @@ static int read_image(const json_t *root, size_t max, berth_arena *arena, oci_ma
 
 static int read_index(const json_t *root, size_t max, berth_arena *arena, oci_manifest *m, berth_error *err)
 {
-    json_t *manifests;
+    json_t *manifests = NULL;
     int r = oci_json_get(root, "manifests", JSON_ARRAY, &manifests, err);
     if (r != BERTH_OK)
         return r;
@@ -138,7 +138,7 @@ static int read_index(const json_t *root, size_t max, berth_arena *arena, oci_ma
 
 static int read_annotations(const json_t *root, berth_arena *arena, berth_str *ret, berth_error *err)
 {
-    json_t *annotations, *value;
+    json_t *annotations = NULL, *value;
     const char *key;
     int r = oci_json_get(root, "annotations", JSON_OBJECT, &annotations, err);
     if (r != BERTH_OK || !json_object_size(annotations))
@@ -156,7 +156,7 @@ static int read_annotations(const json_t *root, berth_arena *arena, berth_str *r
 /* Where an image and an index are alike. */
 static int read_common(const json_t *root, berth_arena *arena, oci_manifest *m, berth_error *err)
 {
-    json_t *subject;
+    json_t *subject = NULL;
     int r = oci_json_get(root, "subject", JSON_OBJECT, &subject, err);
     if (r != BERTH_OK)
         return r;

@@ -24,7 +24,9 @@
 #define MODE_GROWING 0600
 #define MODE_WHOLE   0400
 
-/* How many bytes may wait before the kernel is told to start writing them. */
+/* How many bytes may wait before the kernel is told to start writing them. Measured with hashing between the
+ * writes, 2 cores, a virtual disk: complete() of 512 MiB took 4 ms instead of 155 ms, the whole 0.5 to 0.7 s
+ * instead of 0.8 to 1.2 s; of 64 MiB 5 ms instead of 22 ms. Steps of 2, 4, 16 and 32 MiB were no better. */
 #define WRITEBACK_STEP (8 * MIB)
 
 typedef struct fs_store {
@@ -148,7 +150,7 @@ static fs_writer *writer_new(blob_store *s, int folder_fd)
 
 static int fs_create(blob_store *s, const char *key, blob_writer **ret_w, berth_error *err)
 {
-    int folder_fd, r = folder_of(fs_of(s), key, true, &folder_fd, err);
+    int folder_fd = -1, r = folder_of(fs_of(s), key, true, &folder_fd, err);
     if (r != BERTH_OK)
         return r;
     CLEANUP(writer_freep) fs_writer *w = writer_new(s, folder_fd);
@@ -184,7 +186,7 @@ static int reopen(int folder_fd, const char *key, uint64_t size, berth_error *er
 
 static int fs_resume(blob_store *s, const char *key, uint64_t size, blob_writer **ret_w, berth_error *err)
 {
-    int folder_fd, r = folder_of(fs_of(s), key, false, &folder_fd, err);
+    int folder_fd = -1, r = folder_of(fs_of(s), key, false, &folder_fd, err);
     if (r == BERTH_OK)
         r = reopen(folder_fd, key, size, err);
     if (r != BERTH_OK)
@@ -273,7 +275,7 @@ static void fs_abandon(blob_writer *bw)
 
 static int fs_open(blob_store *s, const char *key, blob_reader **ret_r, berth_error *err)
 {
-    int folder_fd, r = folder_of(fs_of(s), key, false, &folder_fd, err);
+    int folder_fd = -1, r = folder_of(fs_of(s), key, false, &folder_fd, err);
     if (r != BERTH_OK)
         return r;
     CLEANUP(closep) int fd = openat(folder_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -323,7 +325,7 @@ static void fs_close(blob_reader *r)
 
 static int fs_remove(blob_store *s, const char *key, berth_error *err)
 {
-    int folder_fd, r = folder_of(fs_of(s), key, false, &folder_fd, err);
+    int folder_fd = -1, r = folder_of(fs_of(s), key, false, &folder_fd, err);
     if (r == BERTH_E_NOT_FOUND)
         return BERTH_OK;
     if (r != BERTH_OK)

@@ -4,8 +4,11 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 
 #define KEY    "ab112233445566778899aabbccddeeff"
@@ -24,6 +27,79 @@ static unsigned mode_of(const struct store_fixture *f, const char *rest)
     struct stat st;
     assert_int_equal(lstat(path_of(f, rest), &st), 0);
     return st.st_mode & 07777u;
+}
+
+/* Stands before the C library's: remembers what was synced, and how it stood at that moment. */
+static struct stat synced[32];
+static size_t n_synced;
+
+int fsync(int fd)
+{
+    if (n_synced < COUNT(synced) && fstat(fd, &synced[n_synced]) == 0)
+        n_synced++;
+    return (int)syscall(SYS_fsync, fd);
+}
+
+/* The state of objects/@rest at its last sync since the last call of forget(); NULL: it was not synced. */
+static const struct stat *synced_state(const struct store_fixture *f, const char *rest)
+{
+    struct stat st;
+    const struct stat *last = NULL;
+    assert_int_equal(stat(path_of(f, rest), &st), 0);
+    for (size_t i = 0; i < n_synced; i++)
+        if (synced[i].st_ino == st.st_ino)
+            last = &synced[i];
+    return last;
+}
+
+static void test_storage_fs__syncs_bytes_and_names_before_it_says_so(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    blob_writer *w;
+    const struct stat *st;
+    fixture_open(&f, STORE_FS);
+    n_synced = 0;
+    CHECK_OK(store_create(f.s, KEY, &w, &test_err));
+    CHECK(synced_state(&f, "")); /* the new folder's name */
+    CHECK_OK(store_append(w, "abc", 3, &test_err));
+    n_synced = 0;
+    CHECK_OK(store_suspend(w, &test_err));
+    st = synced_state(&f, "ab/" KEY);
+    CHECK(st && st->st_size == 3 && (st->st_mode & 07777u) == 0600);
+    CHECK(synced_state(&f, "ab"));
+
+    CHECK_OK(store_resume(f.s, KEY, 3, &w, &test_err));
+    CHECK_OK(store_append(w, "def", 3, &test_err));
+    n_synced = 0;
+    CHECK_OK(store_complete(w, DIGEST, &test_err));
+    st = synced_state(&f, "ab/" KEY);
+    CHECK(st && st->st_size == 6 && (st->st_mode & 07777u) == 0400);
+    CHECK(!synced_state(&f, "ab")); /* its name was durable already */
+
+    CHECK_OK(store_create(f.s, KEY2, &w, &test_err));
+    CHECK_OK(store_append(w, "abc", 3, &test_err));
+    n_synced = 0;
+    CHECK_OK(store_complete(w, DIGEST, &test_err));
+    st = synced_state(&f, "ab/" KEY2);
+    CHECK(st && st->st_size == 3 && (st->st_mode & 07777u) == 0400);
+    CHECK(synced_state(&f, "ab"));
+    n_synced = 0;
+    CHECK_OK(store_remove(f.s, KEY, &test_err));
+    CHECK(synced_state(&f, "ab"));
+
+    fixture_reopen(&f); /* another process: whoever made the folder may not have synced its name */
+    n_synced = 0;
+    fixture_put(f.s, "ab333333445566778899aabbccddeeff", 0, 1, DIGEST);
+    CHECK(synced_state(&f, ""));
+    fixture_close(&f);
+
+    fixture_open(&f, STORE_FS_UNSYNCED);
+    n_synced = 0;
+    fixture_put(f.s, KEY, 0, 1, DIGEST);
+    CHECK_OK(store_remove(f.s, KEY, &test_err));
+    assert_int_equal(n_synced, 0);
+    fixture_close(&f);
 }
 
 static void test_storage_fs__keeps_one_name_and_tells_whole_by_mode(void **state)
@@ -120,6 +196,33 @@ static void test_storage_fs__writes_large_objects_back_early(void **state)
     fixture_close(&f);
 }
 
+/* A full disk takes part of a write. The limit on the size of files does the same. */
+static void test_storage_fs__cuts_what_a_failed_append_left(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    blob_writer *w;
+    struct rlimit was, limit;
+    char p[200];
+    fixture_fill(p, 4, 0, sizeof(p));
+    fixture_open(&f, STORE_FS);
+    CHECK_OK(store_create(f.s, KEY, &w, &test_err));
+    CHECK_OK(store_append(w, p, 100, &test_err));
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    limit = (struct rlimit){150, was.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int r = store_append(w, p + 100, 100, &test_err);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    signal(SIGXFSZ, handler);
+    CHECK_CODE(r, BERTH_E_IO);
+    struct stat st;
+    CHECK(stat(path_of(&f, "ab/" KEY), &st) == 0 && st.st_size == 150);
+    CHECK_OK(store_complete(w, DIGEST, &test_err));
+    CHECK(fixture_holds(f.s, KEY, 4, 100));
+    fixture_close(&f);
+}
+
 static void test_storage_fs__takes_the_folder_also_when_it_fails(void **state)
 {
     (void)state;
@@ -142,7 +245,9 @@ static void test_storage_fs__takes_the_folder_also_when_it_fails(void **state)
     fixture_close(&f);
 }
 
-RUN_TESTS(TEST(test_storage_fs__keeps_one_name_and_tells_whole_by_mode),
+RUN_TESTS(TEST(test_storage_fs__syncs_bytes_and_names_before_it_says_so),
+          TEST(test_storage_fs__keeps_one_name_and_tells_whole_by_mode),
           TEST(test_storage_fs__follows_no_link), TEST(test_storage_fs__passes_over_what_is_no_object),
           TEST(test_storage_fs__writes_large_objects_back_early),
+          TEST(test_storage_fs__cuts_what_a_failed_append_left),
           TEST(test_storage_fs__takes_the_folder_also_when_it_fails))

@@ -1,0 +1,90 @@
+"""berth serve as scripts meet it: the address it prints, signals, ports that are taken, and an installation."""
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from clients import need
+from server import ROOT
+
+HELP_TIMEOUT = 30
+
+
+def berth(binary, *args):
+    return subprocess.run([binary, *map(str, args)], capture_output=True, text=True, timeout=HELP_TIMEOUT,
+                          stdin=subprocess.DEVNULL)
+
+
+def test_port_0_prints_the_port_it_took(make_server):
+    first, second = make_server(), make_server()
+    assert 0 < first.port != second.port > 0
+    for each in (first, second):
+        assert f"listening on http://127.0.0.1:{each.port}" in each.lines
+        assert each.request("GET", "/v2/")[0] == 200
+
+
+def test_several_addresses(make_server):
+    own = make_server("--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0")
+    assert len(own.listeners) == 2
+    for url in own.listeners:
+        with socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), timeout=10) as s:
+            s.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert s.recv(100).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_on_a_signal(make_server, signal_number):
+    own = make_server()
+    idle = own.connect()
+    idle.request("GET", "/v2/")
+    idle.getresponse().read()
+    own.process.send_signal(signal_number)
+    assert own.process.wait(20) == 0
+
+
+def test_a_port_that_is_taken_is_an_error(berth_binary, make_server, tmp_path):
+    own = make_server()
+    done = berth(berth_binary, "serve", "--data", tmp_path / "other", "--listen", own.address)
+    assert done.returncode != 0
+    assert str(own.port) in done.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_an_error(berth_binary, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = berth(berth_binary, "serve", "--data", tmp_path / "file" / "data", "--listen", "127.0.0.1:0")
+    assert done.returncode != 0
+    assert "file" in done.stderr
+
+
+def test_an_unknown_flag_is_an_error(berth_binary, tmp_path):
+    done = berth(berth_binary, "serve", "--data", tmp_path / "data", "--no-such-flag")
+    assert done.returncode != 0
+    assert "no-such-flag" in done.stderr
+
+
+def test_help_and_version(berth_binary):
+    shown = berth(berth_binary, "--version")
+    assert shown.returncode == 0 and shown.stdout.strip()
+    shown = berth(berth_binary, "serve", "--help")
+    assert shown.returncode == 0
+    for flag in ("--data", "--listen", "--tls-certificate", "--tls-key"):
+        assert flag in shown.stdout
+
+
+@pytest.mark.heavy
+def test_make_builds_and_installs(tmp_path):
+    """`make install PREFIX= DESTDIR=` from a build of its own, and what was installed serves."""
+    need("make", "meson", "ninja")
+    build, stage = tmp_path / "build", tmp_path / "stage"
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "DESTDIR")}
+    done = subprocess.run(["make", "-C", ROOT, "install", f"BUILD={build}", "PREFIX=/opt/berth", f"DESTDIR={stage}"],
+                          capture_output=True, text=True, env=env, timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    installed = Path(f"{stage}/opt/berth/bin/berth")
+    assert installed.stat().st_mode & 0o111
+    assert (build / "berth").exists()
+    assert berth(installed, "--version").returncode == 0
