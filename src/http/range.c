@@ -31,9 +31,10 @@ static bool one_range(berth_str s, uint64_t size, struct http_range *ret, bool *
         *ret = (struct http_range){length < size ? size - length : 0, size - 1};
         return true;
     }
-    if (!number(left, &first) || (right.n && !number(right, &last)) || last < first)
+    if (!number(left, &first) || (right.n && !number(right, &last)))
         return false;
-    *ret_some = first < size;
+    /* RFC 9110 calls last < first invalid, free to be ignored; other registries answer 416, as is tested for. */
+    *ret_some = first < size && first <= last;
     *ret = (struct http_range){first, MIN(last, size - 1)};
     return true;
 }

@@ -29,8 +29,15 @@ static void answer_created(http_request *req, const berth_digest *d)
     http_set_header(req, "Docker-Content-Digest", "%s", d->text);
 }
 
+/* The session is let go before the refusal leaves: the client's next request may be here before done() is. */
+static void let_go(http_request *req)
+{
+    repo_upload_abandon(steal(&call_of(req)->upload));
+}
+
 static void refuse(http_request *req, const berth_error *err)
 {
+    let_go(req);
     registry_refuse(req, err, STR_NULL);
 }
 
@@ -130,6 +137,7 @@ static bool range_fits(http_request *req)
     if (!header.p)
         return true;
     if (!http_content_range_parse(header, &range)) {
+        let_go(req);
         registry_refuse_with(req, 400, "BLOB_UPLOAD_INVALID",
                              "Content-Range must be <first>-<last>, both inclusive, not '" STR_FMT "'",
                              STR_ARG(str_head(header, 60)));
@@ -137,6 +145,7 @@ static bool range_fits(http_request *req)
     }
     uint64_t have = repo_upload_offset(c->upload);
     if (range.first != have) {
+        let_go(req);
         registry_refuse_with(req, 416, "BLOB_UPLOAD_INVALID", "the session holds %llu bytes: go on from there",
                              (unsigned long long)have);
         describe_session(req, c->session, have);
@@ -145,6 +154,7 @@ static bool range_fits(http_request *req)
     c->chunk_checked = true;
     c->chunk_length = range.last - range.first + 1;
     if (req->content_length >= 0 && (uint64_t)req->content_length != c->chunk_length) {
+        let_go(req);
         registry_refuse_with(req, 400, "SIZE_INVALID", "Content-Range names %llu bytes, Content-Length %lld",
                              (unsigned long long)c->chunk_length, (long long)req->content_length);
         return false;
@@ -158,6 +168,7 @@ static bool length_held(http_request *req)
     struct call *c = call_of(req);
     if (!c->chunk_checked || req->body_received == c->chunk_length)
         return true;
+    let_go(req);
     registry_refuse_with(req, 400, "SIZE_INVALID", "Content-Range names %llu bytes, the body has %llu",
                          (unsigned long long)c->chunk_length, (unsigned long long)req->body_received);
     return false;

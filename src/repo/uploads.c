@@ -22,6 +22,9 @@ struct repo_upload {
     uint64_t unrecorded;        /* of those, appended since the last record */
     berth_buf small;            /* the bytes while they may still end up in the database */
     blob_writer *writer;        /* NULL while everything is in @small, or nothing came */
+    bool single;                /* nobody else knows the session's id */
+    bool made;                  /* this hold made the object, and no row was asked to count it yet */
+    bool broken;                /* an append failed: the hold can only be given up */
 };
 
 static int64_t expiry(repo *r)
@@ -138,6 +141,7 @@ int repo_upload_single(repo *r, berth_str name, const berth_digest *digest, repo
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
     u->r = r;
+    u->single = true;
     berth_buf_init(&u->small, repo_policy_now(r)->inline_size);
     hash_init(&u->hash, digest->algorithm);
     *ret_u = u;
@@ -166,8 +170,12 @@ static int spill(repo_upload *u, berth_error *err)
     /* "stored" says that there may be an object: every session that outlived a crash has it. */
     rc = u->session.stored ? store_resume(r->store, u->session.key, u->session.size, &u->writer, err)
                            : BERTH_E_NOT_FOUND;
-    if (rc == BERTH_E_NOT_FOUND && u->session.size == 0)
+    if (rc == BERTH_E_NOT_FOUND && u->session.size == 0) {
         rc = store_create(r->store, u->session.key, &u->writer, err);
+        u->made = rc == BERTH_OK;
+    }
+    if (rc == BERTH_E_EXISTS) /* left by a hold whose last row failed: nothing of it was counted */
+        rc = store_resume(r->store, u->session.key, 0, &u->writer, err);
     if (rc == BERTH_OK && u->small.n)
         rc = store_append(u->writer, u->small.p, u->small.n, err);
     berth_buf_done(&u->small);
@@ -183,6 +191,7 @@ static int record(repo_upload *u, berth_error *err)
     s.hash_len = hash_save(&u->hash, s.hash);
     s.expires_at = expiry(u->r);
     s.stored = s.stored || u->offset > 0;
+    u->made = false; /* also when this fails: the row may be durable all the same */
     int rc = u->r->m->ops->upload_record(u->r->m, &s, err);
     u->claimed = false; /* the record ended the claim, or fenced us off */
     if (rc == BERTH_OK)
@@ -205,33 +214,42 @@ static int checkpoint(repo_upload *u, berth_error *err)
     return store_resume(r->store, u->session.key, u->session.size, &u->writer, err);
 }
 
+/* What was held back may be lost: going on would store other bytes than were hashed. */
+static int is_broken(berth_error *err)
+{
+    return berth_error_set(err, BERTH_E_IO, "storing an earlier part of this request failed");
+}
+
 int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err)
 {
-    int rc = BERTH_OK;
-    if (n == 0)
-        return BERTH_OK;
+    int rc = u->broken ? is_broken(err) : BERTH_OK;
+    if (rc != BERTH_OK || n == 0)
+        return rc;
     if (!u->writer && u->session.size == 0 && u->small.n + n <= u->small.max) {
         berth_buf_add(&u->small, p, n);
         if (berth_buf_failed(&u->small))
-            return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+            rc = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     } else {
         if (!u->writer)
             rc = spill(u, err);
         if (rc == BERTH_OK)
             rc = store_append(u->writer, p, n, err);
-        if (rc != BERTH_OK)
-            return rc;
     }
-    hash_update(&u->hash, p, n);
-    u->offset += n;
-    u->unrecorded += n;
-    return u->unrecorded >= CHECKPOINT_BYTES ? checkpoint(u, err) : BERTH_OK;
+    if (rc == BERTH_OK) {
+        hash_update(&u->hash, p, n);
+        u->offset += n;
+        u->unrecorded += n;
+        if (u->unrecorded >= CHECKPOINT_BYTES)
+            rc = checkpoint(u, err);
+    }
+    u->broken = rc != BERTH_OK;
+    return rc;
 }
 
 int repo_upload_suspend(repo_upload *u, uint64_t *ret_size, berth_error *err)
 {
-    int rc = BERTH_OK;
-    if (u->small.n)
+    int rc = u->broken ? is_broken(err) : BERTH_OK;
+    if (rc == BERTH_OK && u->small.n)
         rc = spill(u, err);
     if (rc == BERTH_OK && u->writer)
         rc = store_suspend(steal(&u->writer), err);
@@ -294,6 +312,7 @@ static int commit(repo_upload *u, const berth_digest *digest, berth_error *err)
         .inline_body = in_database,
         .body = in_database ? berth_buf_str(&u->small) : STR_NULL,
     };
+    u->made = false; /* as in record() */
     rc = r->m->ops->upload_commit(r->m, &c, err);
     if (rc == BERTH_OK)
         u->claimed = false;
@@ -303,7 +322,9 @@ static int commit(repo_upload *u, const berth_digest *digest, berth_error *err)
 int repo_upload_finish(repo_upload *u, const berth_digest *digest, berth_error *err)
 {
     berth_digest have;
-    int rc = final_digest(u, digest, &have, err);
+    int rc = u->broken ? is_broken(err) : BERTH_OK;
+    if (rc == BERTH_OK)
+        rc = final_digest(u, digest, &have, err);
     if (rc == BERTH_OK && !digest_eq(&have, digest))
         rc = berth_error_set_oci(err, BERTH_E_DIGEST, "DIGEST_INVALID",
                                  "the content has the digest %s, not the one given: send it again", have.text);
@@ -317,13 +338,15 @@ void repo_upload_abandon(repo_upload *u)
 {
     if (!u)
         return;
-    if (u->writer) {
+    repo *r = u->r;
+    if (u->writer)
         store_abandon(u->writer);
-        if (!u->session.stored) /* no row says that this object exists */
-            store_remove(u->r->store, u->session.key, NULL);
-    }
+    if (u->made)
+        store_remove(r->store, u->session.key, NULL);
+    if (u->single && u->session.id[0] && u->claimed)
+        r->m->ops->upload_cancel(r->m, str_from(u->name), str_from(u->session.id), NULL);
     if (u->claimed)
-        u->r->m->ops->upload_release(u->r->m, str_from(u->session.id), u->session.epoch);
+        r->m->ops->upload_release(r->m, str_from(u->session.id), u->session.epoch);
     upload_free(u);
 }
 

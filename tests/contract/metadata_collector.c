@@ -113,7 +113,7 @@ static void test_metadata_collector__does_not_take_a_link_that_got_an_edge(void 
     later(2 * G + 1000);
     assert_int_equal(collect().links, 1);
     struct meta_list missing = {0};
-    CHECK_CODE(put(&(struct put){.repo = "app", .name = "m2", .layers = "late"}, &missing),
+    CHECK_CODE(put(&(struct put){.repo = "app", .name = "m2", .layers = "late"}, &missing, &test_err),
                BERTH_E_NOT_FOUND);
     assert_int_equal(missing.n, 1);
     check_sound();

@@ -88,6 +88,13 @@ static void test_storage_fs__syncs_bytes_and_names_before_it_says_so(void **stat
     CHECK_OK(store_remove(f.s, KEY, &test_err));
     CHECK(synced_state(&f, "ab"));
 
+    CHECK_OK(store_create(f.s, KEY, &w, &test_err)); /* no byte was recorded, so it was never suspended */
+    store_abandon(w);
+    CHECK_OK(store_resume(f.s, KEY, 0, &w, &test_err));
+    n_synced = 0;
+    CHECK_OK(store_complete(w, DIGEST, &test_err));
+    CHECK(synced_state(&f, "ab"));
+
     fixture_reopen(&f); /* another process: whoever made the folder may not have synced its name */
     n_synced = 0;
     fixture_put(f.s, "ab333333445566778899aabbccddeeff", 0, 1, DIGEST);
