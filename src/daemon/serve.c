@@ -73,12 +73,16 @@ static int reload(struct server *s, berth_error *err)
                   config_key_reloads(key) ? "setting changed" : "setting changed, but takes effect after a restart",
                   F_STR("key", key));
     }
+    /* Certificates first: they are what can be wrong, and then nothing has changed yet. */
+    rc = http_server_reload_tls(s->http, err);
+    if (rc != BERTH_OK) {
+        config_free(fresh);
+        return rc;
+    }
     struct config *was = s->config;
     s->config = fresh;
     wiring_log(fresh);
     rc = apply_policies(s, err);
-    if (rc == BERTH_OK)
-        rc = http_server_reload_tls(s->http, err);
     collector_reconfigure(s->collector, fresh);
     config_free(was);
     return rc;

@@ -167,7 +167,7 @@ static int bind_one(sqlite3_stmt *st, int i, char type, va_list *ap)
 static int start(struct db *db, sqlite3_stmt **ret, berth_error *err, const char *sql, const char *types,
                  va_list *ap)
 {
-    sqlite3_stmt *st;
+    sqlite3_stmt *st = NULL;
     int r = prepare(db, sql, &st, err);
     if (r != BERTH_OK)
         return r;

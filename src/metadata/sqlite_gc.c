@@ -269,19 +269,19 @@ static int purge_uploads(struct db *db, struct gc_step *op, int64_t repo_id, ber
     int r = db_run(
         db, err,
         "INSERT INTO gc_objects(object_key, size, delete_after) SELECT object_key, size, ?3 FROM uploads"
-        " WHERE repo_id=?1 ORDER BY id LIMIT ?2",
+        " WHERE repo_id=?1 ORDER BY rowid LIMIT ?2",
         "iii", repo_id, (int64_t)op->left, op->now + db->m->times.drain_ms);
     if (r == BERTH_OK)
         r = db_int(db, &bytes, err,
-                   "SELECT coalesce(sum(size), 0) FROM (SELECT size FROM uploads WHERE repo_id=?1 ORDER BY "
-                   "id LIMIT ?2)",
+                   "SELECT coalesce(sum(size), 0) FROM"
+                   " (SELECT size FROM uploads WHERE repo_id=?1 ORDER BY rowid LIMIT ?2)",
                    "ii", repo_id, (int64_t)op->left);
     if (r < 0)
         return r;
     op->ret->bytes += (uint64_t)bytes;
     return purge(
         db, op, repo_id,
-        "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE repo_id=?1 ORDER BY id LIMIT ?2)",
+        "DELETE FROM uploads WHERE id IN (SELECT id FROM uploads WHERE repo_id=?1 ORDER BY rowid LIMIT ?2)",
         &op->ret->uploads, err);
 }
 

@@ -166,7 +166,7 @@ int sqlite_upload_claim(meta *base, berth_str repo, berth_str id, struct meta_up
 {
     struct sqlite_meta *m = sqlite_of(base);
     struct db *db;
-    int64_t epoch;
+    int64_t epoch = 0;
     struct meta_upload u;
     int r = reader_get(m, "claiming an upload", &db, err);
     if (r == BERTH_OK)

@@ -93,12 +93,11 @@ static void print_routes(berth_buf *out, struct metrics *m)
         for (size_t s = 0; s < 6; s++) {
             unsigned long long n = m->routes[i].by_status[s];
             if (n)
-                berth_buf_addf(out, "berth_requests_total{route=\"%s\",status=\"%s\"} %llu\n",
-                               i < route_count() ? route_name(i) : "", classes[s], n);
+                berth_buf_addf(out, "berth_requests_total{%s,status=\"%s\"} %llu\n", route_labels(i), classes[s], n);
         }
     berth_buf_addf(out, "# TYPE berth_request_seconds histogram\n");
     for (size_t i = 0; i <= route_count(); i++) {
-        const char *name = i < route_count() ? route_name(i) : "";
+        const char *name = route_labels(i);
         unsigned long long total = 0;
         for (size_t b = 0; b < METRICS_BUCKETS; b++)
             total += m->routes[i].buckets[b];
@@ -108,22 +107,22 @@ static void print_routes(berth_buf *out, struct metrics *m)
         for (size_t b = 0; b < METRICS_BUCKETS; b++) {
             total += m->routes[i].buckets[b];
             if (b < COUNT(bounds_us))
-                berth_buf_addf(out, "berth_request_seconds_bucket{route=\"%s\",le=\"%g\"} %llu\n", name,
+                berth_buf_addf(out, "berth_request_seconds_bucket{%s,le=\"%g\"} %llu\n", name,
                                bounds_us[b] / 1e6, total);
         }
-        berth_buf_addf(out, "berth_request_seconds_bucket{route=\"%s\",le=\"+Inf\"} %llu\n", name, total);
-        berth_buf_addf(out, "berth_request_seconds_sum{route=\"%s\"} %.6f\n", name,
+        berth_buf_addf(out, "berth_request_seconds_bucket{%s,le=\"+Inf\"} %llu\n", name, total);
+        berth_buf_addf(out, "berth_request_seconds_sum{%s} %.6f\n", name,
                        (double)m->routes[i].latency_us / 1e6);
-        berth_buf_addf(out, "berth_request_seconds_count{route=\"%s\"} %llu\n", name, total);
+        berth_buf_addf(out, "berth_request_seconds_count{%s} %llu\n", name, total);
     }
     berth_buf_addf(out, "# TYPE berth_body_bytes_total counter\n");
     for (size_t i = 0; i <= route_count(); i++) {
-        const char *name = i < route_count() ? route_name(i) : "";
+        const char *name = route_labels(i);
         unsigned long long in = m->routes[i].bytes_in, sent = m->routes[i].bytes_out;
         if (in)
-            berth_buf_addf(out, "berth_body_bytes_total{route=\"%s\",direction=\"in\"} %llu\n", name, in);
+            berth_buf_addf(out, "berth_body_bytes_total{%s,direction=\"in\"} %llu\n", name, in);
         if (sent)
-            berth_buf_addf(out, "berth_body_bytes_total{route=\"%s\",direction=\"out\"} %llu\n", name, sent);
+            berth_buf_addf(out, "berth_body_bytes_total{%s,direction=\"out\"} %llu\n", name, sent);
     }
 }
 

@@ -93,7 +93,7 @@ void metrics_count(registry *reg, const http_request *req, int64_t us);
 /* --- router.c --- */
 void registry_route(http_request *req, struct http_plan *plan);
 size_t route_count(void);
-const char *route_name(size_t i);                /* its pattern, for metrics */
+const char *route_labels(size_t i);              /* method="…",route="…", for metrics; also of route_count() */
 size_t route_index(const struct route *route);   /* route_count(): no route */
 
 unsigned route_methods_that_write(const struct route *route); /* of enum http_method; 0: it only reads */

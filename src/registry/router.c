@@ -1,5 +1,5 @@
-/* registry/router.c - the table of routes, read like the specification's, and the one place where names, references,
- * digests and sessions are parsed: no handler sees an unchecked one. */
+/* registry/router.c - the table of routes, read like the specification's, and the one place where names,
+ * references, digests and sessions are parsed: no handler sees an unchecked one. */
 #include "registry/private.h"
 
 #include <stdio.h>
@@ -7,10 +7,17 @@
 /* Where a request's work may be done. READ runs on the loop when the metadata is local. */
 enum work { READ, WRITE };
 
-/* Who may come here. Everything is open until users arrive; the column is what they will be checked against. */
+/* Who may come here. Everything is open until users arrive; the column is what they will be checked against.
+ */
 enum access { ACCESS_NONE, ACCESS_LOGIN, ACCESS_PULL, ACCESS_PUSH, ACCESS_DELETE };
 
-enum { GET = HTTP_GET | HTTP_HEAD, PUT = HTTP_PUT, POST = HTTP_POST, PATCH = HTTP_PATCH, DEL = HTTP_DELETE };
+enum {
+    GET = HTTP_GET | HTTP_HEAD,
+    PUT = HTTP_PUT,
+    POST = HTTP_POST,
+    PATCH = HTTP_PATCH,
+    DELETE = HTTP_DELETE
+};
 
 struct route {
     unsigned methods;
@@ -20,33 +27,40 @@ struct route {
     http_handler *end;
     enum http_body_mode body;
     http_handler *begin;
+    const char *labels;
 };
 
-/* The first row whose pattern fits serves the path; rows of one pattern stand together and differ in method. {name} is
- * one or more components, everything else is one. */
+#define ROUTE(m, pattern, access, work, end, body, begin)                                                    \
+    {                                                                                                        \
+        m, pattern, access, work, end, body, begin, "method=\"" #m "\",route=\"" pattern "\""                \
+    }
+/* The first row whose pattern fits serves the path; rows of one pattern stand together and differ in method.
+ * {name} is one or more components, everything else is one. */
 static const struct route routes[] = {
-    {GET, "/v2", ACCESS_LOGIN, READ, ping, HTTP_BODY_NONE, NULL},
-    {GET, "/v2/_catalog", ACCESS_LOGIN, READ, catalog_list, HTTP_BODY_NONE, NULL},
-    {GET, "/v2/_oci/ext/discover", ACCESS_LOGIN, READ, extensions_discover, HTTP_BODY_NONE, NULL},
-    {GET, "/v2/{name}/_oci/ext/discover", ACCESS_PULL, READ, extensions_discover, HTTP_BODY_NONE, NULL},
-    {GET, "/v2/{name}/tags/list", ACCESS_PULL, READ, tags_list, HTTP_BODY_NONE, NULL},
-    {GET, "/v2/{name}/referrers/{digest}", ACCESS_PULL, READ, referrers_list, HTTP_BODY_NONE, NULL},
-    {POST, "/v2/{name}/blobs/uploads", ACCESS_PUSH, WRITE, upload_start, HTTP_BODY_NONE, NULL},
-    {GET, "/v2/{name}/blobs/uploads/{session}", ACCESS_PUSH, READ, upload_status, HTTP_BODY_NONE, NULL},
-    {PATCH, "/v2/{name}/blobs/uploads/{session}", ACCESS_PUSH, WRITE, upload_chunk_end, HTTP_BODY_STREAM,
-     upload_chunk_begin},
-    {PUT, "/v2/{name}/blobs/uploads/{session}", ACCESS_PUSH, WRITE, upload_close_end, HTTP_BODY_STREAM,
-     upload_close_begin},
-    {DEL, "/v2/{name}/blobs/uploads/{session}", ACCESS_PUSH, WRITE, upload_cancel, HTTP_BODY_NONE, NULL},
-    {GET, "/v2/{name}/blobs/{digest}", ACCESS_PULL, READ, blob_get, HTTP_BODY_NONE, NULL},
-    {DEL, "/v2/{name}/blobs/{digest}", ACCESS_DELETE, WRITE, blob_delete, HTTP_BODY_NONE, NULL},
-    {GET, "/v2/{name}/manifests/{reference}", ACCESS_PULL, READ, manifest_get, HTTP_BODY_NONE, NULL},
-    {PUT, "/v2/{name}/manifests/{reference}", ACCESS_PUSH, WRITE, manifest_put, HTTP_BODY_COLLECT, NULL},
-    {DEL, "/v2/{name}/manifests/{reference}", ACCESS_DELETE, WRITE, manifest_delete, HTTP_BODY_NONE, NULL},
-    {DEL, "/v2/{name}", ACCESS_DELETE, WRITE, repository_delete, HTTP_BODY_NONE, NULL},
-    {GET, "/healthz", ACCESS_NONE, READ, health_live, HTTP_BODY_NONE, NULL},
-    {GET, "/readyz", ACCESS_NONE, READ, health_ready, HTTP_BODY_NONE, NULL},
-    {GET, "/metrics", ACCESS_NONE, WRITE, metrics_get, HTTP_BODY_NONE, NULL},
+    ROUTE(GET, "/v2", ACCESS_LOGIN, READ, ping, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/v2/_catalog", ACCESS_LOGIN, READ, catalog_list, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/v2/_oci/ext/discover", ACCESS_LOGIN, READ, extensions_discover, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/v2/{name}/_oci/ext/discover", ACCESS_PULL, READ, extensions_discover, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/v2/{name}/tags/list", ACCESS_PULL, READ, tags_list, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/v2/{name}/referrers/{digest}", ACCESS_PULL, READ, referrers_list, HTTP_BODY_NONE, NULL),
+    ROUTE(POST, "/v2/{name}/blobs/uploads", ACCESS_PUSH, WRITE, upload_start, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/v2/{name}/blobs/uploads/{session}", ACCESS_PUSH, READ, upload_status, HTTP_BODY_NONE, NULL),
+    ROUTE(PATCH, "/v2/{name}/blobs/uploads/{session}", ACCESS_PUSH, WRITE, upload_chunk_end, HTTP_BODY_STREAM,
+          upload_chunk_begin),
+    ROUTE(PUT, "/v2/{name}/blobs/uploads/{session}", ACCESS_PUSH, WRITE, upload_close_end, HTTP_BODY_STREAM,
+          upload_close_begin),
+    ROUTE(DELETE, "/v2/{name}/blobs/uploads/{session}", ACCESS_PUSH, WRITE, upload_cancel, HTTP_BODY_NONE,
+          NULL),
+    ROUTE(GET, "/v2/{name}/blobs/{digest}", ACCESS_PULL, READ, blob_get, HTTP_BODY_NONE, NULL),
+    ROUTE(DELETE, "/v2/{name}/blobs/{digest}", ACCESS_DELETE, WRITE, blob_delete, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/v2/{name}/manifests/{reference}", ACCESS_PULL, READ, manifest_get, HTTP_BODY_NONE, NULL),
+    ROUTE(PUT, "/v2/{name}/manifests/{reference}", ACCESS_PUSH, WRITE, manifest_put, HTTP_BODY_COLLECT, NULL),
+    ROUTE(DELETE, "/v2/{name}/manifests/{reference}", ACCESS_DELETE, WRITE, manifest_delete, HTTP_BODY_NONE,
+          NULL),
+    ROUTE(DELETE, "/v2/{name}", ACCESS_DELETE, WRITE, repository_delete, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/healthz", ACCESS_NONE, READ, health_live, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/readyz", ACCESS_NONE, READ, health_ready, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/metrics", ACCESS_NONE, WRITE, metrics_get, HTTP_BODY_NONE, NULL),
 };
 
 size_t route_count(void)
@@ -54,9 +68,9 @@ size_t route_count(void)
     return COUNT(routes);
 }
 
-const char *route_name(size_t i)
+const char *route_labels(size_t i)
 {
-    return routes[i].pattern;
+    return i < COUNT(routes) ? routes[i].labels : "method=\"\",route=\"\"";
 }
 
 size_t route_index(const struct route *route)
@@ -85,7 +99,8 @@ static bool is_variable(berth_str component)
     return component.n && component.p[0] == '{';
 }
 
-/* Matches from the end, for {name} alone has no fixed number of components; what is left in the middle is the name. */
+/* Matches from the end, for {name} alone has no fixed number of components; what is left in the middle is the
+ * name. */
 static bool match(berth_str path, berth_str pattern, struct call *c)
 {
     while (pattern.n) {
@@ -121,8 +136,10 @@ static bool parse_variables(http_request *req, struct call *c)
     c->thing_kind = variable_of(c->route->pattern);
     if (c->name.p && !oci_name_valid(c->name)) {
         berth_error_set_oci(&err, BERTH_E_INVALID, "NAME_INVALID",
-                            "'" STR_FMT "' is not a repository name: use lower-case letters, digits, single . _ - "
-                            "between them, and /", STR_ARG(str_head(c->name, 80)));
+                            "'" STR_FMT
+                            "' is not a repository name: use lower-case letters, digits, single . _ - "
+                            "between them, and /",
+                            STR_ARG(str_head(c->name, 80)));
         registry_refuse(req, &err, STR_NULL);
         return false;
     }
@@ -134,7 +151,8 @@ static bool parse_variables(http_request *req, struct call *c)
         c->thing_kind = c->reference.is_digest ? "digest" : "tag";
         /* A tag that cannot exist is an unknown manifest to a reader, an invalid one to a writer. */
         if (rc != BERTH_OK && !c->reference.is_digest && req->method & (HTTP_GET | HTTP_HEAD | HTTP_DELETE))
-            berth_error_set_oci(&err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN", "no manifest can have this tag: it is not valid");
+            berth_error_set_oci(&err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN",
+                                "no manifest can have this tag: it is not valid");
     } else if (strcmp(c->thing_kind, "digest") == 0) {
         rc = digest_parse(c->thing, &c->digest, &err);
         c->has_digest = rc == BERTH_OK;

@@ -22,7 +22,7 @@ struct repo_upload {
     uint64_t unrecorded;        /* of those, appended since the last record */
     berth_buf small;            /* the bytes while they may still end up in the database */
     blob_writer *writer;        /* NULL while everything is in @small, or nothing came */
-    bool single;                /* nobody else knows the session's id */
+    bool single;                /* nobody else knows the session's id: it goes with a hold that fails */
     bool made;                  /* this hold made the object, and no row was asked to count it yet */
     bool broken;                /* an append failed: the hold can only be given up */
 };
@@ -161,8 +161,10 @@ static int spill(repo_upload *u, berth_error *err)
     if (!u->claimed) {
         struct meta_upload s;
         rc = begin_session(r, str_from(u->name), u->hash.algorithm, &s, err);
-        if (rc == BERTH_OK)
-            rc = r->m->ops->upload_claim(r->m, str_from(u->name), str_from(s.id), &u->session, err);
+        if (rc != BERTH_OK)
+            return rc;
+        u->session = s;
+        rc = r->m->ops->upload_claim(r->m, str_from(u->name), str_from(s.id), &u->session, err);
         if (rc != BERTH_OK)
             return rc;
         u->claimed = true;
@@ -315,7 +317,7 @@ static int commit(repo_upload *u, const berth_digest *digest, berth_error *err)
     u->made = false; /* as in record() */
     rc = r->m->ops->upload_commit(r->m, &c, err);
     if (rc == BERTH_OK)
-        u->claimed = false;
+        u->claimed = u->single = false;
     return rc;
 }
 
@@ -343,7 +345,7 @@ void repo_upload_abandon(repo_upload *u)
         store_abandon(u->writer);
     if (u->made)
         store_remove(r->store, u->session.key, NULL);
-    if (u->single && u->session.id[0] && u->claimed)
+    if (u->single && u->session.id[0]) /* nobody could go on with it */
         r->m->ops->upload_cancel(r->m, str_from(u->name), str_from(u->session.id), NULL);
     if (u->claimed)
         r->m->ops->upload_release(r->m, str_from(u->session.id), u->session.epoch);

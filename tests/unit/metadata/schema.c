@@ -92,6 +92,8 @@ static void call_everything(meta *m, berth_arena *a)
     CHECK_OK(o->manifest_put(m, &put, a, &l, &test_err));
     put.digest = dg("child");
     put.n_children = 0;
+    put.n_tags = 1;
+    tags[0] = STR("v3");
     CHECK_OK(o->manifest_put(m, &put, a, &l, &test_err));
     CHECK_OK(o->blob_put(m, app, true, dg("absent"), STR("x"), &test_err));
     CHECK_CODE(o->blob_delete(m, app, dg("a"), a, &l, &test_err), BERTH_E_CONFLICT);

@@ -143,7 +143,7 @@ static void test_oci_manifest__refuses_what_contradicts_the_specification(void *
         "\"x\"",
         "{",
         "{}",
-        "{" V2 "}",
+        "{\"schemaVersion\":2}",
         IMAGE "x",
         IMAGE IMAGE,
         "\xef\xbb\xbf" IMAGE,
@@ -209,7 +209,7 @@ static void test_oci_manifest__refuses_what_contradicts_the_specification(void *
                                         NULL) == BERTH_E_INVALID);
     }
     static const char *const indexes[] = {
-        "{" V2 "}",
+        "{\"schemaVersion\":2}",
         "{" V2 "\"manifests\":{}}",
         "{" V2 "\"manifests\":[{}]}",
         "{" V2 "\"manifests\":[],\"layers\":[]}",
