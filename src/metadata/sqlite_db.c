@@ -7,8 +7,6 @@
 
 #include "util/fault.h"
 
-#define BUSY_TIMEOUT_MS 10000
-
 struct db_cached {
     const char *sql;
     sqlite3_stmt *stmt;
@@ -25,7 +23,7 @@ int db_open(struct db *db, struct sqlite_meta *m, const char *path, int flags, b
         return rc;
     }
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    sqlite3_busy_timeout(db->handle, DB_BUSY_TIMEOUT_MS);
     /* secure_delete: what a registry deletes is no secret, and Debian's build would write every freed page
      * again. */
     rc = db_exec(db, "PRAGMA foreign_keys=ON; PRAGMA secure_delete=OFF; PRAGMA temp_store=MEMORY;", err);

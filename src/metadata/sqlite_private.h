@@ -26,6 +26,7 @@ struct db {
     struct db *next, **link; /* readers: the driver's list */
 };
 
+#define DB_BUSY_TIMEOUT_MS 10000
 /* @flags: SQLITE_OPEN_...; sets the pragmas every connection needs. */
 int db_open(struct db *db, struct sqlite_meta *m, const char *path, int flags, berth_error *err);
 void db_close(struct db *db);
@@ -91,7 +92,7 @@ struct writer {
     pthread_cond_t wake;
     struct writer_op *first, **last;
     bool stopping;
-    int wal_frames;
+    int wal_frames, last_frames, checkpoint_at, restart_at; /* of the log; the writer's own */
     atomic_uint_fast64_t transactions, operations, failures, queue, commit_us;
 };
 int writer_start(struct sqlite_meta *m, berth_error *err);

@@ -10,10 +10,13 @@
 #include "util/clock.h"
 #include "util/fault.h"
 
-/* Pages in the log: from FRAMES on they are copied back whenever nobody is in the way; from MANY_FRAMES on
- * the writer waits for readers to step aside, so that the log can start anew. */
-#define FRAMES      1000
-#define MANY_FRAMES 16000
+/* After so many more pages in the log they are copied back, as far as readers let them. From MANY_FRAMES on
+ * the writer waits for readers to step aside, so that the log can start anew: briefly, for one that reads
+ * long (a check of the whole database) must not stop the pushes; and then not again before as many have come.
+ */
+#define FRAMES          1000
+#define MANY_FRAMES     16000
+#define RESTART_WAIT_MS 50
 
 struct writer_op {
     writer_fn *fn;
@@ -119,12 +122,24 @@ static void run_batch(struct writer *w, struct writer_op *ops)
 
 static void checkpoint(struct writer *w)
 {
-    if (w->wal_frames < FRAMES)
+    if (w->wal_frames < w->last_frames) { /* the log began anew */
+        w->checkpoint_at = FRAMES;
+        w->restart_at = MANY_FRAMES;
+    }
+    w->last_frames = w->wal_frames;
+    if (w->wal_frames < w->checkpoint_at)
         return;
-    int mode = w->wal_frames < MANY_FRAMES ? SQLITE_CHECKPOINT_PASSIVE : SQLITE_CHECKPOINT_RESTART;
-    sqlite3_wal_checkpoint_v2(w->db.handle, NULL, mode, NULL,
-                              NULL); /* failed: the log stays, next time again */
-    w->wal_frames = 0;
+    w->checkpoint_at = w->wal_frames + FRAMES;
+    bool restart = w->wal_frames >= w->restart_at;
+    if (restart) {
+        w->restart_at = w->wal_frames + MANY_FRAMES;
+        sqlite3_busy_timeout(w->db.handle, RESTART_WAIT_MS);
+    }
+    /* failed: the log stays, next time again */
+    sqlite3_wal_checkpoint_v2(w->db.handle, NULL,
+                              restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (restart)
+        sqlite3_busy_timeout(w->db.handle, DB_BUSY_TIMEOUT_MS);
 }
 
 static void *writer_main(void *arg)
@@ -167,6 +182,8 @@ int writer_start(struct sqlite_meta *m, berth_error *err)
 {
     struct writer *w = &m->writer;
     w->last = &w->first;
+    w->checkpoint_at = FRAMES;
+    w->restart_at = MANY_FRAMES;
     sqlite3_wal_hook(w->db.handle, count_frames, w); /* instead of SQLite's own checkpoints */
     int e = fault_hit() ? EAGAIN : pthread_create(&w->thread, NULL, writer_main, w);
     if (e != 0)

@@ -6,7 +6,6 @@
  * or an object that a session's row knows of. */
 #include "repo/repo_private.h"
 
-#include "util/clock.h"
 #include "util/fault.h"
 
 /* A long PATCH is recorded this often, so that a crash costs the client no more than this. */
@@ -27,9 +26,13 @@ struct repo_upload {
     bool broken;                /* an append failed: the hold can only be given up */
 };
 
-static int64_t expiry(repo *r)
+/* When a session that was used just now ends; by the database's clock, as all times are. */
+static int expiry(repo *r, int64_t *ret, berth_error *err)
 {
-    return clock_wall_ms() + repo_policy_now(r)->session_ms;
+    int rc = r->m->ops->now(r->m, ret, err);
+    if (rc == BERTH_OK)
+        *ret += repo_policy_now(r)->session_ms;
+    return rc;
 }
 
 static void upload_free(repo_upload *u)
@@ -42,10 +45,12 @@ static void upload_free(repo_upload *u)
 static int begin_session(repo *r, berth_str name, enum hash_algorithm algorithm, struct meta_upload *ret,
                          berth_error *err)
 {
-    struct meta_upload s = {.algorithm = algorithm, .expires_at = expiry(r)};
+    struct meta_upload s = {.algorithm = algorithm};
     io_random_uuid(s.id);
     io_random_key(s.key);
-    int rc = r->m->ops->upload_begin(r->m, name, repo_policy_now(r)->auto_create, &s, err);
+    int rc = expiry(r, &s.expires_at, err);
+    if (rc == BERTH_OK)
+        rc = r->m->ops->upload_begin(r->m, name, repo_policy_now(r)->auto_create, &s, err);
     if (rc == BERTH_OK)
         *ret = s;
     return rc;
@@ -191,10 +196,12 @@ static int record(repo_upload *u, berth_error *err)
     s.size = u->offset;
     s.algorithm = u->hash.algorithm;
     s.hash_len = hash_save(&u->hash, s.hash);
-    s.expires_at = expiry(u->r);
     s.stored = s.stored || u->offset > 0;
+    int rc = expiry(u->r, &s.expires_at, err);
+    if (rc != BERTH_OK)
+        return rc;
     u->made = false; /* also when this fails: the row may be durable all the same */
-    int rc = u->r->m->ops->upload_record(u->r->m, &s, err);
+    rc = u->r->m->ops->upload_record(u->r->m, &s, err);
     u->claimed = false; /* the record ended the claim, or fenced us off */
     if (rc == BERTH_OK)
         u->session = s;

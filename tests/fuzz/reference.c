@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     berth_str s = {(const char *)data, size};
     if (oci_name_valid(s)) {
-        require(size > 0 && size <= OCI_NAME_MAX && s.p[0] != '/' && s.p[size - 1] != '/');
+        require(s.p && size > 0 && size <= OCI_NAME_MAX && s.p[0] != '/' && s.p[size - 1] != '/');
         for (size_t i = 0; i < size; i++)
             require((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
                     (i > 0 && i + 1 < size && memchr("._-/", s.p[i], 4)));

@@ -1,8 +1,6 @@
 /* tests/unit/repo/uploads.c - the life of an upload session: what is durable when, and who may go on. */
 #include "fixture.h"
 
-#include "util/clock.h"
-
 #define NAME "team/app"
 
 static repo_upload *open_session(struct fixture *f, const char *id, const berth_digest *d)
