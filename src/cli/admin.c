@@ -1,5 +1,5 @@
-/* cli/admin.c - `berth gc`, `check`, `import`, `read-only`, `reload`: asks the running server, or works on the folder
- * itself (daemon/admin.h). Results as text for people or JSON for programs. */
+/* cli/admin.c - `berth gc`, `check`, `import`, `read-only`, `reload`: asks the running server, or works on
+ * the folder itself (daemon/admin.h). Results as text for people or JSON for programs. */
 #include <jansson.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -73,14 +73,15 @@ static void print_gc(const json_t *v, bool dry_run)
 {
     if (dry_run)
         printf("due now: %lld manifests, %lld blobs, %lld uploads\n"
-               "would free %.1f MiB at once (%lld objects), and %.1f MiB when their readers have had time to finish\n",
-               count(v, "manifests"), count(v, "blobs"), count(v, "uploads"), mib(v, "bytes"), count(v, "objects"),
-               mib(v, "waiting_bytes"));
+               "would free %.1f MiB at once (%lld objects), and %.1f MiB when their readers have had time to "
+               "finish\n",
+               count(v, "manifests"), count(v, "blobs"), count(v, "uploads"), mib(v, "bytes"),
+               count(v, "objects"), mib(v, "waiting_bytes"));
     else
         printf("removed %lld manifests, %lld blobs, %lld uploads\n"
                "freed %.1f MiB (%lld objects); %.1f MiB follow when their readers have had time to finish\n",
-               count(v, "manifests"), count(v, "blobs"), count(v, "uploads"), mib(v, "bytes"), count(v, "objects"),
-               mib(v, "waiting_bytes"));
+               count(v, "manifests"), count(v, "blobs"), count(v, "uploads"), mib(v, "bytes"),
+               count(v, "objects"), mib(v, "waiting_bytes"));
 }
 
 static void print_check(const json_t *v)
@@ -94,13 +95,15 @@ static void print_check(const json_t *v)
 
 static void print_import(const json_t *v)
 {
-    printf("imported %lld repositories, %lld tags, %lld manifests, %lld blobs (%.1f MiB); %lld skipped, %lld failed\n",
-           count(v, "repositories"), count(v, "tags"), count(v, "manifests"), count(v, "blobs"), mib(v, "bytes"),
-           count(v, "skipped"), count(v, "failed"));
+    printf("imported %lld repositories, %lld tags, %lld manifests, %lld blobs (%.1f MiB); %lld skipped, %lld "
+           "failed\n",
+           count(v, "repositories"), count(v, "tags"), count(v, "manifests"), count(v, "blobs"),
+           mib(v, "bytes"), count(v, "skipped"), count(v, "failed"));
 }
 
 /* Sends @command, prints what comes back. @ret_values, if not NULL, is the result's, to be freed. */
-static int ask(const char *name, const struct cli_settings *s, const char *command, bool json, json_t **ret_values)
+static int ask(const char *name, const struct cli_settings *s, const char *command, bool json,
+               json_t **ret_values)
 {
     struct config *c = NULL;
     berth_error err = BERTH_ERROR_INIT;
@@ -152,7 +155,8 @@ static void add_word(struct options *o, const char *word)
 
 /* Common parsing: settings, --output, the flags in @words ("--dry-run" adds "dry-run"), at most one operand.
  * -1: go on; else the exit code. */
-static int parse(struct options *o, const char *name, const char *help, const char *const *words, int argc, char **argv)
+static int parse(struct options *o, const char *name, const char *help, const char *const *words, int argc,
+                 char **argv)
 {
     o->settings.path = getenv("BERTH_CONFIG");
     berth_buf_init(&o->command, 16 * KIB);
@@ -193,7 +197,8 @@ int cmd_gc(int argc, char **argv)
 {
     static const char help[] =
         "usage: berth gc [--dry-run] [--data DIR] [--config FILE] [--output text|json]\n\n"
-        "Removes what nothing refers to and nobody was promised, while the server goes on. The server does this on\n"
+        "Removes what nothing refers to and nobody was promised, while the server goes on. The server does "
+        "this on\n"
         "its own schedule too (setting gc.interval).\n\n"
         "  --dry-run   only say what is due, with the bytes\n\n"
         "example:\n  berth gc --data /var/lib/berth --dry-run\n";
@@ -219,7 +224,8 @@ int cmd_check(int argc, char **argv)
         "Compares every object with its digest, every row with its object, every manifest with its digest.\n"
         "Exit code 6: problems were found.\n\n"
         "  --quick    existence and sizes only, nothing is hashed\n"
-        "  --repair   forget blobs whose bytes are lost, use whole copies found elsewhere, hand objects that\n"
+        "  --repair   forget blobs whose bytes are lost, use whole copies found elsewhere, hand objects "
+        "that\n"
         "             belong to nothing to the collector\n\n"
         "example:\n  berth check --data /var/lib/berth\n";
     static const char *const words[] = {"--quick", "--repair", NULL};
@@ -241,14 +247,16 @@ int cmd_check(int argc, char **argv)
 
 int cmd_import(int argc, char **argv)
 {
-    static const char help[] =
-        "usage: berth import PATH [--name REPOSITORY] [--dry-run] [--data DIR] [--config FILE] [--output text|json]\n\n"
-        "Takes over the repositories at PATH: the folder of a distribution registry, of zot or olareg, or one OCI\n"
-        "image layout. Every digest is checked; what is here already is not copied again. PATH is only read.\n"
-        "Exit code 6: something could not be imported.\n\n"
-        "  --name REPOSITORY   for a single layout; else the folder's name\n"
-        "  --dry-run           only say what would be imported\n\n"
-        "example:\n  berth import /var/lib/registry --data /var/lib/berth\n";
+    static const char help[] = "usage: berth import PATH [--name REPOSITORY] [--dry-run] [--data DIR] "
+                               "[--config FILE] [--output text|json]\n\n"
+                               "Takes over the repositories at PATH: the folder of a distribution registry, "
+                               "of zot or olareg, or one OCI\n"
+                               "image layout. Every digest is checked; what is here already is not copied "
+                               "again. PATH is only read.\n"
+                               "Exit code 6: something could not be imported.\n\n"
+                               "  --name REPOSITORY   for a single layout; else the folder's name\n"
+                               "  --dry-run           only say what would be imported\n\n"
+                               "example:\n  berth import /var/lib/registry --data /var/lib/berth\n";
     static const char *const words[] = {"--dry-run", NULL};
     CLEANUP(options_done) struct options o = {0};
     const char *name = NULL;
@@ -290,10 +298,11 @@ int cmd_import(int argc, char **argv)
 
 int cmd_read_only(int argc, char **argv)
 {
-    static const char help[] = "usage: berth read-only on|off [--data DIR] [--config FILE] [--output text|json]\n\n"
-                               "A running server refuses pushes and deletes from now on, or takes them again.\n"
-                               "It forgets this when it stops; the setting registry.read_only stays.\n\n"
-                               "example:\n  berth read-only on --data /var/lib/berth\n";
+    static const char help[] =
+        "usage: berth read-only on|off [--data DIR] [--config FILE] [--output text|json]\n\n"
+        "A running server refuses pushes and deletes from now on, or takes them again.\n"
+        "It forgets this when it stops; the setting registry.read_only stays.\n\n"
+        "example:\n  berth read-only on --data /var/lib/berth\n";
     static const char *const words[] = {NULL};
     CLEANUP(options_done) struct options o = {0};
     int rc = parse(&o, "read-only", help, words, argc, argv);
@@ -312,9 +321,10 @@ int cmd_read_only(int argc, char **argv)
 
 int cmd_reload(int argc, char **argv)
 {
-    static const char help[] = "usage: berth reload [--data DIR] [--config FILE] [--output text|json]\n\n"
-                               "A running server reads its configuration and certificates again; its log says what\n"
-                               "changed, and what takes a restart.\n\nexample:\n  berth reload --data /var/lib/berth\n";
+    static const char help[] =
+        "usage: berth reload [--data DIR] [--config FILE] [--output text|json]\n\n"
+        "A running server reads its configuration and certificates again; its log says what\n"
+        "changed, and what takes a restart.\n\nexample:\n  berth reload --data /var/lib/berth\n";
     static const char *const words[] = {NULL};
     CLEANUP(options_done) struct options o = {0};
     int rc = parse(&o, "reload", help, words, argc, argv);

@@ -62,8 +62,12 @@ static void tell_checked(void *arg, uint64_t checked, uint64_t bytes)
 static int check(struct instance *in, bool repair, bool quick, const struct admin_out *out, berth_error *err)
 {
     struct admin_out copy = *out;
-    struct repo_check_options o = {
-        .repair = repair, .quick = quick, .problem = tell_problem, .progress = tell_checked, .arg = &copy, .stop = out->stop};
+    struct repo_check_options o = {.repair = repair,
+                                   .quick = quick,
+                                   .problem = tell_problem,
+                                   .progress = tell_checked,
+                                   .arg = &copy,
+                                   .stop = out->stop};
     struct repo_check_result r = {0};
     int rc = repo_check(in->repo, &o, &r, err);
     if (rc != BERTH_OK)
@@ -85,12 +89,16 @@ static void tell_import(void *arg, const char *repo_name, const char *text)
     out->line(out->arg, line);
 }
 
-static int import(struct instance *in, const char *path, const char *name, bool dry_run, const struct admin_out *out,
-                  berth_error *err)
+static int import(struct instance *in, const char *path, const char *name, bool dry_run,
+                  const struct admin_out *out, berth_error *err)
 {
     struct admin_out copy = *out;
-    struct repo_import_options o = {
-        .path = path, .name = name, .dry_run = dry_run, .report = tell_import, .arg = &copy, .stop = out->stop};
+    struct repo_import_options o = {.path = path,
+                                    .name = name,
+                                    .dry_run = dry_run,
+                                    .report = tell_import,
+                                    .arg = &copy,
+                                    .stop = out->stop};
     struct repo_import_result r = {0};
     int rc = repo_import(in->repo, &o, &r, err);
     if (rc != BERTH_OK)

@@ -18,8 +18,8 @@ struct collector {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint64_t interval;   /* guarded by lock */
-    char window[16];     /* guarded by lock */
+    uint64_t interval; /* guarded by lock */
+    char window[16];   /* guarded by lock */
     bool untagged;
     _Atomic bool stop;
 };
@@ -103,7 +103,8 @@ void collector_reconfigure(collector *c, const struct config *config)
     pthread_mutex_unlock(&c->lock);
 }
 
-int collector_start(repo *r, meta *m, registry *reg, const struct config *config, collector **ret_c, berth_error *err)
+int collector_start(repo *r, meta *m, registry *reg, const struct config *config, collector **ret_c,
+                    berth_error *err)
 {
     collector *c = calloc(1, sizeof(*c));
     if (!c)

@@ -40,7 +40,8 @@ static int address_of(const char *data, struct sockaddr_un *ret, berth_error *er
     if (n < 0 || (size_t)n >= sizeof(ret->sun_path))
         return berth_error_set(err, BERTH_E_INVALID,
                                "the data folder's path is too long for a socket (%zu bytes at most): "
-                               "commands to the running server won't work", sizeof(ret->sun_path) - 14);
+                               "commands to the running server won't work",
+                               sizeof(ret->sun_path) - 14);
     return BERTH_OK;
 }
 
@@ -167,7 +168,8 @@ static void *accept_main(void *arg)
     return NULL;
 }
 
-int control_start(const char *data, int (*run)(void *arg, berth_str command, const struct admin_out *out, berth_error *err),
+int control_start(const char *data,
+                  int (*run)(void *arg, berth_str command, const struct admin_out *out, berth_error *err),
                   void *arg, control **ret_c, berth_error *err)
 {
     struct sockaddr_un sa;
@@ -220,8 +222,8 @@ int control_ask(const char *data, berth_str command, const struct admin_out *out
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening a socket: %s", strerror(errno));
     if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
-        return berth_error_set(err, errno == EACCES ? BERTH_E_DENIED : BERTH_E_NOT_FOUND, "connecting to '%s': %s",
-                               sa.sun_path, strerror(errno));
+        return berth_error_set(err, errno == EACCES ? BERTH_E_DENIED : BERTH_E_NOT_FOUND,
+                               "connecting to '%s': %s", sa.sun_path, strerror(errno));
     CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(COMMAND_MAX);
     berth_buf_add_str(&line, command);
     berth_buf_putc(&line, '\n');
@@ -247,7 +249,8 @@ int control_ask(const char *data, berth_str command, const struct admin_out *out
         if (strncmp(text, "ERR ", 4) == 0) {
             char *rest;
             long code = strtol(text + 4, &rest, 10);
-            return berth_error_set(err, code < 0 ? (int)code : BERTH_E_IO, "%s", *rest == ' ' ? rest + 1 : rest);
+            return berth_error_set(err, code < 0 ? (int)code : BERTH_E_IO, "%s",
+                                   *rest == ' ' ? rest + 1 : rest);
         }
     }
     return berth_error_set(err, BERTH_E_IO, "the server ended the connection before the command was done");

@@ -1,4 +1,5 @@
-/* daemon/offline.c - runs a command on the server that owns the folder, or, when none runs, on the folder itself. */
+/* daemon/offline.c - runs a command on the server that owns the folder, or, when none runs, on the folder
+ * itself. */
 #include "daemon/admin.h"
 #include "daemon/control.h"
 #include "daemon/wiring.h"
@@ -12,7 +13,8 @@ int admin_command(const struct config *c, berth_str command, const struct admin_
             *err = asked;
         return rc;
     }
-    if (str_starts(command, STR("read-only")) || str_starts(command, STR("status")) || str_starts(command, STR("reload")))
+    if (str_starts(command, STR("read-only")) || str_starts(command, STR("status")) ||
+        str_starts(command, STR("reload")))
         return berth_error_set(err, BERTH_E_NOT_FOUND, "no server runs on the folder '%s'", c->data);
     struct instance in;
     rc = instance_open(c, str_starts(command, STR("import")), &in, err);

@@ -37,7 +37,8 @@ static int open_audit(struct server *s, berth_error *err)
     s->audit_fd = fd;
     registry_set_audit(s->reg, fd);
     if (was >= 0)
-        close(was); /* a line being written this instant may be lost to the old file's descriptor: reload is rare */
+        close(was); /* a line being written this instant may be lost to the old file's descriptor: reload is
+                       rare */
     return BERTH_OK;
 }
 
@@ -70,7 +71,8 @@ static int reload(struct server *s, berth_error *err)
     for (berth_str rest = berth_buf_str(&keys), key; rest.n;) {
         str_cut(rest, ',', &key, &rest);
         log_event(config_key_reloads(key) ? LOG_INFO : LOG_WARN,
-                  config_key_reloads(key) ? "setting changed" : "setting changed, but takes effect after a restart",
+                  config_key_reloads(key) ? "setting changed"
+                                          : "setting changed, but takes effect after a restart",
                   F_STR("key", key));
     }
     /* Certificates first: they are what can be wrong, and then nothing has changed yet. */
@@ -107,7 +109,8 @@ static bool is_loopback(const char *address)
            strncmp(address, "[::1]:", 6) == 0 || strncmp(address, "unix:", 5) == 0;
 }
 
-static int listen_on(struct server *s, const char *address, const struct config_listen *l, char **ret_url, berth_error *err)
+static int listen_on(struct server *s, const char *address, const struct config_listen *l, char **ret_url,
+                     berth_error *err)
 {
     CLEANUP(freep) char *bound = NULL;
     const struct http_tls tls = {l->certificate, l->key, l->client_ca, l->tls_minimum};
@@ -123,9 +126,10 @@ static int listen_on(struct server *s, const char *address, const struct config_
     printf("listening on %s\n", *ret_url);
     log_event(LOG_INFO, "listening", F_CSTR("address", *ret_url));
     if (!is_loopback(bound) && strncmp(address, "fd:", 3) != 0)
-        log_event(LOG_WARN, l->certificate ? "anyone who reaches this address may push and delete: there are no users"
-                                           : "anyone who reaches this address may push and delete, and nothing is "
-                                             "encrypted: there are no users, and no certificate",
+        log_event(LOG_WARN,
+                  l->certificate ? "anyone who reaches this address may push and delete: there are no users"
+                                 : "anyone who reaches this address may push and delete, and nothing is "
+                                   "encrypted: there are no users, and no certificate",
                   F_CSTR("address", bound));
     return BERTH_OK;
 }
@@ -166,7 +170,8 @@ static void wait_for_signals(struct server *s, const sigset_t *signals)
 {
     uint64_t watchdog = systemd_watchdog_ms();
     for (;;) {
-        struct timespec patience = {.tv_sec = (time_t)(watchdog / 1000), .tv_nsec = (long)(watchdog % 1000) * 1000000};
+        struct timespec patience = {.tv_sec = (time_t)(watchdog / 1000),
+                                    .tv_nsec = (long)(watchdog % 1000) * 1000000};
         int sig = watchdog ? sigtimedwait(signals, NULL, &patience) : sigwaitinfo(signals, NULL);
         if (sig < 0) {
             systemd_notify("WATCHDOG=1");
@@ -229,7 +234,8 @@ static void stop(struct server *s)
     config_free(s->config);
 }
 
-int daemon_serve(struct config *c, const char *path, const char *const *flags, size_t n_flags, berth_error *err)
+int daemon_serve(struct config *c, const char *path, const char *const *flags, size_t n_flags,
+                 berth_error *err)
 {
     struct server s = {.config = c,
                        .path = path,

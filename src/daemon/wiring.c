@@ -36,11 +36,12 @@ static int check_format(int data_fd, const char *path, berth_error *err)
     if (text[0] == '\0') /* a crash between its creation and its content */
         return BERTH_OK;
     if (sscanf(text, "berth %d", &number) != 1)
-        return berth_error_set(err, BERTH_E_CORRUPT, "'%s/format' is not berth's: is this the right folder?", path);
+        return berth_error_set(err, BERTH_E_CORRUPT, "'%s/format' is not berth's: is this the right folder?",
+                               path);
     if (number > FORMAT_NUMBER)
         return berth_error_set(err, BERTH_E_UNSUPPORTED,
-                               "the folder '%s' has format %d, newer than this program (%d): upgrade berth", path,
-                               number, FORMAT_NUMBER);
+                               "the folder '%s' has format %d, newer than this program (%d): upgrade berth",
+                               path, number, FORMAT_NUMBER);
     return BERTH_OK;
 }
 
@@ -61,8 +62,8 @@ static int open_folder(const struct config *c, bool create, struct instance *in,
         return rc;
     in->data_fd = open(c->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (in->data_fd < 0)
-        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening the data folder '%s': %s",
-                               c->data, strerror(errno));
+        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO,
+                               "opening the data folder '%s': %s", c->data, strerror(errno));
     rc = lock_folder(in, c->data, err);
     return rc == BERTH_OK ? check_format(in->data_fd, c->data, err) : rc;
 }
@@ -91,7 +92,8 @@ static int open_metadata(const struct config *c, struct instance *in, berth_erro
     CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(64 * KIB);
     berth_buf_addf(&path, "%s/berth.db", c->data);
     const char *p = berth_buf_cstr(&path);
-    return p ? meta_sqlite_open(p, &times, &in->m, err) : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    return p ? meta_sqlite_open(p, &times, &in->m, err)
+             : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
 }
 
 int instance_open(const struct config *c, bool create, struct instance *ret, berth_error *err)
@@ -135,7 +137,8 @@ int wiring_repo_policy(const struct config *c, struct repo_policy *ret, berth_er
     else if (strcmp(r->sparse, "all") == 0)
         sparse = REPO_SPARSE_ALL;
     else if (strcmp(r->sparse, "none") != 0)
-        return berth_error_set(err, BERTH_E_INVALID, "registry.sparse: '%s' is none of none, platforms, all", r->sparse);
+        return berth_error_set(err, BERTH_E_INVALID, "registry.sparse: '%s' is none of none, platforms, all",
+                               r->sparse);
     *ret = (struct repo_policy){
         .auto_create = r->auto_create,
         .deletes = r->deletes,
@@ -156,14 +159,16 @@ int wiring_repo_policy(const struct config *c, struct repo_policy *ret, berth_er
     return BERTH_OK;
 }
 
-int wiring_registry_policy(const struct config *c, berth_arena *a, struct registry_policy *ret, berth_error *err)
+int wiring_registry_policy(const struct config *c, berth_arena *a, struct registry_policy *ret,
+                           berth_error *err)
 {
     const struct config_registry *r = &c->registry;
     struct registry_warning *warnings = berth_arena_alloc(a, (r->warnings_count + 1) * sizeof(*warnings));
     if (!warnings)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     for (unsigned i = 0; i < r->warnings_count; i++)
-        warnings[i] = (struct registry_warning){r->warnings[i].repository, r->warnings[i].tag, r->warnings[i].text};
+        warnings[i] =
+            (struct registry_warning){r->warnings[i].repository, r->warnings[i].tag, r->warnings[i].text};
     *ret = (struct registry_policy){
         .relative_urls = c->http.relative_urls,
         .access_log = c->log.access,
@@ -186,20 +191,22 @@ int wiring_http_options(const struct config *c, struct http_options *ret)
     *ret = (struct http_options){
         .loops = h->loops,
         .workers = h->workers,
-        .limits = {
-            .header_bytes = (uint32_t)h->max_header_size,
-            .uri_bytes = (uint32_t)h->max_uri_size,
-            .connections = h->max_connections,
-            .connections_per_peer = h->max_connections_per_address,
-            .buffers_total = h->upload_buffers,
-        },
-        .timeouts = {
-            .header = (uint32_t)h->header_timeout,
-            .body = (uint32_t)h->body_timeout,
-            .idle = (uint32_t)h->idle_timeout,
-            .drain = (uint32_t)h->drain_timeout,
-            .stop = (uint32_t)h->stop_timeout,
-        },
+        .limits =
+            {
+                .header_bytes = (uint32_t)h->max_header_size,
+                .uri_bytes = (uint32_t)h->max_uri_size,
+                .connections = h->max_connections,
+                .connections_per_peer = h->max_connections_per_address,
+                .buffers_total = h->upload_buffers,
+            },
+        .timeouts =
+            {
+                .header = (uint32_t)h->header_timeout,
+                .body = (uint32_t)h->body_timeout,
+                .idle = (uint32_t)h->idle_timeout,
+                .drain = (uint32_t)h->drain_timeout,
+                .stop = (uint32_t)h->stop_timeout,
+            },
         .prefix = h->prefix,
         .trusted_proxies = (const char *const *)h->trusted_proxies,
         .n_trusted_proxies = h->trusted_proxies_count,

@@ -185,6 +185,8 @@ static int special(struct http_block *b, const struct http_field *f, unsigned *t
         if (str_eq_nocase(f->name, STR("transfer-encoding"))) {
             if (++*transfer_encodings > 1)
                 return refuse(ret_reason, 400, "more than one Transfer-Encoding");
+            if (!f->value.n) /* a fold may follow that says what it is */
+                return refuse(ret_reason, 400, "empty Transfer-Encoding");
             if (!str_eq_nocase(f->value, STR("chunked")))
                 return refuse(ret_reason, 501, "no transfer coding but chunked is understood");
             b->chunked = true;

@@ -20,6 +20,7 @@
 
 struct slot {
     uv_poll_t poll;
+    bool closed, forgotten; /* by libuv, by the connection: freed when both are true */
     struct http_conn conn;
 };
 
@@ -80,10 +81,19 @@ void http_loop_watch(struct http_conn *c, unsigned events)
         uv_poll_stop(&slot_of(c)->poll);
 }
 
+static void on_slot_closed(uv_handle_t *poll)
+{
+    struct slot *slot = CONTAINER_OF(poll, struct slot, poll);
+    slot->closed = true;
+    if (slot->forgotten)
+        free(slot);
+}
+
 void http_loop_close(struct http_conn *c)
 {
     struct http_loop *l = c->loop;
-    uv_poll_stop(&slot_of(c)->poll);
+    /* Before the descriptor: libuv takes its number out of the epoll set, and that may soon be another's. */
+    uv_close((uv_handle_t *)&slot_of(c)->poll, on_slot_closed);
     if (c->ready) {
         struct http_conn **link = &l->ready;
         while (*link != c)
@@ -100,11 +110,6 @@ void http_loop_close(struct http_conn *c)
     atomic_fetch_sub(&l->server->connections, 1);
 }
 
-static void on_slot_closed(uv_handle_t *poll)
-{
-    free(CONTAINER_OF(poll, struct slot, poll));
-}
-
 void http_loop_forget(struct http_conn *c)
 {
     struct http_loop *l = c->loop;
@@ -115,7 +120,9 @@ void http_loop_forget(struct http_conn *c)
     if (c->next)
         c->next->prev = c->prev;
     l->n_conns--;
-    uv_close((uv_handle_t *)&slot_of(c)->poll, on_slot_closed);
+    slot_of(c)->forgotten = true;
+    if (slot_of(c)->closed)
+        free(slot_of(c));
 }
 
 void http_loop_ready(struct http_conn *c)

@@ -94,7 +94,7 @@ bool http_query_get(berth_str query, const char *key, size_t i, berth_arena *are
         str_cut(pair, '=', &name, &value);
         if (!pair.n)
             continue;
-        if (!http_url_decode(name, true, arena, &name))
+        if (!http_url_decode(name, false, arena, &name))
             return false;
         if (!str_eq(name, str_from(key)) || i-- > 0)
             continue;
@@ -102,7 +102,7 @@ bool http_query_get(berth_str query, const char *key, size_t i, berth_arena *are
             *ret = STR("");
             return true;
         }
-        return http_url_decode(value, true, arena, ret);
+        return http_url_decode(value, false, arena, ret);
     }
     *ret = STR_NULL;
     return true;

@@ -237,6 +237,8 @@ static int create_file(struct sqlite_meta *m, berth_error *err)
         return errno == EEXIST ? BERTH_OK
                                : berth_error_set(err, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO,
                                                  "creating '%s': %s", m->path, strerror(errno));
+    if (m->temp_dir)
+        return BERTH_OK;
     const char *slash = strrchr(m->path, '/');
     CLEANUP(freep)
     char *dir = str_dup(slash ? (berth_str){m->path, (size_t)(slash - m->path) + 1} : STR("."));

@@ -106,6 +106,45 @@ static int step_uploads(struct db *db, struct gc_step *op, berth_error *err)
     return r;
 }
 
+/* Deleted subjects with many referrers; one that came back has them again. */
+static int step_subjects(struct db *db, struct gc_step *op, berth_error *err)
+{
+    while (op->left) {
+        int64_t repo_id;
+        berth_str subject, after_type, after_digest;
+        bool back;
+        size_t n;
+        {
+            CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
+            int r =
+                db_start(db, &st, err,
+                         "SELECT repo_id, digest, after_type, after_digest, EXISTS(SELECT 1 FROM manifests m"
+                         " WHERE m.repo_id=l.repo_id AND m.digest=l.digest) FROM lost_subjects l"
+                         " WHERE repo_id>0 LIMIT 1",
+                         "");
+            if (r != BERTH_OK || (r = db_step(db, st, err)) <= 0)
+                return r;
+            repo_id = sqlite3_column_int64(st, 0);
+            back = sqlite3_column_int(st, 4);
+            r = db_copy(db, st, 1, &op->arena, &subject, err);
+            if (r == BERTH_OK)
+                r = db_copy(db, st, 2, &op->arena, &after_type, err);
+            if (r == BERTH_OK)
+                r = db_copy(db, st, 3, &op->arena, &after_digest, err);
+            if (r != BERTH_OK)
+                return r;
+        }
+        int r = back ? db_run(db, err, "DELETE FROM lost_subjects WHERE repo_id=?1 AND digest=?2", "is",
+                              repo_id, subject)
+                     : referrers_orphan(db, repo_id, subject, after_type, after_digest, op->left, op->now, &n,
+                                        err);
+        if (r != BERTH_OK)
+            return r;
+        spend(op, back ? 1 : n + 1);
+    }
+    return BERTH_OK;
+}
+
 static int review_manifest(struct db *db, const struct gc_row *row, int64_t review, berth_error *err)
 {
     return db_run(db, err, "UPDATE manifests SET review_at=nullif(?3, 0) WHERE repo_id=?1 AND digest=?2",
@@ -312,6 +351,11 @@ static int purge_repo(struct db *db, struct gc_step *op, int64_t repo_id, berth_
                   " LIMIT ?2)",
                   &op->ret->manifests, err);
     if (r == BERTH_OK)
+        r = purge(db, op, repo_id,
+                  "DELETE FROM lost_subjects WHERE repo_id=?1 AND digest IN (SELECT digest FROM lost_subjects"
+                  " WHERE repo_id=?1 LIMIT ?2)",
+                  NULL, err);
+    if (r == BERTH_OK)
         r = purge_links(db, op, repo_id, err);
     if (r == BERTH_OK)
         r = purge_uploads(db, op, repo_id, err);
@@ -377,7 +421,7 @@ static int gc_step(struct db *db, void *arg, berth_error *err)
 {
     struct gc_step *op = arg;
     static int (*const steps[])(struct db *, struct gc_step *, berth_error *) = {
-        step_uploads, step_manifests, step_links, step_blobs, step_results, step_repos};
+        step_uploads, step_subjects, step_manifests, step_links, step_blobs, step_results, step_repos};
     *op->ret = (struct meta_gc_step){0};
     op->left = op->rows;
     op->skipped = false;

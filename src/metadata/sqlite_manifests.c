@@ -4,6 +4,9 @@
  * from now in the same transaction: what a client was told while the edge stood holds for G more. */
 #include "metadata/sqlite_private.h"
 
+/* Referrers that the deletion of their subject touches itself: a few milliseconds of the writer's time. */
+#define ORPHANS_AT_ONCE 200
+
 int64_t untagged_review(struct sqlite_meta *m, int64_t now)
 {
     return now + MAX(m->times.grace_ms, m->times.untagged_ms);
@@ -307,6 +310,90 @@ int sqlite_manifest_lease(meta *base, berth_str repo, const berth_digest *d, ber
 
 /* --- deletion --- */
 
+/* A referrer whose subject is going. One that was pushed while the subject was absent waits for it, and is
+ * not asked. */
+struct orphan {
+    berth_str type, digest;
+    bool waits;
+};
+
+static int read_orphans(struct db *db, int64_t repo_id, berth_str subject, const struct orphan *after,
+                        size_t limit, berth_arena *a, struct orphan **ret, size_t *ret_n, berth_error *err)
+{
+    CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
+    struct orphan *rows = berth_arena_alloc(a, limit * sizeof(*rows));
+    size_t n = 0;
+    if (!rows)
+        return db_nomem(db, err);
+    int r = db_start(
+        db, &st, err,
+        "SELECT m.artifact_type, m.digest, EXISTS(SELECT 1 FROM manifest_missing x"
+        " WHERE x.repo_id=m.repo_id AND x.manifest=m.digest AND x.kind=?6)"
+        " FROM manifests m WHERE m.repo_id=?1 AND m.subject=?2 AND (m.artifact_type, m.digest)>(?3, ?4)"
+        " ORDER BY m.artifact_type, m.digest LIMIT ?5",
+        "isssii", repo_id, subject, after->type, after->digest, (int64_t)limit,
+        (int64_t)META_MISSING_SUBJECT);
+    if (r != BERTH_OK)
+        return r;
+    while ((r = db_step(db, st, err)) > 0 && n < limit) {
+        r = db_copy(db, st, 0, a, &rows[n].type, err);
+        if (r == BERTH_OK)
+            r = db_copy(db, st, 1, a, &rows[n].digest, err);
+        if (r != BERTH_OK)
+            return r;
+        rows[n++].waits = sqlite3_column_int(st, 2);
+    }
+    *ret = rows;
+    *ret_n = n;
+    return MIN(r, 0);
+}
+
+static int orphan(struct db *db, int64_t repo_id, const struct orphan *row, berth_str subject, int64_t now,
+                  berth_error *err)
+{
+    int r = db_run(db, err,
+                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) VALUES(?1, ?2, ?3, ?4)"
+                   " ON CONFLICT DO NOTHING",
+                   "isis", repo_id, row->digest, (int64_t)META_LOST_SUBJECT, subject);
+    if (r != BERTH_OK)
+        return r;
+    return db_run(
+        db, err,
+        "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?3 WHERE repo_id=?1 AND digest=?2",
+        "isi", repo_id, row->digest, now + db->m->times.grace_ms);
+}
+
+int referrers_orphan(struct db *db, int64_t repo_id, berth_str subject, berth_str after_type,
+                     berth_str after_digest, size_t limit, int64_t now, size_t *ret_n, berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    struct orphan after = {after_type, after_digest, false}, *rows = NULL;
+    size_t n = 0;
+    int r = read_orphans(db, repo_id, subject, &after, limit, &a, &rows, &n, err);
+    for (size_t i = 0; r == BERTH_OK && i < n; i++)
+        if (!rows[i].waits)
+            r = orphan(db, repo_id, &rows[i], subject, now, err);
+    if (r == BERTH_OK && n == limit) /* perhaps there are more */
+        r = db_run(
+            db, err,
+            "INSERT INTO lost_subjects(repo_id, digest, after_type, after_digest) VALUES(?1, ?2, ?3, ?4)"
+            " ON CONFLICT(repo_id, digest) DO UPDATE SET after_type=excluded.after_type,"
+            " after_digest=excluded.after_digest",
+            "isss", repo_id, subject, rows[n - 1].type, rows[n - 1].digest);
+    else if (r == BERTH_OK)
+        r = db_run(db, err, "DELETE FROM lost_subjects WHERE repo_id=?1 AND digest=?2", "is", repo_id,
+                   subject);
+    *ret_n = n;
+    return r;
+}
+
+/* Its referrers go with it: the first at once, the rest, if there are many, by the collector. */
+static int lose_subject(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err)
+{
+    size_t n;
+    return referrers_orphan(db, repo_id, str_from(digest), STR(""), STR(""), ORPHANS_AT_ONCE, now, &n, err);
+}
+
 int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err)
 {
     int64_t until = now + db->m->times.grace_ms;
@@ -319,18 +406,8 @@ int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t 
     if (r == BERTH_OK)
         r = db_run(db, err, "DELETE FROM manifest_children WHERE repo_id=?1 AND child=?2", "iz", repo_id,
                    digest);
-    /* its referrers go with it */
     if (r == BERTH_OK)
-        r = db_run(db, err,
-                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, digest, "
-                   "?3, subject"
-                   " FROM manifests WHERE repo_id=?1 AND subject=?2 ON CONFLICT DO NOTHING",
-                   "izi", repo_id, digest, (int64_t)META_LOST_SUBJECT);
-    if (r == BERTH_OK)
-        r = db_run(db, err,
-                   "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?3 WHERE repo_id=?1 AND "
-                   "subject=?2",
-                   "izi", repo_id, digest, until);
+        r = lose_subject(db, repo_id, digest, now, err);
     /* what it held is let go */
     if (r == BERTH_OK)
         r = db_run(db, err,

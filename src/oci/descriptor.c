@@ -41,15 +41,16 @@ static int read_digest(const json_t *j, berth_digest *ret, berth_error *err)
 
 static int read_size(const json_t *j, uint64_t *ret, berth_error *err)
 {
-    json_t *size = NULL;
-    int r = oci_json_get(j, "size", JSON_INTEGER, &size, err);
+    json_int_t size;
+    bool present;
+    int r = oci_json_get_integer(j, "size", &size, &present, err);
     if (r != BERTH_OK)
         return r;
-    if (!size)
+    if (!present)
         return invalid(err, "it has no size");
-    if (json_integer_value(size) < 0)
+    if (size < 0)
         return invalid(err, "its size is negative");
-    *ret = (uint64_t)json_integer_value(size);
+    *ret = (uint64_t)size;
     return BERTH_OK;
 }
 

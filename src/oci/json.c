@@ -1,6 +1,9 @@
 /* oci/json.c - the bounded loader; see json.h. */
 #include "oci/json.h"
 
+/* Up to here a double holds every integer. */
+#define REAL_EXACT 9007199254740992.0
+
 /* Counts brackets and commas outside strings. Whether they match is the parser's business: text that passes
  * here can only be as deep and as wide as counted. */
 static const char *exceeded(const char *p, size_t n, const oci_json_limits *limits)
@@ -51,6 +54,9 @@ int oci_json_load_object(const void *p, size_t n, const oci_json_limits *limits,
     json_error_t e;
     /* jansson reads NULL as a mistake of ours, not as no bytes */
     CLEANUP(oci_json_unrefp) json_t *j = json_loadb(n ? p : "", n, JSON_REJECT_DUPLICATES, &e);
+    /* A custom field may hold an integer beyond 64 bits; the bytes are kept as they are in any case. */
+    if (!j && json_error_code(&e) == json_error_numeric_overflow)
+        j = json_loadb(p, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
     if (!j) {
         if (json_error_code(&e) == json_error_out_of_memory)
             return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -78,7 +84,6 @@ static const char *type_name(json_type type)
     case JSON_STRING:
         return "a string";
     case JSON_INTEGER:
-        return "an integer";
     case JSON_REAL:
     case JSON_TRUE:
     case JSON_FALSE:
@@ -96,6 +101,19 @@ int oci_json_get(const json_t *object, const char *key, json_type type, json_t *
                                    type_name(type));
     *ret = json_is_null(v) ? NULL : v;
     return BERTH_OK;
+}
+
+int oci_json_get_integer(const json_t *object, const char *key, json_int_t *ret, bool *ret_present,
+                         berth_error *err)
+{
+    const json_t *v = json_object_get(object, key);
+    double real = json_real_value(v); /* 0 for another type */
+    *ret_present = v && !json_is_null(v);
+    bool exact = real > -REAL_EXACT && real < REAL_EXACT;
+    *ret = json_is_real(v) ? (exact ? (json_int_t)real : 0) : json_integer_value(v);
+    if (!*ret_present || json_is_integer(v) || (json_is_real(v) && exact && (double)*ret == real))
+        return BERTH_OK;
+    return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "'%s' must be an integer", key);
 }
 
 int oci_json_get_string(const json_t *object, const char *key, berth_str *ret, berth_error *err)

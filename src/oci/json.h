@@ -27,6 +27,9 @@ void oci_json_unrefp(json_t **j);
 int oci_json_get_string(const json_t *object, const char *key, berth_str *ret, berth_error *err); /* lent */
 int oci_json_get(const json_t *object, const char *key, json_type type, json_t **ret, berth_error *err);
 
+int oci_json_get_integer(const json_t *object, const char *key, json_int_t *ret, bool *ret_present,
+                         berth_error *err);
+
 /* The same, copied to @arena. */
 int oci_json_copy_string(const json_t *object, const char *key, berth_arena *arena, berth_str *ret,
                          berth_error *err);

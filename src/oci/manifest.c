@@ -29,7 +29,9 @@ static bool present(const json_t *root, const char *key)
 
 static json_int_t schema_version(const json_t *root)
 {
-    return json_integer_value(json_object_get(root, "schemaVersion")); /* 0: absent, or no integer */
+    json_int_t version;
+    bool present;
+    return oci_json_get_integer(root, "schemaVersion", &version, &present, NULL) == BERTH_OK ? version : 0;
 }
 
 /* Without any declared type. */

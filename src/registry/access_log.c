@@ -1,5 +1,5 @@
-/* registry/access_log.c - when an answer is out: one line for the access log, one for the audit log if it changed
- * something, and the metrics. */
+/* registry/access_log.c - when an answer is out: one line for the access log, one for the audit log if it
+ * changed something, and the metrics. */
 #include "registry/private.h"
 
 #include "util/clock.h"
@@ -8,11 +8,12 @@
 static void access_line(const http_request *req, int64_t us)
 {
     const struct call *c = call_of(req);
-    log_event(LOG_INFO, "request", F_CSTR("id", req->id), F_STR("peer", req->peer), F_STR("method", req->method_text),
-              F_STR("path", req->path), F_STR("query", req->query), F_INT("status", req->status),
-              F_INT("in", req->body_received), F_INT("out", req->bytes_sent), F_REAL("ms", (double)us / 1000),
-              F_CSTR("code", c && c->oci_code ? c->oci_code : "-"), F_CSTR("reason", c ? c->message : ""),
-              F_STR("trace", http_header(req, "traceparent")), F_STR("agent", http_header(req, "User-Agent")));
+    log_event(LOG_INFO, "request", F_CSTR("id", req->id), F_STR("peer", req->peer),
+              F_STR("method", req->method_text), F_STR("path", req->path), F_STR("query", req->query),
+              F_INT("status", req->status), F_INT("in", req->body_received), F_INT("out", req->bytes_sent),
+              F_REAL("ms", (double)us / 1000), F_CSTR("code", c && c->oci_code ? c->oci_code : "-"),
+              F_CSTR("reason", c ? c->message : ""), F_STR("trace", http_header(req, "traceparent")),
+              F_STR("agent", http_header(req, "User-Agent")));
 }
 
 /* {"time":…,"id":…,"peer":…,"method":…,"repository":…,"thing":…,"digest":…,"status":…} */
@@ -22,8 +23,10 @@ static void audit_line(int fd, const http_request *req)
     char time[25];
     clock_format(clock_wall_ms(), time);
     const berth_str pairs[] = {
-        STR("time"), str_from(time), STR("id"), str_from(req->id), STR("peer"), req->peer, STR("method"), req->method_text,
-        STR("repository"), c->name, STR("reference"), c->thing, STR("digest"), digest_str(&c->digest), STR("path"), req->path,
+        STR("time"),      str_from(time), STR("id"),        str_from(req->id),      STR("peer"),
+        req->peer,        STR("method"),  req->method_text, STR("repository"),      c->name,
+        STR("reference"), c->thing,       STR("digest"),    digest_str(&c->digest), STR("path"),
+        req->path,
     };
     CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(64 * KIB);
     oci_print_object(&line, pairs, COUNT(pairs) / 2);
@@ -40,7 +43,8 @@ void registry_finished(http_request *req)
     if (registry_policy_now(reg)->access_log)
         access_line(req, us);
     int fd = atomic_load(&reg->audit_fd);
-    if (fd >= 0 && c && req->status < 300 && req->status >= 200 && route_methods_that_write(c->route) & req->method)
+    if (fd >= 0 && c && req->status < 300 && req->status >= 200 &&
+        route_methods_that_write(c->route) & req->method)
         audit_line(fd, req);
     metrics_count(reg, req, us);
 }

@@ -64,7 +64,8 @@ void answer_warnings(http_request *req, berth_str tag)
     size_t total = 0;
     for (size_t i = 0; i < p->n_warnings; i++) {
         const struct registry_warning *w = &p->warnings[i];
-        if ((w->repository && !pattern_matches(w->repository, c->name)) || (w->tag && !pattern_matches(w->tag, tag)))
+        if ((w->repository && !pattern_matches(w->repository, c->name)) ||
+            (w->tag && !pattern_matches(w->tag, tag)))
             continue;
         CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(WARNINGS_MAX);
         for (const char *at = w->text; *at; at++) {

@@ -7,7 +7,8 @@
 #define COPY_PIECE (1 * MIB)
 
 /* @length bytes of the blob from @offset as the next segment of the answer. */
-static int add_segment(http_request *req, const struct repo_blob *b, uint64_t offset, uint64_t length, berth_error *err)
+static int add_segment(http_request *req, const struct repo_blob *b, uint64_t offset, uint64_t length,
+                       berth_error *err)
 {
     if (length == 0)
         return BERTH_OK;
@@ -130,8 +131,8 @@ static void answer_blob(http_request *req, bool promised)
         registry_refuse(req, &err, STR_NULL);
 }
 
-/* A blob that nothing holds yet is promised for the grace period before a client hears of it, so that a push may
- * refer to it: that is a write, and runs on a worker (the second time round). */
+/* A blob that nothing holds yet is promised for the grace period before a client hears of it, so that a push
+ * may refer to it: that is a write, and runs on a worker (the second time round). */
 void blob_get(http_request *req)
 {
     struct call *c = call_of(req);

@@ -1,4 +1,5 @@
-/* registry/errors.c - the one place where an error becomes a status, the specification's JSON and a log line. */
+/* registry/errors.c - the one place where an error becomes a status, the specification's JSON and a log line.
+ */
 #include "registry/private.h"
 
 #include <stdarg.h>
@@ -11,12 +12,18 @@ static const struct mapping {
     int code, status;
     const char *oci_code;
 } by_code[] = {
-    {BERTH_E_INVALID, 400, "UNSUPPORTED"},      {BERTH_E_NOT_FOUND, 404, "NAME_UNKNOWN"},
-    {BERTH_E_EXISTS, 409, "DENIED"},            {BERTH_E_DIGEST, 400, "DIGEST_INVALID"},
-    {BERTH_E_UNAUTH, 401, "UNAUTHORIZED"},      {BERTH_E_DENIED, 403, "DENIED"},
-    {BERTH_E_CONFLICT, 409, "DENIED"},          {BERTH_E_TOO_BIG, 413, "SIZE_INVALID"},
-    {BERTH_E_RANGE, 416, "BLOB_UPLOAD_INVALID"}, {BERTH_E_UNSUPPORTED, 405, "UNSUPPORTED"},
-    {BERTH_E_BUSY, 429, "TOOMANYREQUESTS"},     {BERTH_E_NO_SPACE, 507, "DENIED"},
+    {BERTH_E_INVALID, 400, "UNSUPPORTED"},
+    {BERTH_E_NOT_FOUND, 404, "NAME_UNKNOWN"},
+    {BERTH_E_EXISTS, 409, "DENIED"},
+    {BERTH_E_DIGEST, 400, "DIGEST_INVALID"},
+    {BERTH_E_UNAUTH, 401, "UNAUTHORIZED"},
+    {BERTH_E_DENIED, 403, "DENIED"},
+    {BERTH_E_CONFLICT, 409, "DENIED"},
+    {BERTH_E_TOO_BIG, 413, "SIZE_INVALID"},
+    {BERTH_E_RANGE, 416, "BLOB_UPLOAD_INVALID"},
+    {BERTH_E_UNSUPPORTED, 405, "UNSUPPORTED"},
+    {BERTH_E_BUSY, 429, "TOOMANYREQUESTS"},
+    {BERTH_E_NO_SPACE, 507, "DENIED"},
     {BERTH_E_CANCELLED, 503, "TOOMANYREQUESTS"},
 };
 
@@ -39,7 +46,7 @@ static void print(http_request *req, int status, const char *oci_code, const cha
         c->oci_code = oci_code;
         snprintf(c->message, sizeof(c->message), "%s", message);
         if (!detail.n && (c->name.n || c->thing_kind)) {
-            berth_str pairs[4];
+            berth_str pairs[6];
             size_t n = 0;
             if (c->name.n) {
                 pairs[2 * n] = STR("name");
@@ -49,6 +56,10 @@ static void print(http_request *req, int status, const char *oci_code, const cha
                 pairs[2 * n] = str_from(c->thing_kind);
                 pairs[2 * n++ + 1] = c->thing;
             }
+            if (c->has_digest && strcmp(c->thing_kind, "session") == 0) {
+                pairs[2 * n] = STR("digest");
+                pairs[2 * n++ + 1] = digest_str(&c->digest);
+            }
             oci_print_object(&own, pairs, n);
             if (!berth_buf_failed(&own))
                 detail = berth_buf_str(&own);
@@ -57,6 +68,8 @@ static void print(http_request *req, int status, const char *oci_code, const cha
     oci_error_entry entry = {.code = oci_code, .message = str_from(message), .detail_json = detail};
     oci_print_errors(&body, &entry, 1);
     answer_json(req, status, "application/json", &body);
+    if (status == 429 || status == 503)
+        http_set_header(req, "Retry-After", "1");
 }
 
 void registry_refuse(http_request *req, const berth_error *err, berth_str detail_json)
@@ -66,11 +79,9 @@ void registry_refuse(http_request *req, const berth_error *err, berth_str detail
     print(req, status, err->oci_code[0] ? err->oci_code : m->oci_code, err->message, detail_json);
     if (status == 405)
         http_set_header(req, "Allow", "GET, HEAD");
-    if (status == 429 || status == 503)
-        http_set_header(req, "Retry-After", "1");
     if (status >= 500)
-        log_event(LOG_ERROR, "request failed", F_CSTR("id", req->id), F_STR("path", req->path), F_INT("status", status),
-                  F_CSTR("reason", err->message));
+        log_event(LOG_ERROR, "request failed", F_CSTR("id", req->id), F_STR("path", req->path),
+                  F_INT("status", status), F_CSTR("reason", err->message));
 }
 
 void registry_refuse_with(http_request *req, int status, const char *oci_code, const char *fmt, ...)
@@ -85,8 +96,10 @@ void registry_refuse_with(http_request *req, int status, const char *oci_code, c
 
 void registry_refuse_http(http_request *req, int status, const char *reason)
 {
-    const char *code = status == 413 ? "SIZE_INVALID" : status == 429 || status == 503 ? "TOOMANYREQUESTS"
-                       : status >= 500 && status != 501 ? "UNKNOWN" : "UNSUPPORTED";
+    const char *code = status == 413                    ? "SIZE_INVALID"
+                       : status == 429 || status == 503 ? "TOOMANYREQUESTS"
+                       : status >= 500 && status != 501 ? "UNKNOWN"
+                                                        : "UNSUPPORTED";
     struct call *c = call_of(req);
     if (status == 413 && c && c->route)
         code = "MANIFEST_INVALID"; /* only manifests are collected under a ceiling */

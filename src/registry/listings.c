@@ -1,5 +1,5 @@
-/* registry/listings.c - tags, catalogue and referrers in pages (distribution-spec, end-8, end-12; Docker's _catalog),
- * and the removal of a whole repository. A page costs what it holds. */
+/* registry/listings.c - tags, catalogue and referrers in pages (distribution-spec, end-8, end-12; Docker's
+ * _catalog), and the removal of a whole repository. A page costs what it holds. */
 #include "registry/private.h"
 
 #define LIST_MAX (256 * MIB)
@@ -75,9 +75,11 @@ void referrers_list(http_request *req)
     berth_error err = BERTH_ERROR_INIT;
     struct meta_referrers page = {0};
     berth_str type, last, last_type;
-    if (!query_of(req, "artifactType", &type) || !query_of(req, "last", &last) || !query_of(req, "lastType", &last_type))
+    if (!query_of(req, "artifactType", &type) || !query_of(req, "last", &last) ||
+        !query_of(req, "lastType", &last_type))
         return;
-    if (repo_referrers(c->reg->repo, c->name, &c->digest, type, last_type, last, &req->arena, &page, &err) != BERTH_OK) {
+    if (repo_referrers(c->reg->repo, c->name, &c->digest, type, last_type, last,
+                       registry_policy_now(c->reg)->page_size, &req->arena, &page, &err) != BERTH_OK) {
         registry_refuse(req, &err, STR_NULL);
         return;
     }

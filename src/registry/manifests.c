@@ -2,32 +2,37 @@
 #include "registry/private.h"
 
 /* Tags that one PUT may set beside its digest; the URI limit (414) usually comes first. */
-#define TAGS_PER_PUT 1000
+#define TAGS_PER_PUT  1000
+#define TAGS_PER_LINE 20
 
-/* The setting registry.default_platform, for clients from before indexes: one that accepts manifests by name, but no
- * index, gets the index's child of that platform. Content that exists is otherwise served as it is. */
+/* The setting registry.default_platform, for clients from before indexes: one that accepts manifests by name,
+ * but no index, gets the index's child of that platform. Content that exists is otherwise served as it is. */
 static bool wants_child(http_request *req, const struct meta_manifest *m)
 {
     const struct registry_policy *p = registry_policy_now(call_of(req)->reg);
-    if (!p->default_platform || call_of(req)->reference.is_digest || mediatype_kind(m->media_type) != MANIFEST_INDEX)
+    if (!p->default_platform || call_of(req)->reference.is_digest ||
+        mediatype_kind(m->media_type) != MANIFEST_INDEX)
         return false;
     berth_str accept = http_header_list(req, "Accept");
-    return accept.n && !http_accept_quality(accept, STR(MT_OCI_INDEX)) && !http_accept_quality(accept, STR(MT_DOCKER_LIST)) &&
-           (http_accept_quality(accept, STR(MT_OCI_MANIFEST)) || http_accept_quality(accept, STR(MT_DOCKER_MANIFEST)));
+    return accept.n && !http_accept_quality(accept, STR(MT_OCI_INDEX)) &&
+           !http_accept_quality(accept, STR(MT_DOCKER_LIST)) &&
+           (http_accept_quality(accept, STR(MT_OCI_MANIFEST)) ||
+            http_accept_quality(accept, STR(MT_DOCKER_MANIFEST)));
 }
 
 static int find(http_request *req, struct meta_manifest *ret, berth_error *err)
 {
     struct call *c = call_of(req);
     bool platform = registry_policy_now(c->reg)->default_platform != NULL;
-    int rc = repo_manifest_get(c->reg->repo, c->name, &c->reference, req->method == HTTP_GET || platform, &req->arena,
-                               ret, err);
+    int rc = repo_manifest_get(c->reg->repo, c->name, &c->reference, req->method == HTTP_GET || platform,
+                               &req->arena, ret, err);
     if (rc == BERTH_OK && platform)
         http_set_header(req, "Vary", "Accept");
     if (rc == BERTH_OK && wants_child(req, ret)) {
         struct meta_manifest child;
         berth_str want = str_from(registry_policy_now(c->reg)->default_platform);
-        if (repo_manifest_for_platform(c->reg->repo, c->name, ret, want, &req->arena, &child, NULL) == BERTH_OK)
+        if (repo_manifest_for_platform(c->reg->repo, c->name, ret, want, &req->arena, &child, NULL) ==
+            BERTH_OK)
             *ret = child;
     }
     return rc;
@@ -78,7 +83,8 @@ static bool tags_of(http_request *req, const berth_str **ret, size_t *ret_n)
     while (n <= TAGS_PER_PUT && http_query_get(req->query, "tag", n, &req->arena, &tag) && tag.p)
         n++;
     if (n > TAGS_PER_PUT) {
-        registry_refuse_with(req, 414, "UNSUPPORTED", "too many tags: at most %d in one request", TAGS_PER_PUT);
+        registry_refuse_with(req, 414, "UNSUPPORTED", "too many tags: at most %d in one request",
+                             TAGS_PER_PUT);
         return false;
     }
     berth_str *tags = berth_arena_alloc(&req->arena, (n + 1) * sizeof(*tags));
@@ -95,6 +101,18 @@ static bool tags_of(http_request *req, const berth_str **ret, size_t *ret_n)
     *ret = tags;
     *ret_n = n;
     return true;
+}
+
+/* OCI-Tag names every accepted tag, several to a line: clients bound the number of lines, and their length.
+ */
+static void name_tags(http_request *req, const berth_str *tags, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(TAGS_PER_LINE * (OCI_TAG_MAX + 2));
+        for (size_t k = 0; k < TAGS_PER_LINE && i < n; k++, i++)
+            berth_buf_addf(&line, "%s" STR_FMT, k ? ", " : "", STR_ARG(tags[i]));
+        http_add_header(req, "OCI-Tag", STR_FMT, STR_ARG(berth_buf_str(&line)));
+    }
 }
 
 /* MANIFEST_BLOB_UNKNOWN: one error for each digest that is missing. */
@@ -140,7 +158,11 @@ void manifest_put(http_request *req)
         return;
     }
     if (rc != BERTH_OK) {
-        registry_refuse(req, &err, STR_NULL);
+        CLEANUP(berth_buf_done) berth_buf detail = BERTH_BUF_INIT(64 * KIB);
+        const berth_str url[] = {STR("url"), stored.refused_url};
+        if (stored.refused_url.p)
+            oci_print_object(&detail, url, 1);
+        registry_refuse(req, &err, berth_buf_failed(&detail) ? STR_NULL : berth_buf_str(&detail));
         return;
     }
     c->digest = stored.digest;
@@ -150,8 +172,8 @@ void manifest_put(http_request *req)
     http_set_header(req, "Docker-Content-Digest", "%s", stored.digest.text);
     if (stored.has_subject)
         http_set_header(req, "OCI-Subject", "%s", stored.subject.text);
-    for (size_t i = 0; c->reference.is_digest && i < put.n_tags; i++)
-        http_add_header(req, "OCI-Tag", STR_FMT, STR_ARG(put.tags[i]));
+    if (c->reference.is_digest)
+        name_tags(req, put.tags, put.n_tags);
     answer_warnings(req, c->reference.is_digest ? STR("") : c->reference.tag);
 }
 

@@ -2,7 +2,8 @@
 #include "registry/private.h"
 
 /* Upper bounds in microseconds; the last bucket has none. */
-static const unsigned bounds_us[METRICS_BUCKETS - 1] = {100, 500, 1000, 5000, 25000, 100000, 500000, 2500000, 10000000};
+static const unsigned bounds_us[METRICS_BUCKETS - 1] = {100,    500,    1000,    5000,    25000,
+                                                        100000, 500000, 2500000, 10000000};
 
 /* Series per repository are kept for this many; the rest count as "other". */
 #define REPOSITORIES_MAX 10000
@@ -93,7 +94,8 @@ static void print_routes(berth_buf *out, struct metrics *m)
         for (size_t s = 0; s < 6; s++) {
             unsigned long long n = m->routes[i].by_status[s];
             if (n)
-                berth_buf_addf(out, "berth_requests_total{%s,status=\"%s\"} %llu\n", route_labels(i), classes[s], n);
+                berth_buf_addf(out, "berth_requests_total{%s,status=\"%s\"} %llu\n", route_labels(i),
+                               classes[s], n);
         }
     berth_buf_addf(out, "# TYPE berth_request_seconds histogram\n");
     for (size_t i = 0; i <= route_count(); i++) {
@@ -136,8 +138,8 @@ static void print_repositories(berth_buf *out, struct metrics *m)
                            "berth_repository_seconds_total{repository=\"%s\"} %.6f\n"
                            "berth_repository_bytes_total{repository=\"%s\",direction=\"in\"} %llu\n"
                            "berth_repository_bytes_total{repository=\"%s\",direction=\"out\"} %llu\n",
-                           r->name, r->requests, r->name, (double)r->latency_us / 1e6, r->name, r->bytes_in, r->name,
-                           r->bytes_out);
+                           r->name, r->requests, r->name, (double)r->latency_us / 1e6, r->name, r->bytes_in,
+                           r->name, r->bytes_out);
     pthread_mutex_unlock(&m->repositories_lock);
 }
 

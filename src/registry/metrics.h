@@ -1,4 +1,5 @@
-/* registry/metrics.h - counters of the server, printed for Prometheus. Atomic: loops and workers add to them. */
+/* registry/metrics.h - counters of the server, printed for Prometheus. Atomic: loops and workers add to them.
+ */
 #ifndef REGISTRY_METRICS_H
 #define REGISTRY_METRICS_H
 
@@ -11,8 +12,8 @@
 #define METRICS_BUCKETS 10
 
 struct metrics_route {
-    atomic_ullong by_status[6];                 /* 1xx … 5xx; 0: no answer was sent */
-    atomic_ullong buckets[METRICS_BUCKETS];     /* latency, not cumulative */
+    atomic_ullong by_status[6];             /* 1xx … 5xx; 0: no answer was sent */
+    atomic_ullong buckets[METRICS_BUCKETS]; /* latency, not cumulative */
     atomic_ullong latency_us;
     atomic_ullong bytes_in, bytes_out;
 };

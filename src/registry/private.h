@@ -29,19 +29,19 @@ const struct registry_policy *registry_policy_now(registry *reg);
 struct call {
     registry *reg;
     const struct route *route;
-    berth_str name;           /* {name} */
-    oci_reference reference;  /* {reference} */
-    berth_digest digest;      /* {digest}, or ?digest= of an upload */
+    berth_str name;          /* {name} */
+    oci_reference reference; /* {reference} */
+    berth_digest digest;     /* {digest}, or ?digest= of an upload */
     bool has_digest;
-    berth_str session;        /* {session} */
-    berth_str thing;          /* what {reference}, {digest} or {session} was, as text: for detail and logs */
-    const char *thing_kind;   /* "tag", "digest", "session", … or NULL */
-    bool promising;           /* a read that was handed to a worker to write a lease first */
-    bool keep_partial;        /* a PATCH that breaks off keeps what came */
-    repo_upload *upload;      /* held by uploads.c between begin and end */
-    bool chunk_checked;       /* Content-Range was given and fits */
-    uint64_t chunk_length;    /* and promises this many bytes */
-    const char *oci_code;     /* of the refusal, for the log */
+    berth_str session;      /* {session} */
+    berth_str thing;        /* what {reference}, {digest} or {session} was, as text: for detail and logs */
+    const char *thing_kind; /* "tag", "digest", "session", … or NULL */
+    bool promising;         /* a read that was handed to a worker to write a lease first */
+    bool keep_partial;      /* a PATCH that breaks off keeps what came */
+    repo_upload *upload;    /* held by uploads.c between begin and end */
+    bool chunk_checked;     /* Content-Range was given and fits */
+    uint64_t chunk_length;  /* and promises this many bytes */
+    const char *oci_code;   /* of the refusal, for the log */
     char message[256];
 };
 
@@ -51,8 +51,8 @@ static inline struct call *call_of(const http_request *req)
 }
 
 /* --- errors.c --- */
-/* Answers with @err: status and JSON by its codes; the one place where they are mapped. @detail_json may be empty: then
- * the call's own name and thing. */
+/* Answers with @err: status and JSON by its codes; the one place where they are mapped. @detail_json may be
+ * empty: then the call's own name and thing. */
 void registry_refuse(http_request *req, const berth_error *err, berth_str detail_json);
 /* The same for a refusal found in a handler itself. */
 void registry_refuse_with(http_request *req, int status, const char *oci_code, const char *fmt, ...)
@@ -63,7 +63,8 @@ void registry_refuse_http(http_request *req, int status, const char *reason);
 /* --- answers.c --- */
 /* "http://host/prefix/v2/<name>/<kind>/<last>", or without scheme and host by policy. */
 void answer_location(http_request *req, const char *kind, berth_str last);
-void answer_json(http_request *req, int status, const char *content_type, berth_buf *body); /* takes over its bytes */
+void answer_json(http_request *req, int status, const char *content_type,
+                 berth_buf *body); /* takes over its bytes */
 /* Link: <this path?query>; rel="next" (RFC 5988). @query is encoded already. */
 void answer_next_link(http_request *req, berth_str query);
 void answer_warnings(http_request *req, berth_str tag);
@@ -76,16 +77,16 @@ bool page_size_of(http_request *req, size_t *ret_n);
 bool query_of(http_request *req, const char *key, berth_str *ret);
 
 /* --- handlers, one file per resource --- */
-http_handler ping, extensions_discover;                                        /* ping.c */
-http_handler manifest_get, manifest_put, manifest_delete;                      /* manifests.c */
-http_handler blob_get, blob_delete;                                            /* blobs.c */
-http_handler upload_start, upload_status, upload_cancel;                       /* uploads.c */
+http_handler ping, extensions_discover;                   /* ping.c */
+http_handler manifest_get, manifest_put, manifest_delete; /* manifests.c */
+http_handler blob_get, blob_delete;                       /* blobs.c */
+http_handler upload_start, upload_status, upload_cancel;  /* uploads.c */
 http_handler upload_single_begin, upload_chunk_begin, upload_close_begin;
 http_handler upload_single_end, upload_chunk_end, upload_close_end, upload_done;
 void upload_piece(http_request *req, const void *p, size_t n);
-http_handler tags_list, catalog_list, referrers_list, repository_delete;       /* listings.c */
-http_handler health_live, health_ready;                                        /* health.c */
-http_handler metrics_get;                                                      /* metrics.c */
+http_handler tags_list, catalog_list, referrers_list, repository_delete; /* listings.c */
+http_handler health_live, health_ready;                                  /* health.c */
+http_handler metrics_get;                                                /* metrics.c */
 void metrics_init(struct metrics *m);
 void metrics_done(struct metrics *m);
 void metrics_count(registry *reg, const http_request *req, int64_t us);
@@ -93,8 +94,8 @@ void metrics_count(registry *reg, const http_request *req, int64_t us);
 /* --- router.c --- */
 void registry_route(http_request *req, struct http_plan *plan);
 size_t route_count(void);
-const char *route_labels(size_t i);              /* method="…",route="…", for metrics; also of route_count() */
-size_t route_index(const struct route *route);   /* route_count(): no route */
+const char *route_labels(size_t i); /* method="…",route="…", for metrics; also of route_count() */
+size_t route_index(const struct route *route); /* route_count(): no route */
 
 unsigned route_methods_that_write(const struct route *route); /* of enum http_method; 0: it only reads */
 

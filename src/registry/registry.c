@@ -41,7 +41,8 @@ int registry_set_policy(registry *reg, const struct registry_policy *policy, ber
         types[i] = copy(a, policy->blob_content_types[i], &ok);
     for (size_t i = 0; ok && i < p->n_warnings; i++) {
         const struct registry_warning *w = &policy->warnings[i];
-        warnings[i] = (struct registry_warning){copy(a, w->repository, &ok), copy(a, w->tag, &ok), copy(a, w->text, &ok)};
+        warnings[i] = (struct registry_warning){copy(a, w->repository, &ok), copy(a, w->tag, &ok),
+                                                copy(a, w->text, &ok)};
     }
     if (!ok) {
         box_free(box);

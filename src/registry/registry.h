@@ -9,17 +9,17 @@
 
 typedef struct registry registry;
 
-struct registry_warning { /* Warning: 299 - "text" (distribution-spec, "Warnings") */
+struct registry_warning {         /* Warning: 299 - "text" (distribution-spec, "Warnings") */
     const char *repository, *tag; /* patterns with '*'; NULL: all */
     const char *text;
 };
 
 /* All strings are copied. */
 struct registry_policy {
-    bool relative_urls;                    /* Location without scheme and host */
-    bool access_log;                       /* one line per request */
-    bool metrics;                          /* GET /metrics */
-    bool per_repository;                   /* with series per repository */
+    bool relative_urls;  /* Location without scheme and host */
+    bool access_log;     /* one line per request */
+    bool metrics;        /* GET /metrics */
+    bool per_repository; /* with series per repository */
     uint64_t max_manifest_size;
     uint32_t page_size;                    /* largest page of a listing */
     const char *default_platform;          /* for clients that accept no index; NULL: off */
@@ -38,7 +38,7 @@ const struct http_app *registry_app(registry *reg);
 
 /* For /metrics and /readyz; before the server starts. */
 void registry_set_server(registry *reg, http_server *server);
-void registry_set_stopping(registry *reg); /* /readyz answers 503 from now on */
+void registry_set_stopping(registry *reg);      /* /readyz answers 503 from now on */
 void registry_set_audit(registry *reg, int fd); /* every write is appended to @fd as a JSON line; -1: none */
 
 /* What the daemon's collector reports for /metrics. */

@@ -216,23 +216,23 @@ void registry_route(http_request *req, struct http_plan *plan)
 {
     registry *reg = http_app_data(req);
     struct call *c = berth_arena_alloc(&req->arena, sizeof(*c));
-    berth_str path;
+    berth_str path = req->path;
     if (!c)
         return; /* no plan, no answer: the server's 500 */
     *c = (struct call){.reg = reg};
     req->state = c;
-    if (!http_url_decode(req->path, false, &req->arena, &path) || !http_query_valid(req->query)) {
-        registry_refuse_with(req, 400, "UNSUPPORTED", "the URL has a bad percent escape");
-        return;
-    }
-    while (path.n > 1 && path.p[path.n - 1] == '/')
-        path.n--;
+    if (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--; /* with or without: never by a redirect, which some clients don't follow on POST */
 
     const char *pattern = NULL;
     for (size_t i = 0; i < COUNT(routes) && !c->route; i++) {
         if (pattern && strcmp(routes[i].pattern, pattern) != 0)
             break; /* the path has its pattern; no row of it had the method */
         struct call found = {.reg = reg};
+        /* "/v2/{name}" fits almost any path: it counts for its own method alone, other paths are unknown. */
+        if (!pattern && !(routes[i].methods & req->method) &&
+            str_ends(str_from(routes[i].pattern), STR("{name}")))
+            continue;
         if (!pattern && !match(path, str_from(routes[i].pattern), &found))
             continue;
         if (!pattern)
@@ -247,6 +247,12 @@ void registry_route(http_request *req, struct http_plan *plan)
     }
     if (!c->route) {
         refuse_method(req, pattern);
+        return;
+    }
+    /* Decoded now, not before: an escaped slash makes no further component. */
+    if (!http_url_decode(c->name, false, &req->arena, &c->name) ||
+        !http_url_decode(c->thing, false, &req->arena, &c->thing) || !http_query_valid(req->query)) {
+        registry_refuse_with(req, 400, "UNSUPPORTED", "the URL has a bad percent escape");
         return;
     }
     c->session = c->thing;

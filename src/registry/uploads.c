@@ -1,8 +1,8 @@
 /* registry/uploads.c - upload sessions over HTTP (distribution-spec, end-4 to end-6, end-11, end-13, end-14).
  *
- * A session's URL stays the same from POST to the closing PUT: some clients send every PATCH to the first one. Bodies
- * stream: begin() takes the session, piece() appends a full buffer, end() makes it durable and answers, done() lets go
- * of whatever is still held. */
+ * A session's URL stays the same from POST to the closing PUT: some clients send every PATCH to the first
+ * one. Bodies stream: begin() takes the session, piece() appends a full buffer, end() makes it durable and
+ * answers, done() lets go of whatever is still held. */
 #include "registry/private.h"
 
 #include <stdio.h>
@@ -43,7 +43,8 @@ static void refuse(http_request *req, const berth_error *err)
 
 /* --- POST --- */
 
-/* True: mounted and answered, or refused. False: the client is to upload the blob, as the specification asks. */
+/* True: mounted and answered, or refused. False: the client is to upload the blob, as the specification asks.
+ */
 static bool try_mount(http_request *req)
 {
     struct call *c = call_of(req);
@@ -80,7 +81,8 @@ static bool algorithm_of(http_request *req, enum hash_algorithm *ret)
         return false;
     if (!asked.p || hash_by_name(asked, ret))
         return true;
-    registry_refuse_with(req, 400, "DIGEST_INVALID", "digest-algorithm '" STR_FMT "' is not supported: sha256 or sha512",
+    registry_refuse_with(req, 400, "DIGEST_INVALID",
+                         "digest-algorithm '" STR_FMT "' is not supported: sha256 or sha512",
                          STR_ARG(str_head(asked, 40)));
     return false;
 }
@@ -115,7 +117,8 @@ static bool content_type_allowed(http_request *req)
     for (size_t i = 0; i < p->n_blob_content_types; i++)
         if (str_eq_nocase(type, str_from(p->blob_content_types[i])))
             return true;
-    registry_refuse_with(req, 415, "UNSUPPORTED", "blobs of the content type '" STR_FMT "' are not accepted here",
+    registry_refuse_with(req, 415, "UNSUPPORTED",
+                         "blobs of the content type '" STR_FMT "' are not accepted here",
                          STR_ARG(str_head(type, 100)));
     return false;
 }
@@ -128,7 +131,8 @@ static bool has_length(http_request *req)
     return false;
 }
 
-/* Content-Range against what the session holds: 416, with the range we hold, when it does not go on from there. */
+/* Content-Range against what the session holds: 416, with the range we hold, when it does not go on from
+ * there. */
 static bool range_fits(http_request *req)
 {
     struct call *c = call_of(req);
@@ -146,8 +150,8 @@ static bool range_fits(http_request *req)
     uint64_t have = repo_upload_offset(c->upload);
     if (range.first != have) {
         let_go(req);
-        registry_refuse_with(req, 416, "BLOB_UPLOAD_INVALID", "the session holds %llu bytes: go on from there",
-                             (unsigned long long)have);
+        registry_refuse_with(req, 416, "BLOB_UPLOAD_INVALID",
+                             "the session holds %llu bytes: go on from there", (unsigned long long)have);
         describe_session(req, c->session, have);
         return false;
     }
@@ -185,8 +189,8 @@ void upload_piece(http_request *req, const void *p, size_t n)
 void upload_done(http_request *req)
 {
     struct call *c = call_of(req);
-    /* The client left in the middle of a PATCH: what came is kept, so that it can go on from there. A broken PUT
-     * or POST is forgotten, for its client starts it again from the beginning. */
+    /* The client left in the middle of a PATCH: what came is kept, so that it can go on from there. A broken
+     * PUT or POST is forgotten, for its client starts it again from the beginning. */
     if (c->upload && c->keep_partial && !http_responded(req)) {
         uint64_t size;
         repo_upload_suspend(steal(&c->upload), &size, NULL);
@@ -257,7 +261,8 @@ static bool closing_digest(http_request *req)
     if (!query_of(req, "digest", &digest))
         return false;
     if (!digest.p) {
-        registry_refuse_with(req, 400, "DIGEST_INVALID", "close the session with ?digest=<digest of the whole blob>");
+        registry_refuse_with(req, 400, "DIGEST_INVALID",
+                             "close the session with ?digest=<digest of the whole blob>");
         return false;
     }
     if (digest_parse(digest, &c->digest, &err) != BERTH_OK) {

@@ -5,8 +5,8 @@
 int repo_blob_open(repo *r, berth_str name, const berth_digest *d, bool with_bytes, berth_arena *a,
                    struct repo_blob *ret, berth_error *err)
 {
-    /* The row may name an object that the collector has just removed, when the blob was collected and pushed again
-     * between our two steps: ask once more (design section 5). */
+    /* The row may name an object that the collector has just removed, when the blob was collected and pushed
+     * again between our two steps: ask once more (design section 5). */
     for (int attempt = 0;; attempt++) {
         struct meta_blob b = {0};
         int rc = r->m->ops->blob_get(r->m, name, d, with_bytes, a, &b, err);
@@ -19,12 +19,14 @@ int repo_blob_open(repo *r, berth_str name, const berth_digest *d, bool with_byt
                 continue;
             if (rc == BERTH_E_NOT_FOUND)
                 return berth_error_set(err, BERTH_E_CORRUPT,
-                                       "the object of blob %s is missing from the store: run `berth check`", d->text);
+                                       "the object of blob %s is missing from the store: run `berth check`",
+                                       d->text);
             if (rc != BERTH_OK)
                 return rc;
             if (store_reader_size(blob.reader) != b.size) {
                 store_close(blob.reader);
-                return berth_error_set(err, BERTH_E_CORRUPT, "the object of blob %s has the wrong size: run `berth check`",
+                return berth_error_set(err, BERTH_E_CORRUPT,
+                                       "the object of blob %s has the wrong size: run `berth check`",
                                        d->text);
             }
         }
@@ -49,8 +51,8 @@ int repo_blob_mount(repo *r, berth_str name, berth_str from, const berth_digest 
     return r->m->ops->blob_mount(r->m, name, p->auto_create, from, d, NULL, NULL, err);
 }
 
-int repo_blob_delete(repo *r, berth_str name, const berth_digest *d, berth_arena *a, struct meta_list *ret_referrers,
-                     berth_error *err)
+int repo_blob_delete(repo *r, berth_str name, const berth_digest *d, berth_arena *a,
+                     struct meta_list *ret_referrers, berth_error *err)
 {
     int rc = repo__may_delete(r, err);
     return rc == BERTH_OK ? r->m->ops->blob_delete(r->m, name, d, a, ret_referrers, err) : rc;

@@ -1,10 +1,10 @@
-/* repo/check.c - inspection: every row against its object, every object against its digest, while the registry
- * serves.
+/* repo/check.c - inspection: every row against its object, every object against its digest, while the
+ * registry serves.
  *
- * Nothing stands still meanwhile, so what looks wrong is asked for once more before it is called a problem. Rows come
- * before objects, and keys are never used twice: an object that no row names, and that is still there a moment later,
- * belongs to nothing. Repair changes rows alone and leaves the removal of objects to the collector; it holds the
- * collector's lock, so that none of them goes while it is being adopted. */
+ * Nothing stands still meanwhile, so what looks wrong is asked for once more before it is called a problem.
+ * Rows come before objects, and keys are never used twice: an object that no row names, and that is still
+ * there a moment later, belongs to nothing. Repair changes rows alone and leaves the removal of objects to
+ * the collector; it holds the collector's lock, so that none of them goes while it is being adopted. */
 #include "repo/repo_private.h"
 
 #include <inttypes.h>
@@ -42,7 +42,7 @@ struct check {
     berth_error *err; /* for the callbacks of store_list() */
     char *piece;
     uint64_t told_rows, told_bytes;
-    uint64_t there; /* objects that were found where a row says */
+    uint64_t there;    /* objects that were found where a row says */
     struct lost *lost; /* in the order of digests */
     size_t n_lost;
     struct stray *strays;
@@ -124,7 +124,8 @@ __attribute__((format(printf, 3, 4))) static int found(struct finding *f, bool l
     return BERTH_OK;
 }
 
-static int inspect_inline(struct check *c, const struct meta_blob_row *row, const berth_digest *d, struct finding *f)
+static int inspect_inline(struct check *c, const struct meta_blob_row *row, const berth_digest *d,
+                          struct finding *f)
 {
     berth_digest have;
     if (row->body.n != row->size)
@@ -136,8 +137,8 @@ static int inspect_inline(struct check *c, const struct meta_blob_row *row, cons
     return digest_eq(&have, d) ? BERTH_OK : found(f, true, "the bytes have the digest %s", have.text);
 }
 
-static int inspect_object(struct check *c, const struct meta_blob_row *row, const berth_digest *d, struct finding *f,
-                          berth_error *err)
+static int inspect_object(struct check *c, const struct meta_blob_row *row, const berth_digest *d,
+                          struct finding *f, berth_error *err)
 {
     blob_reader *reader = NULL;
     berth_error why = BERTH_ERROR_INIT;
@@ -155,14 +156,16 @@ static int inspect_object(struct check *c, const struct meta_blob_row *row, cons
     if (rc == BERTH_E_CANCELLED)
         return berth_error_set(err, rc, "%s", why.message);
     if (size != row->size)
-        return found(f, true, "the object has the wrong size: %" PRIu64 " bytes instead of %" PRIu64, size, row->size);
+        return found(f, true, "the object has the wrong size: %" PRIu64 " bytes instead of %" PRIu64, size,
+                     row->size);
     if (rc != BERTH_OK)
         return found(f, false, "the object can't be read: %s", why.message);
-    return c->o->quick || digest_eq(&have, d) ? BERTH_OK : found(f, true, "the bytes have the digest %s", have.text);
+    return c->o->quick || digest_eq(&have, d) ? BERTH_OK
+                                              : found(f, true, "the bytes have the digest %s", have.text);
 }
 
-/* Whether the blob still has the key that it was listed with. All that share a digest but for its last digit stand
- * behind the digest without it, and are few. */
+/* Whether the blob still has the key that it was listed with. All that share a digest but for its last digit
+ * stand behind the digest without it, and are few. */
 static int has_key_still(struct check *c, const char *digest, const char *key, bool *ret, berth_error *err)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
@@ -239,7 +242,8 @@ static int compare_lost(const void *digest, const void *lost)
 }
 
 /* Whether the object @key holds exactly the bytes that @l lost. */
-static int verify_substitute(struct check *c, const struct lost *l, const char *key, bool *ret, berth_error *err)
+static int verify_substitute(struct check *c, const struct lost *l, const char *key, bool *ret,
+                             berth_error *err)
 {
     blob_reader *reader = NULL;
     berth_digest want, have;
@@ -247,13 +251,15 @@ static int verify_substitute(struct check *c, const struct lost *l, const char *
     if (digest_parse(str_from(l->digest), &want, NULL) != BERTH_OK ||
         store_open(c->r->store, key, &reader, NULL) != BERTH_OK)
         return BERTH_OK;
-    int rc = store_reader_size(reader) == l->size ? hash_object(c, reader, want.algorithm, &have, err) : BERTH_E_CORRUPT;
+    int rc = store_reader_size(reader) == l->size ? hash_object(c, reader, want.algorithm, &have, err)
+                                                  : BERTH_E_CORRUPT;
     store_close(reader);
     *ret = rc == BERTH_OK && digest_eq(&have, &want);
     return rc == BERTH_E_CANCELLED ? rc : BERTH_OK;
 }
 
-/* With the collector's lock: an object that was let go of may be adopted, but not while it is being removed. */
+/* With the collector's lock: an object that was let go of may be adopted, but not while it is being removed.
+ */
 static int adopt(struct check *c, struct lost *l, const char *key, berth_error *err)
 {
     bool good = false, still = false;
@@ -340,8 +346,8 @@ static int check_manifest(struct check *c, berth_str name, berth_str digest, ber
         c->res->bytes += body.n;
         if (!digest_eq(&have, &want)) {
             c->res->problems++;
-            say(c, "manifest " STR_FMT "@" STR_FMT ": the bytes have the digest %s", STR_ARG(name), STR_ARG(digest),
-                have.text);
+            say(c, "manifest " STR_FMT "@" STR_FMT ": the bytes have the digest %s", STR_ARG(name),
+                STR_ARG(digest), have.text);
         }
     }
     return go_on(c, err);
@@ -353,7 +359,8 @@ static int check_manifests(struct check *c, berth_error *err)
     for (bool more = true; more;) {
         CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
         struct meta_list repos = {0}, digests = {0}, bodies = {0};
-        int rc = c->r->m->ops->manifests_page(c->r->m, PAGE_MANIFESTS, &cursor, &a, &repos, &digests, &bodies, err);
+        int rc = c->r->m->ops->manifests_page(c->r->m, PAGE_MANIFESTS, &cursor, &a, &repos, &digests, &bodies,
+                                              err);
         for (size_t i = 0; rc == BERTH_OK && i < digests.n; i++)
             rc = check_manifest(c, repos.items[i], digests.items[i], bodies.items[i], err);
         if (rc != BERTH_OK)
@@ -431,8 +438,8 @@ static int settle_stray(struct check *c, const struct stray *s, berth_error *err
     return rc == BERTH_E_CONFLICT ? BERTH_OK : rc;
 }
 
-/* A row goes before or with its object's owner, so an object may be unknown that an upload is just giving up: it is
- * gone at the second look. */
+/* A row goes before or with its object's owner, so an object may be unknown that an upload is just giving up:
+ * it is gone at the second look. */
 static int check_objects(struct check *c, berth_error *err)
 {
     c->err = err;

@@ -1,17 +1,18 @@
-/* repo/gc.c - the collector: removes what nothing refers to and nobody was promised, while everything else goes on
- * (docs/internals/collector.md).
+/* repo/gc.c - the collector: removes what nothing refers to and nobody was promised, while everything else
+ * goes on (docs/internals/collector.md).
  *
- * What may go is decided in the metadata, row by row, in small transactions; this file drives the steps, pauses between
- * them so that pushes get their turn, and removes the objects that the metadata has let go of. No transaction is open
- * while the store works. */
+ * What may go is decided in the metadata, row by row, in small transactions; this file drives the steps,
+ * pauses between them so that pushes get their turn, and removes the objects that the metadata has let go of.
+ * No transaction is open while the store works. */
 #include "repo/repo_private.h"
 
 #include <time.h>
 
-#define STEP_ROWS      200
+#define STEP_ROWS       200
 #define OBJECTS_AT_ONCE 100
 
-/* Between two steps: long enough for waiting pushes to commit, short enough to clear a million rows in minutes. */
+/* Between two steps: long enough for waiting pushes to commit, short enough to clear a million rows in
+ * minutes. */
 static const struct timespec pause_between = {.tv_nsec = 2000000};
 
 static bool stopped(const _Atomic bool *stop)

@@ -1,5 +1,5 @@
-/* repo/import.c - import of another registry's folder: tells what stands there, and holds what the readers of the
- * trees have in common. */
+/* repo/import.c - import of another registry's folder: tells what stands there, and holds what the readers of
+ * the trees have in common. */
 #include "repo/import.h"
 
 #include <errno.h>
@@ -77,7 +77,8 @@ void import_set_done(struct import_set *s)
 int import_go_on(const struct import *im, berth_error *err)
 {
     if (im->o->stop && atomic_load(im->o->stop))
-        return berth_error_set(err, BERTH_E_CANCELLED, "the import was stopped; it goes on when it is started again");
+        return berth_error_set(err, BERTH_E_CANCELLED,
+                               "the import was stopped; it goes on when it is started again");
     return BERTH_OK;
 }
 
@@ -100,9 +101,11 @@ static int cannot_open(const char *path, berth_error *err)
     if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "'%s' is not there", path);
     if (errno == ELOOP)
-        return berth_error_set(err, BERTH_E_NOT_FOUND, "'%s' is a symbolic link, which is not followed", path);
-    return berth_error_set(err, errno == EMFILE || errno == ENFILE || errno == ENOMEM ? BERTH_E_IO : BERTH_E_CORRUPT,
-                           "opening '%s': %s", path, strerror(errno));
+        return berth_error_set(err, BERTH_E_NOT_FOUND, "'%s' is a symbolic link, which is not followed",
+                               path);
+    return berth_error_set(
+        err, errno == EMFILE || errno == ENFILE || errno == ENOMEM ? BERTH_E_IO : BERTH_E_CORRUPT,
+        "opening '%s': %s", path, strerror(errno));
 }
 
 int import_open(int dir_fd, const char *path, int flags, int *ret_fd, berth_error *err)
@@ -244,7 +247,8 @@ void import_repo_end(struct import_repo *ir)
 
 /* --- what stands at the path --- */
 
-/* The folder of `repositories` and `blobs`: the root, or where distribution keeps it below its root directory. */
+/* The folder of `repositories` and `blobs`: the root, or where distribution keeps it below its root
+ * directory. */
 static bool find_distribution(int root_fd, int *ret_fd)
 {
     static const char *const places[] = {"docker/registry/v2", "registry/v2", "v2"};
@@ -277,7 +281,8 @@ static int layout_name(const struct repo_import_options *o, char **ret_name, ber
         const char *slash = path ? strrchr(path, '/') : NULL;
         if (!slash || !oci_name_valid(str_from(slash + 1)))
             return berth_error_set(err, BERTH_E_INVALID,
-                                   "the folder '%s' has no name that a repository could have: give one", o->path);
+                                   "the folder '%s' has no name that a repository could have: give one",
+                                   o->path);
         *ret_name = str_dup(str_from(slash + 1));
     }
     return *ret_name ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -292,14 +297,15 @@ static int import_tree(struct import *im, berth_error *err)
         return rc == BERTH_OK ? import_layout(im, name, err) : rc;
     }
     if (im->o->name)
-        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not an image layout: a name fits a single one only",
-                               im->o->path);
+        return berth_error_set(err, BERTH_E_INVALID,
+                               "'%s' is not an image layout: a name fits a single one only", im->o->path);
     if (find_distribution(im->root_fd, &fd))
         return import_distribution(im, fd, err);
     return import_layouts(im, err);
 }
 
-int repo_import(repo *r, const struct repo_import_options *o, struct repo_import_result *ret, berth_error *err)
+int repo_import(repo *r, const struct repo_import_options *o, struct repo_import_result *ret,
+                berth_error *err)
 {
     *ret = (struct repo_import_result){0};
     int rc = o->dry_run ? BERTH_OK : repo__may_write(r, err);
@@ -307,8 +313,8 @@ int repo_import(repo *r, const struct repo_import_options *o, struct repo_import
         return rc;
     CLEANUP(closep) int root_fd = open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
-        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_INVALID, "opening the folder '%s': %s",
-                               o->path, strerror(errno));
+        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_INVALID,
+                               "opening the folder '%s': %s", o->path, strerror(errno));
     CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(IMPORT_PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");

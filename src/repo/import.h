@@ -1,11 +1,12 @@
 /* repo/import.h - what the files of the import share. For the files of this room alone.
  *
- * A tree of another registry is read by import_distribution.c or import_layout.c, repository by repository; what they
- * find goes to import_manifest(), which brings whatever a manifest refers to before the manifest, and that before its
- * tag. What is damaged or missing is told and counted, and the import goes on; only what stops berth itself (a full
- * disk, a database that fails) ends it.
+ * A tree of another registry is read by import_distribution.c or import_layout.c, repository by repository;
+ * what they find goes to import_manifest(), which brings whatever a manifest refers to before the manifest,
+ * and that before its tag. What is damaged or missing is told and counted, and the import goes on; only what
+ * stops berth itself (a full disk, a database that fails) ends it.
  *
- * The tree is foreign: every path below its root is opened name by name, and symbolic links are never followed. */
+ * The tree is foreign: every path below its root is opened name by name, and symbolic links are never
+ * followed. */
 #ifndef REPO_IMPORT_H
 #define REPO_IMPORT_H
 
@@ -13,7 +14,8 @@
 
 #include "repo/repo_private.h"
 
-/* Digests met already, so that nothing is told or counted twice. It may forget: only the figures depend on it. */
+/* Digests met already, so that nothing is told or counted twice. It may forget: only the figures depend on
+ * it. */
 struct import_set {
     uint64_t (*slots)[2]; /* the first 128 bits */
     size_t n, cap;
@@ -26,9 +28,9 @@ struct import {
     repo *r;
     const struct repo_import_options *o;
     struct repo_import_result *res;
-    int root_fd;              /* the folder at options.path */
-    char *piece;              /* blobs are read through it */
-    struct import_set blobs;  /* dry run: those counted, whatever the repository */
+    int root_fd;             /* the folder at options.path */
+    char *piece;             /* blobs are read through it */
+    struct import_set blobs; /* dry run: those counted, whatever the repository */
 };
 
 #define IMPORT_PIECE        (256 * KIB)
@@ -40,8 +42,8 @@ struct import_repo {
     struct import *im;
     const char *name;
     /* Opens the file that holds @d, of @size bytes if that is known. BERTH_E_NOT_FOUND. */
-    int (*open_blob)(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd, uint64_t *ret_size,
-                     berth_error *err);
+    int (*open_blob)(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd,
+                     uint64_t *ret_size, berth_error *err);
     int dir_fd;                /* where it looks; lent */
     struct import_set done;    /* manifests and blobs looked at */
     struct import_set failed;  /* of those, the ones that could not be had */
@@ -54,9 +56,11 @@ struct import_repo {
 /* BERTH_E_CANCELLED when the import shall stop. */
 int import_go_on(const struct import *im, berth_error *err);
 /* Tells one line about the repository @name. */
-void import_say(const struct import *im, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void import_say(const struct import *im, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
-/* Opens @path below @dir_fd; with O_DIRECTORY a folder, else a regular file. BERTH_E_NOT_FOUND, also for a link. */
+/* Opens @path below @dir_fd; with O_DIRECTORY a folder, else a regular file. BERTH_E_NOT_FOUND, also for a
+ * link. */
 int import_open(int dir_fd, const char *path, int flags, int *ret_fd, berth_error *err);
 /* The same for a file and its size. */
 int import_open_file(int dir_fd, const char *path, int *ret_fd, uint64_t *ret_size, berth_error *err);
@@ -67,7 +71,8 @@ int import_read(int fd, uint64_t size, size_t max, berth_buf *buf, berth_error *
 /* For readdir(); closed by import_closedirp(). */
 int import_opendir(int dir_fd, const char *path, DIR **ret_dir, berth_error *err);
 void import_closedirp(DIR **dir);
-/* The next name that may be part of a tree: neither hidden nor, beginning with '_', a registry's own. NULL: the end. */
+/* The next name that may be part of a tree: neither hidden nor, beginning with '_', a registry's own. NULL:
+ * the end. */
 const char *import_next(DIR *dir);
 
 /* Whether repository @name may be imported; if not, that was told. */
@@ -76,10 +81,10 @@ void import_repo_end(struct import_repo *ir); /* counts it */
 
 /* --- import_manifest.c --- */
 
-/* Brings the manifest @d, and gives it @tag unless that is empty. @media_type and @size are what is known of it: empty,
- * IMPORT_SIZE_UNKNOWN. Fails only with what ends the import. */
-int import_manifest(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size, berth_str tag,
-                    berth_error *err);
+/* Brings the manifest @d, and gives it @tag unless that is empty. @media_type and @size are what is known of
+ * it: empty, IMPORT_SIZE_UNKNOWN. Fails only with what ends the import. */
+int import_manifest(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size,
+                    berth_str tag, berth_error *err);
 
 /* --- the trees --- */
 

@@ -12,8 +12,8 @@
 
 #define LINK_MAX 1024
 
-static int open_blob(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd, uint64_t *ret_size,
-                     berth_error *err)
+static int open_blob(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd,
+                     uint64_t *ret_size, berth_error *err)
 {
     char path[32 + DIGEST_TEXT_MAX];
     const char *hex = strchr(d->text, ':') + 1;
@@ -61,7 +61,8 @@ static int import_tag(struct import_repo *ir, int tags_fd, const char *tag, bert
 }
 
 /* A revision without its link was deleted. */
-static int import_revision(struct import_repo *ir, int fd, const char *algorithm, const char *hex, berth_error *err)
+static int import_revision(struct import_repo *ir, int fd, const char *algorithm, const char *hex,
+                           berth_error *err)
 {
     char path[DIGEST_TEXT_MAX + 16];
     berth_digest d;
@@ -69,11 +70,13 @@ static int import_revision(struct import_repo *ir, int fd, const char *algorithm
     if (n < 0 || (size_t)n >= sizeof(path) || digest_parse(str_from(path), &d, NULL) != BERTH_OK)
         return BERTH_OK;
     snprintf(path, sizeof(path), "%s/link", hex);
-    return import_is_file(fd, path) ? import_manifest(ir, &d, STR_NULL, IMPORT_SIZE_UNKNOWN, STR_NULL, err) : BERTH_OK;
+    return import_is_file(fd, path) ? import_manifest(ir, &d, STR_NULL, IMPORT_SIZE_UNKNOWN, STR_NULL, err)
+                                    : BERTH_OK;
 }
 
 /* Calls for each tag with @algorithm NULL, else for each revision; a folder that is not there has none. */
-static int import_names(struct import_repo *ir, int repo_fd, const char *path, const char *algorithm, berth_error *err)
+static int import_names(struct import_repo *ir, int repo_fd, const char *path, const char *algorithm,
+                        berth_error *err)
 {
     CLEANUP(import_closedirp) DIR *dir = NULL;
     const struct dirent *entry;

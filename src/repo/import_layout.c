@@ -1,8 +1,10 @@
-/* repo/import_layout.c - reads OCI image layouts: one, or a folder of them as zot and olareg keep it, where the path of
- * a layout below the root is the name of its repository.
+/* repo/import_layout.c - reads OCI image layouts: one, or a folder of them as zot and olareg keep it, where
+ * the path of a layout below the root is the name of its repository.
  *
- * A registry that stores equal blobs once may have left an empty file in all layouts but one, or may keep the bytes in
- * `_blobstore`: a file that is not there, or has not the size that its descriptor says, is looked for in the others. */
+ * A registry that stores equal blobs once may have left an empty file in all layouts but one, or may keep the
+ * bytes in
+ * `_blobstore`: a file that is not there, or has not the size that its descriptor says, is looked for in the
+ * others. */
 #include "repo/import.h"
 
 #include <fcntl.h>
@@ -20,7 +22,8 @@ struct wanted {
     uint64_t size;
 };
 
-static bool open_fitting(int dir_fd, const char *path, const struct wanted *w, int *ret_fd, uint64_t *ret_size)
+static bool open_fitting(int dir_fd, const char *path, const struct wanted *w, int *ret_fd,
+                         uint64_t *ret_size)
 {
     CLEANUP(closep) int fd = -1;
     CLEANUP(closep) int folder = -1;
@@ -60,8 +63,8 @@ static bool open_elsewhere(struct import *im, const struct wanted *w, int *ret_f
            open_below(im->root_fd, ".", 0, w, ret_fd, ret_size);
 }
 
-static int open_blob(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd, uint64_t *ret_size,
-                     berth_error *err)
+static int open_blob(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd,
+                     uint64_t *ret_size, berth_error *err)
 {
     struct wanted w = {.size = size};
     CLEANUP(closep) int fd = -1;
@@ -160,8 +163,8 @@ int import_layout(struct import *im, const char *name, berth_error *err)
 
 /* --- a folder of layouts --- */
 
-static int walk(struct import *im, int dir_fd, const char *path, berth_buf *name, unsigned depth, bool *ret_any,
-                berth_error *err)
+static int walk(struct import *im, int dir_fd, const char *path, berth_buf *name, unsigned depth,
+                bool *ret_any, berth_error *err)
 {
     CLEANUP(import_closedirp) DIR *dir = NULL;
     const char *entry;

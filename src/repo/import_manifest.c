@@ -1,5 +1,5 @@
-/* repo/import_manifest.c - brings one manifest of a foreign tree: what it refers to first, then itself, then its tag.
- * What is here already costs a look-up and nothing more, so that a second run is quick. */
+/* repo/import_manifest.c - brings one manifest of a foreign tree: what it refers to first, then itself, then
+ * its tag. What is here already costs a look-up and nothing more, so that a second run is quick. */
 #include "repo/import.h"
 
 #include <inttypes.h>
@@ -21,14 +21,16 @@ static int blob_here(struct import_repo *ir, const berth_digest *d, bool *ret, b
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     struct repo_blob b;
     int rc = repo_blob_open(ir->im->r, str_from(ir->name), d, false, &a, &b, err);
-    if (rc == BERTH_OK && b.lease_due && !ir->im->o->dry_run) /* it must not be collected before its manifest comes */
+    if (rc == BERTH_OK && b.lease_due &&
+        !ir->im->o->dry_run) /* it must not be collected before its manifest comes */
         rc = repo_blob_promise(ir->im->r, str_from(ir->name), d, err);
     *ret = rc == BERTH_OK;
     return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;
 }
 
 /* A failure to read the tree is BERTH_E_CORRUPT: one item's, where one of ours would end the import. */
-static int copy_blob(struct import_repo *ir, const berth_digest *d, int fd, uint64_t *ret_size, berth_error *err)
+static int copy_blob(struct import_repo *ir, const berth_digest *d, int fd, uint64_t *ret_size,
+                     berth_error *err)
 {
     struct import *im = ir->im;
     repo_upload *u = NULL;
@@ -53,7 +55,8 @@ static int copy_blob(struct import_repo *ir, const berth_digest *d, int fd, uint
 }
 
 /* Links the blob from another repository of this registry, or brings its bytes. */
-static int bring_blob(struct import_repo *ir, const oci_descriptor *blob, uint64_t *ret_size, berth_error *err)
+static int bring_blob(struct import_repo *ir, const oci_descriptor *blob, uint64_t *ret_size,
+                      berth_error *err)
 {
     struct import *im = ir->im;
     const struct repo_policy *p = repo_policy_now(im->r);
@@ -61,8 +64,8 @@ static int bring_blob(struct import_repo *ir, const oci_descriptor *blob, uint64
     *ret_size = 0;
     /* Not repo_blob_mount(): whether clients may mount without a source is no matter here. */
     if (!im->o->dry_run)
-        rc = im->r->m->ops->blob_mount(im->r->m, str_from(ir->name), p->auto_create, STR_NULL, &blob->digest, NULL,
-                                       NULL, err);
+        rc = im->r->m->ops->blob_mount(im->r->m, str_from(ir->name), p->auto_create, STR_NULL, &blob->digest,
+                                       NULL, NULL, err);
     if (rc != BERTH_E_NOT_FOUND)
         return rc;
     CLEANUP(closep) int fd = -1;
@@ -108,14 +111,15 @@ static int import_blob(struct import_repo *ir, const oci_descriptor *blob, const
     if (rc == BERTH_E_NOT_FOUND)
         import_say(im, ir->name, "blob %s of manifest %s is missing", d->text, manifest->text);
     else
-        import_say(im, ir->name, "blob %s of manifest %s is not imported: %s", d->text, manifest->text, why.message);
+        import_say(im, ir->name, "blob %s of manifest %s is not imported: %s", d->text, manifest->text,
+                   why.message);
     return BERTH_OK;
 }
 
 /* --- manifests --- */
 
-static int bring(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size, berth_str tag,
-                 unsigned depth, berth_error *err);
+static int bring(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size,
+                 berth_str tag, unsigned depth, berth_error *err);
 
 static int manifest_here(struct import_repo *ir, const berth_digest *d, bool *ret, berth_error *err)
 {
@@ -140,7 +144,8 @@ static int tag_here(struct import_repo *ir, berth_str tag, const berth_digest *d
 }
 
 /* The body, in @buf, with the right digest. */
-static int read_body(struct import_repo *ir, const berth_digest *d, uint64_t size, berth_buf *buf, berth_error *err)
+static int read_body(struct import_repo *ir, const berth_digest *d, uint64_t size, berth_buf *buf,
+                     berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
     berth_digest have;
@@ -150,14 +155,15 @@ static int read_body(struct import_repo *ir, const berth_digest *d, uint64_t siz
     if (rc != BERTH_OK)
         return rc;
     digest_of(d->algorithm, buf->p, buf->n, &have);
-    return digest_eq(&have, d) ? BERTH_OK
-                               : berth_error_set(err, BERTH_E_DIGEST, "its bytes have the digest %s", have.text);
+    return digest_eq(&have, d)
+               ? BERTH_OK
+               : berth_error_set(err, BERTH_E_DIGEST, "its bytes have the digest %s", have.text);
 }
 
-/* Everything that the manifest needs. What can't be had was told; whether it can do without is for repo_manifest_put()
- * to say. */
-static int bring_references(struct import_repo *ir, const berth_digest *d, const oci_manifest *man, unsigned depth,
-                            berth_error *err)
+/* Everything that the manifest needs. What can't be had was told; whether it can do without is for
+ * repo_manifest_put() to say. */
+static int bring_references(struct import_repo *ir, const berth_digest *d, const oci_manifest *man,
+                            unsigned depth, berth_error *err)
 {
     int rc = BERTH_OK;
     for (size_t i = 0; rc == BERTH_OK && i < man->n_blobs; i++)
@@ -169,8 +175,8 @@ static int bring_references(struct import_repo *ir, const berth_digest *d, const
     return rc;
 }
 
-static int put(struct import_repo *ir, const berth_digest *d, berth_str media_type, berth_str body, berth_str tag,
-               berth_arena *a, berth_error *err)
+static int put(struct import_repo *ir, const berth_digest *d, berth_str media_type, berth_str body,
+               berth_str tag, berth_arena *a, berth_error *err)
 {
     struct repo_manifest_put put = {
         .name = str_from(ir->name),
@@ -185,7 +191,8 @@ static int put(struct import_repo *ir, const berth_digest *d, berth_str media_ty
 }
 
 /* Counts and tells that @d, or its tag, can't be had or is not wanted. */
-static int give_up(struct import_repo *ir, const berth_digest *d, berth_str tag, bool refused, const char *why)
+static int give_up(struct import_repo *ir, const berth_digest *d, berth_str tag, bool refused,
+                   const char *why)
 {
     const char *how = refused ? "skipped" : "not imported";
     *(refused ? &ir->im->res->skipped : &ir->im->res->failed) += 1;
@@ -197,8 +204,8 @@ static int give_up(struct import_repo *ir, const berth_digest *d, berth_str tag,
     return BERTH_OK;
 }
 
-static int bring_new(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size, berth_str tag,
-                     bool here, unsigned depth, berth_error *err)
+static int bring_new(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size,
+                     berth_str tag, bool here, unsigned depth, berth_error *err)
 {
     struct import *im = ir->im;
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
@@ -232,8 +239,8 @@ static int bring_new(struct import_repo *ir, const berth_digest *d, berth_str me
     return BERTH_OK;
 }
 
-static int bring(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size, berth_str tag,
-                 unsigned depth, berth_error *err)
+static int bring(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size,
+                 berth_str tag, unsigned depth, berth_error *err)
 {
     struct import *im = ir->im;
     bool here = false, tagged = tag.n == 0, met = import_set_has(&ir->done, d);
@@ -260,8 +267,8 @@ static int bring(struct import_repo *ir, const berth_digest *d, berth_str media_
     return bring_new(ir, d, media_type, size, tag, here, depth, err);
 }
 
-int import_manifest(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size, berth_str tag,
-                    berth_error *err)
+int import_manifest(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size,
+                    berth_str tag, berth_error *err)
 {
     return bring(ir, d, media_type, size, tag, 0, err);
 }

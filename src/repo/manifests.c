@@ -9,17 +9,22 @@ static bool any_prefix(berth_str url, const char *const *prefixes, size_t n)
     return false;
 }
 
-/* The lists for "urls" of foreign layers: a denied prefix, or one that no allowed prefix covers, refuses the push. */
-static int check_urls(const struct repo_policy *p, const oci_manifest *man, berth_error *err)
+/* The lists for "urls" of foreign layers: a denied prefix, or one that no allowed prefix covers, refuses the
+ * push. */
+static int check_urls(const struct repo_policy *p, const oci_manifest *man, berth_str *ret_url,
+                      berth_error *err)
 {
     for (size_t i = 0; i < man->n_blobs; i++)
         for (size_t k = 0; k < man->blobs[i].n_urls; k++) {
             berth_str url = man->blobs[i].urls[k];
             if (any_prefix(url, p->urls_deny, p->n_urls_deny) ||
-                (p->n_urls_allow && !any_prefix(url, p->urls_allow, p->n_urls_allow)))
+                (p->n_urls_allow && !any_prefix(url, p->urls_allow, p->n_urls_allow))) {
+                *ret_url = url;
                 return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID",
-                                           "the layer %s names the URL '" STR_FMT "', which is not allowed here",
+                                           "the layer %s names the URL '" STR_FMT
+                                           "', which is not allowed here",
                                            man->blobs[i].digest.text, STR_ARG(url));
+            }
         }
     return BERTH_OK;
 }
@@ -53,12 +58,13 @@ static int fill_edges(const struct repo_policy *p, const oci_manifest *man, bert
     put->children = edges;
     put->n_children = man->n_children;
     for (size_t i = 0; i < man->n_children; i++)
-        edges[i] = (struct meta_edge){digest_str(&man->children[i].digest), child_may_miss(p, &man->children[i])};
+        edges[i] =
+            (struct meta_edge){digest_str(&man->children[i].digest), child_may_miss(p, &man->children[i])};
     return BERTH_OK;
 }
 
-int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena *a, struct repo_manifest_stored *ret,
-                      berth_error *err)
+int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena *a,
+                      struct repo_manifest_stored *ret, berth_error *err)
 {
     const struct repo_policy *p = repo_policy_now(r);
     int rc = repo__may_write(r, err);
@@ -71,7 +77,8 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
     digest_of(ref->is_digest ? ref->digest.algorithm : HASH_SHA256, put->body.p, put->body.n, &ret->digest);
     if (ref->is_digest && !digest_eq(&ret->digest, &ref->digest))
         return berth_error_set_oci(err, BERTH_E_DIGEST, "DIGEST_INVALID",
-                                   "the manifest has the digest %s, not the one in the URL", ret->digest.text);
+                                   "the manifest has the digest %s, not the one in the URL",
+                                   ret->digest.text);
 
     oci_manifest man;
     rc = oci_manifest_parse(put->body.p, put->body.n, put->content_type, NULL, a, &man, err);
@@ -80,7 +87,7 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
     if (man.kind == MANIFEST_SCHEMA1 && !p->schema1)
         return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID",
                                    "Docker schema 1 is not accepted here: push schema 2 or an OCI manifest");
-    rc = check_urls(p, &man, err);
+    rc = check_urls(p, &man, &ret->refused_url, err);
     if (rc != BERTH_OK)
         return rc;
 
@@ -107,8 +114,8 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
 int repo_manifest_get(repo *r, berth_str name, const oci_reference *ref, bool with_body, berth_arena *a,
                       struct meta_manifest *ret, berth_error *err)
 {
-    return r->m->ops->manifest_get(r->m, name, ref->is_digest ? STR_NULL : ref->tag, &ref->digest, with_body, a, ret,
-                                   err);
+    return r->m->ops->manifest_get(r->m, name, ref->is_digest ? STR_NULL : ref->tag, &ref->digest, with_body,
+                                   a, ret, err);
 }
 
 int repo_manifest_promise(repo *r, berth_str name, const berth_digest *d, berth_error *err)
@@ -134,7 +141,8 @@ int repo_manifest_for_platform(repo *r, berth_str name, const struct meta_manife
         if (rc != BERTH_E_NOT_FOUND)
             return rc;
     }
-    return berth_error_set(err, BERTH_E_NOT_FOUND, "the index has no manifest for " STR_FMT, STR_ARG(platform));
+    return berth_error_set(err, BERTH_E_NOT_FOUND, "the index has no manifest for " STR_FMT,
+                           STR_ARG(platform));
 }
 
 int repo_manifest_delete(repo *r, berth_str name, const oci_reference *ref, berth_error *err)
@@ -152,13 +160,13 @@ int repo_tag_list(repo *r, berth_str name, berth_str after, size_t n, berth_aren
     return r->m->ops->tag_list(r->m, name, after, n, a, ret, err);
 }
 
-/* A page of referrers: this many descriptors, and about as many bytes as clients accept for a manifest. */
-#define REFERRERS_PAGE       1000
+/* Clients accept 4 MiB of a manifest; the rest is for what surrounds the annotations. */
 #define REFERRERS_PAGE_BYTES (3 * MIB)
 
-int repo_referrers(repo *r, berth_str name, const berth_digest *subject, berth_str artifact_type, berth_str after_type,
-                   berth_str after_digest, berth_arena *a, struct meta_referrers *ret, berth_error *err)
+int repo_referrers(repo *r, berth_str name, const berth_digest *subject, berth_str artifact_type,
+                   berth_str after_type, berth_str after_digest, size_t n, berth_arena *a,
+                   struct meta_referrers *ret, berth_error *err)
 {
-    return r->m->ops->referrers(r->m, name, digest_str(subject), artifact_type, after_type, after_digest,
-                                REFERRERS_PAGE, REFERRERS_PAGE_BYTES, a, ret, err);
+    return r->m->ops->referrers(r->m, name, digest_str(subject), artifact_type, after_type, after_digest, n,
+                                REFERRERS_PAGE_BYTES, a, ret, err);
 }

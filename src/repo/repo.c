@@ -1,17 +1,19 @@
-/* repo/repo.c - opens the rules over metadata and store, holds the policy, and answers what needs no more than that. */
+/* repo/repo.c - opens the rules over metadata and store, holds the policy, and answers what needs no more
+ * than that. */
 #include "repo/repo_private.h"
 
 #include "util/buf.h"
 
-/* Policies change on reload, while requests read the last one: old ones are kept until repo_free(). They are small,
- * and a reload is rare. */
+/* Policies change on reload, while requests read the last one: old ones are kept until repo_free(). They are
+ * small, and a reload is rare. */
 struct policy_box {
     struct repo_policy policy;
     struct policy_box *older;
     berth_arena strings;
 };
 
-static int copy_list(berth_arena *a, const char *const *from, size_t n, const char *const **ret, berth_error *err)
+static int copy_list(berth_arena *a, const char *const *from, size_t n, const char *const **ret,
+                     berth_error *err)
 {
     const char **to = berth_arena_alloc(a, MAX(n, (size_t)1) * sizeof(*to));
     for (size_t i = 0; to && i < n; i++) {
@@ -134,8 +136,9 @@ void repo_print_metrics(repo *r, berth_buf *out)
 int repo__may_write(repo *r, berth_error *err)
 {
     if (repo_is_read_only(r))
-        return berth_error_set_oci(err, BERTH_E_UNSUPPORTED, "UNSUPPORTED",
-                                   "the registry is read-only at present: pull works, push and delete do not");
+        return berth_error_set_oci(
+            err, BERTH_E_UNSUPPORTED, "UNSUPPORTED",
+            "the registry is read-only at present: pull works, push and delete do not");
     return BERTH_OK;
 }
 
@@ -154,8 +157,9 @@ int repo__has_space(repo *r, berth_error *err)
         return BERTH_OK;
     int rc = r->store->ops->space(r->store, &space, err);
     if (rc == BERTH_OK && space < reserve)
-        rc = berth_error_set(err, BERTH_E_NO_SPACE,
-                             "the store is nearly full: uploads are refused until space is freed; pulls and deletes go on");
+        rc = berth_error_set(
+            err, BERTH_E_NO_SPACE,
+            "the store is nearly full: uploads are refused until space is freed; pulls and deletes go on");
     return rc;
 }
 

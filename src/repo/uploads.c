@@ -1,9 +1,9 @@
-/* repo/uploads.c - the life of an upload session: started, held by one request at a time, suspended between them,
- * finished into a blob (docs/internals/uploads.md).
+/* repo/uploads.c - the life of an upload session: started, held by one request at a time, suspended between
+ * them, finished into a blob (docs/internals/uploads.md).
  *
- * Order of bytes and rows: the session's row, with its object key, comes before the first byte; bytes are synced
- * before the row that counts them; the blob's row comes last. So a crash at any point leaves a session that can go on,
- * or an object that a session's row knows of. */
+ * Order of bytes and rows: the session's row, with its object key, comes before the first byte; bytes are
+ * synced before the row that counts them; the blob's row comes last. So a crash at any point leaves a session
+ * that can go on, or an object that a session's row knows of. */
 #include "repo/repo_private.h"
 
 #include "util/fault.h"
@@ -56,7 +56,8 @@ static int begin_session(repo *r, berth_str name, enum hash_algorithm algorithm,
     return rc;
 }
 
-int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, char ret_id[37], berth_error *err)
+int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, char ret_id[37],
+                      berth_error *err)
 {
     struct meta_upload s;
     int rc = repo__may_write(r, err);
@@ -69,7 +70,8 @@ int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, ch
     return rc;
 }
 
-/* Hashes what is stored: only for a state that this version cannot read, or a digest whose algorithm nobody announced. */
+/* Hashes what is stored: only for a state that this version cannot read, or a digest whose algorithm nobody
+ * announced. */
 static int hash_stored(repo_upload *u, enum hash_algorithm algorithm, berth_error *err)
 {
     blob_writer *w = NULL;
@@ -79,7 +81,8 @@ static int hash_stored(repo_upload *u, enum hash_algorithm algorithm, berth_erro
     hash_init(&u->hash, algorithm);
     if (u->session.size == 0)
         return BERTH_OK;
-    /* An incomplete object can't be opened for reading by design; completing and resuming it keeps its bytes. */
+    /* An incomplete object can't be opened for reading by design; completing and resuming it keeps its bytes.
+     */
     int rc = store_resume(u->r->store, u->session.key, u->session.size, &w, err);
     if (rc == BERTH_OK)
         rc = store_complete(w, "", err);
@@ -133,7 +136,8 @@ int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *
     return BERTH_OK;
 }
 
-int repo_upload_single(repo *r, berth_str name, const berth_digest *digest, repo_upload **ret_u, berth_error *err)
+int repo_upload_single(repo *r, berth_str name, const berth_digest *digest, repo_upload **ret_u,
+                       berth_error *err)
 {
     int rc = repo__may_write(r, err);
     if (rc == BERTH_OK)
@@ -158,7 +162,8 @@ uint64_t repo_upload_offset(const repo_upload *u)
     return u->offset;
 }
 
-/* From here on bytes go to the store: gives a single upload its session, opens the object, writes what was held back. */
+/* From here on bytes go to the store: gives a single upload its session, opens the object, writes what was
+ * held back. */
 static int spill(repo_upload *u, berth_error *err)
 {
     repo *r = u->r;
@@ -302,7 +307,8 @@ static int commit(repo_upload *u, const berth_digest *digest, berth_error *err)
     berth_str name = str_from(u->name);
     bool in_database = !u->writer && u->session.size == 0;
     if (in_database && !u->claimed)
-        return r->m->ops->blob_put(r->m, name, repo_policy_now(r)->auto_create, digest, berth_buf_str(&u->small), err);
+        return r->m->ops->blob_put(r->m, name, repo_policy_now(r)->auto_create, digest,
+                                   berth_buf_str(&u->small), err);
     int rc = BERTH_OK;
     if (!in_database) {
         if (!u->writer) /* all chunks came by PATCH */
@@ -335,8 +341,9 @@ int repo_upload_finish(repo_upload *u, const berth_digest *digest, berth_error *
     if (rc == BERTH_OK)
         rc = final_digest(u, digest, &have, err);
     if (rc == BERTH_OK && !digest_eq(&have, digest))
-        rc = berth_error_set_oci(err, BERTH_E_DIGEST, "DIGEST_INVALID",
-                                 "the content has the digest %s, not the one given: send it again", have.text);
+        rc =
+            berth_error_set_oci(err, BERTH_E_DIGEST, "DIGEST_INVALID",
+                                "the content has the digest %s, not the one given: send it again", have.text);
     if (rc == BERTH_OK)
         rc = commit(u, digest, err);
     repo_upload_abandon(u);

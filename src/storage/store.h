@@ -1,9 +1,9 @@
 /* storage/store.h - bytes by object key.
  *
  * A key (IO_KEY_SIZE - 1 lower-case hex digits) names one stored object for ever: made for each upload, never
- * used twice. Which digest it holds is the metadata's business, so a late delete can never hit bytes that were
- * pushed again. Every call blocks and may be made from any thread; one writer or reader belongs to one thread
- * at a time. */
+ * used twice. Which digest it holds is the metadata's business, so a late delete can never hit bytes that
+ * were pushed again. Every call blocks and may be made from any thread; one writer or reader belongs to one
+ * thread at a time. */
 #ifndef STORAGE_STORE_H
 #define STORAGE_STORE_H
 
@@ -38,7 +38,8 @@ struct blob_store_ops {
     /* Frees @w without any promise about its bytes. */
     void (*abandon)(blob_writer *w);
 
-    int (*open)(blob_store *s, const char *key, blob_reader **ret_r, berth_error *err); /* BERTH_E_NOT_FOUND */
+    int (*open)(blob_store *s, const char *key, blob_reader **ret_r,
+                berth_error *err); /* BERTH_E_NOT_FOUND */
     uint64_t (*size)(blob_reader *r);
     /* Fewer than @n bytes only at the end of the object; none beyond it. */
     int (*read)(blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n, berth_error *err);
@@ -83,8 +84,8 @@ int store_faulty_new(blob_store *inner, blob_store **ret_s, berth_error *err);
 /* From now on the @nth call (1: the next) fails with @code; 0 disarms. Returns whether the last one fired. */
 bool store_faulty_fail(blob_store *faulty, unsigned nth, int code);
 
-/* --- the same calls, written as a reader expects them; a key that is none is BERTH_E_INVALID and never reaches
- * a driver --- */
+/* --- the same calls, written as a reader expects them; a key that is none is BERTH_E_INVALID and never
+ * reaches a driver --- */
 int store_create(blob_store *s, const char *key, blob_writer **ret_w, berth_error *err);
 int store_resume(blob_store *s, const char *key, uint64_t size, blob_writer **ret_w, berth_error *err);
 int store_append(blob_writer *w, const void *p, size_t n, berth_error *err);
@@ -98,8 +99,8 @@ int store_read(blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n
 void store_close(blob_reader *r); /* NULL is fine */
 int store_remove(blob_store *s, const char *key, berth_error *err);
 /* BERTH_E_UNSUPPORTED: the store can't. */
-int store_list(blob_store *s, int (*each)(void *arg, const char *key, uint64_t size, const char *digest), void *arg,
-               berth_error *err);
+int store_list(blob_store *s, int (*each)(void *arg, const char *key, uint64_t size, const char *digest),
+               void *arg, berth_error *err);
 int store_space(blob_store *s, uint64_t *ret_free, berth_error *err);
 bool store_key_valid(berth_str key);
 void store_free(blob_store *s); /* NULL is fine */

@@ -21,7 +21,7 @@
 #define GIB         (MIB * 1024)
 
 /* The struct that holds @member at @ptr. */
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void closep(int *fd)
 {

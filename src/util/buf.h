@@ -7,17 +7,20 @@
 #include "util/str.h"
 
 typedef struct berth_buf {
-    char *p;        /* NULL while nothing was added */
+    char *p; /* NULL while nothing was added */
     size_t n, cap;
-    size_t max;     /* bytes it may ever hold */
-    bool failed;    /* no memory, or the ceiling was met */
+    size_t max;  /* bytes it may ever hold */
+    bool failed; /* no memory, or the ceiling was met */
 } berth_buf;
 
-#define BERTH_BUF_INIT(ceiling) {.max = (ceiling)}
+#define BERTH_BUF_INIT(ceiling)                                                                              \
+    {                                                                                                        \
+        .max = (ceiling)                                                                                     \
+    }
 
 void berth_buf_init(berth_buf *b, size_t max);
-void berth_buf_done(berth_buf *b);                 /* frees; the buffer is empty and usable again */
-void berth_buf_reset(berth_buf *b);                /* empty, memory kept, failure forgotten */
+void berth_buf_done(berth_buf *b);  /* frees; the buffer is empty and usable again */
+void berth_buf_reset(berth_buf *b); /* empty, memory kept, failure forgotten */
 void berth_buf_add(berth_buf *b, const void *p, size_t n);
 void berth_buf_add_str(berth_buf *b, berth_str s);
 void berth_buf_addf(berth_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -37,7 +40,7 @@ static inline berth_str berth_buf_str(const berth_buf *b)
     return (berth_str){b->p ? b->p : "", b->n};
 }
 
-const char *berth_buf_cstr(berth_buf *b);          /* NUL-terminated, lent; NULL when failed */
-char *berth_buf_take(berth_buf *b);                /* NUL-terminated, now the caller's; NULL when failed */
+const char *berth_buf_cstr(berth_buf *b); /* NUL-terminated, lent; NULL when failed */
+char *berth_buf_take(berth_buf *b);       /* NUL-terminated, now the caller's; NULL when failed */
 
 #endif

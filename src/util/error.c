@@ -5,7 +5,8 @@
 
 #include "util/base.h"
 
-__attribute__((format(printf, 3, 0))) static void set_message(berth_error *err, int code, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void set_message(berth_error *err, int code, const char *fmt,
+                                                              va_list ap)
 {
     err->code = code;
     err->http_status = 0;

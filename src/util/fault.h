@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 #ifdef BERTH_FAULT
-void fault_arm(unsigned nth);  /* the @nth call of fault_hit() from now on answers true, once; 1 is the next */
-bool fault_disarm(void);       /* whether it fired */
-bool fault_hit(void);          /* true: pretend that the call you are about to make failed */
+void fault_arm(unsigned nth); /* the @nth call of fault_hit() from now on answers true, once; 1 is the next */
+bool fault_disarm(void);      /* whether it fired */
+bool fault_hit(void);         /* true: pretend that the call you are about to make failed */
 #else
 static inline bool fault_hit(void)
 {

@@ -17,13 +17,14 @@ typedef struct berth_hash {
     _Alignas(8) unsigned char state[232]; /* OpenSSL's context; hash.c asserts that it fits */
 } berth_hash;
 
-const char *hash_name(enum hash_algorithm a);                          /* "sha256" */
+const char *hash_name(enum hash_algorithm a); /* "sha256" */
 bool hash_by_name(berth_str name, enum hash_algorithm *ret);
-size_t hash_size(enum hash_algorithm a);                               /* bytes of a digest: 32, 64 */
+size_t hash_size(enum hash_algorithm a); /* bytes of a digest: 32, 64 */
 
 void hash_init(berth_hash *h, enum hash_algorithm a);
 void hash_update(berth_hash *h, const void *p, size_t n);
-size_t hash_final(berth_hash *h, unsigned char out[HASH_MAX_SIZE]);    /* its size; @h must be initialised anew */
+size_t hash_final(berth_hash *h,
+                  unsigned char out[HASH_MAX_SIZE]); /* its size; @h must be initialised anew */
 
 /* Writes the state, field by field, big-endian, tagged with algorithm and version; returns its length. */
 size_t hash_save(const berth_hash *h, unsigned char out[HASH_STATE_MAX]);

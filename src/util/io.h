@@ -12,8 +12,8 @@ int io_write_all(int fd, const void *p, size_t n, berth_error *err);
 /* Up to @n bytes at @offset; fewer only at the end of the file. */
 int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_error *err);
 
-int io_sync(int fd, berth_error *err);               /* fdatasync */
-int io_sync_dir(int dir_fd, berth_error *err);       /* fsync: makes created and removed names durable */
+int io_sync(int fd, berth_error *err);         /* fdatasync */
+int io_sync_dir(int dir_fd, berth_error *err); /* fsync: makes created and removed names durable */
 
 /* Creates @path and its parents (0700 for those it makes); existing folders are fine. */
 int io_mkdirs(const char *path, berth_error *err);
@@ -25,7 +25,7 @@ int io_read_file(const char *path, berth_buf *buf, berth_error *err);
 void io_random(void *p, size_t n);
 
 #define IO_KEY_SIZE 33
-void io_random_key(char out[IO_KEY_SIZE]);           /* 128 random bits as 32 lower-case hex digits and NUL */
-void io_random_uuid(char out[37]);                   /* RFC 9562 version 4 */
+void io_random_key(char out[IO_KEY_SIZE]); /* 128 random bits as 32 lower-case hex digits and NUL */
+void io_random_uuid(char out[37]);         /* RFC 9562 version 4 */
 
 #endif

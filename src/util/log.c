@@ -57,7 +57,8 @@ static void add_quoted(berth_buf *b, berth_str s)
 static bool plain(berth_str s)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] <= ' ' || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\' || (unsigned char)s.p[i] >= 0x7f)
+        if (s.p[i] <= ' ' || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\' ||
+            (unsigned char)s.p[i] >= 0x7f)
             return false;
     return s.n > 0;
 }
@@ -101,6 +102,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     berth_buf_addf(&b, json ? "}\n" : "\n");
     if (berth_buf_failed(&b))
         return;
-    ssize_t unused = write(atomic_load(&line_fd), b.p, b.n); /* a log that can't be written has nowhere to say so */
+    ssize_t unused =
+        write(atomic_load(&line_fd), b.p, b.n); /* a log that can't be written has nowhere to say so */
     (void)unused;
 }

@@ -18,23 +18,35 @@ struct log_field {
     double real;
 };
 
-#define F_STR(k, v)  {.key = (k), .kind = LOG_FIELD_STR, .str = (v)}
-#define F_CSTR(k, v) {.key = (k), .kind = LOG_FIELD_STR, .str = str_from(v)}
-#define F_INT(k, v)  {.key = (k), .kind = LOG_FIELD_INT, .num = (int64_t)(v)}
-#define F_REAL(k, v) {.key = (k), .kind = LOG_FIELD_REAL, .real = (v)}
+#define F_STR(k, v)                                                                                          \
+    {                                                                                                        \
+        .key = (k), .kind = LOG_FIELD_STR, .str = (v)                                                        \
+    }
+#define F_CSTR(k, v)                                                                                         \
+    {                                                                                                        \
+        .key = (k), .kind = LOG_FIELD_STR, .str = str_from(v)                                                \
+    }
+#define F_INT(k, v)                                                                                          \
+    {                                                                                                        \
+        .key = (k), .kind = LOG_FIELD_INT, .num = (int64_t)(v)                                               \
+    }
+#define F_REAL(k, v)                                                                                         \
+    {                                                                                                        \
+        .key = (k), .kind = LOG_FIELD_REAL, .real = (v)                                                      \
+    }
 
 void log_setup(enum log_level least, enum log_format format, int fd); /* at start, and again on reload */
 bool log_enabled(enum log_level level);
-bool log_level_by_name(berth_str name, enum log_level *ret);          /* debug info warn error */
+bool log_level_by_name(berth_str name, enum log_level *ret); /* debug info warn error */
 void log_write(enum log_level level, const char *message, const struct log_field *fields, size_t n);
 
 /* log_event(LOG_INFO, "listening", F_STR("address", a), F_INT("port", p)); at least one field. */
-#define log_event(level, message, ...)                                                                          \
-    do {                                                                                                        \
-        if (log_enabled(level)) {                                                                               \
-            const struct log_field log_fields_[] = {__VA_ARGS__};                                               \
-            log_write(level, message, log_fields_, COUNT(log_fields_));                                         \
-        }                                                                                                       \
+#define log_event(level, message, ...)                                                                       \
+    do {                                                                                                     \
+        if (log_enabled(level)) {                                                                            \
+            const struct log_field log_fields_[] = {__VA_ARGS__};                                            \
+            log_write(level, message, log_fields_, COUNT(log_fields_));                                      \
+        }                                                                                                    \
     } while (0)
 
 #endif

@@ -11,10 +11,10 @@ typedef struct berth_str {
     size_t n;
 } berth_str;
 
-#define STR(lit)    ((berth_str){"" lit, sizeof(lit) - 1})
-#define STR_NULL    ((berth_str){NULL, 0})
-#define STR_FMT     "%.*s"
-#define STR_ARG(s)  (int)MIN((s).n, (size_t)INT32_MAX), (s).p ? (s).p : ""
+#define STR(lit)   ((berth_str){"" lit, sizeof(lit) - 1})
+#define STR_NULL   ((berth_str){NULL, 0})
+#define STR_FMT    "%.*s"
+#define STR_ARG(s) (int)MIN((s).n, (size_t)INT32_MAX), (s).p ? (s).p : ""
 
 /* @s may be NULL: the empty view. */
 static inline berth_str str_from(const char *s)
@@ -23,8 +23,8 @@ static inline berth_str str_from(const char *s)
 }
 
 bool str_eq(berth_str a, berth_str b);
-bool str_eq_nocase(berth_str a, berth_str b);          /* ASCII letters only */
-int str_cmp(berth_str a, berth_str b);                 /* bytewise, shorter first */
+bool str_eq_nocase(berth_str a, berth_str b); /* ASCII letters only */
+int str_cmp(berth_str a, berth_str b);        /* bytewise, shorter first */
 bool str_starts(berth_str s, berth_str prefix);
 bool str_ends(berth_str s, berth_str suffix);
 berth_str str_from_offset(berth_str s, size_t offset); /* beyond the end: empty */

@@ -305,8 +305,9 @@ def test_manifest__bad_digest_reference_is_400(repo, reference):
 def test_manifest__bad_tag_is_refused(repo, tag):
     """Pulling manifests: `<tag-or-digest>` "MUST NOT be in any other format"."""
     body = dump(repo.image_document())
-    expect_error(repo.put(tag, body), (400, 404))
-    expect_error(repo.get("manifests/" + tag), (400, 404))
+    statuses = (400, 404, 405) if "%2F" in tag else (400, 404)  # a coded slash may make it another path
+    expect_error(repo.put(tag, body), statuses)
+    expect_error(repo.get("manifests/" + tag), statuses)
     assert repo.get("manifests/" + digest_of(body)).status == 404
 
 

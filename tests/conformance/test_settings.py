@@ -129,7 +129,8 @@ def unknown_index():
 
 def test_settings__content_type_white_list(make_server):
     """django-oci's CONTENT_TYPES: a blob of another type is a 415 (R047); parameters do not count."""
-    repo = Repo(make_server("--registry-blob-content-types=application/octet-stream,application/x-tar"))
+    repo = Repo(make_server("--registry-blob-content-types=application/octet-stream",
+                            "--registry-blob-content-types=application/x-tar"))
     data = noise(100)
     query = "blobs/uploads/?digest=" + digest_of(data)
     expect_error(repo.send("POST", query, data, {"Content-Type": "text/plain"}), 415)

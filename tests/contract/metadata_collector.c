@@ -276,6 +276,29 @@ static void test_metadata_collector__lets_referrers_live_when_their_subject_retu
     CHECK(collect().manifests == 1 && has_manifest("app", "again") && !has_manifest("app", "sig"));
 }
 
+static void test_metadata_collector__finds_every_referrer_of_a_subject_with_many(void **state)
+{
+    (void)state;
+    enum { MANY = 700 };
+    PUSH(.repo = "app", .name = "image");
+    PUSH(.repo = "app", .name = "image2");
+    for (int i = 0; i < MANY; i++)
+        PUSH(.repo = "app", .name = berth_arena_printf(&f.a, "sig%d", i), .subject = "image",
+             .type = i % 2 ? "a" : "b");
+    for (int i = 0; i < MANY; i++)
+        PUSH(.repo = "app", .name = berth_arena_printf(&f.a, "sbom%d", i), .subject = "image2");
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image2"), &test_err));
+    PUSH(.repo = "app", .name = "image2"); /* back before the collector came by */
+    PUSH(.repo = "app", .name = "late", .subject = "image", .type = "c");
+    assert_int_equal(collect().manifests, 0);
+    later(G + 1000);
+    assert_int_equal(collect().manifests, MANY);
+    CHECK(has_manifest("app", "late"));
+    assert_int_equal(count_referrers("app", "image2"), MANY);
+    check_sound();
+}
+
 static void test_metadata_collector__keeps_referrers_when_told_to(void **state)
 {
     (void)state;
@@ -456,6 +479,7 @@ const struct CMUnitTest collector_tests[] = {
     FRESH(test_metadata_collector__finds_untagged_manifests_when_the_setting_is_switched_on),
     FRESH(test_metadata_collector__removes_referrers_after_their_subject),
     FRESH(test_metadata_collector__lets_referrers_live_when_their_subject_returns),
+    FRESH(test_metadata_collector__finds_every_referrer_of_a_subject_with_many),
     FRESH(test_metadata_collector__keeps_referrers_when_told_to),
     FRESH(test_metadata_collector__takes_sessions_that_are_over_and_not_held),
     FRESH(test_metadata_collector__plans_what_it_would_do),

@@ -84,6 +84,14 @@ CREATE TABLE manifest_missing(
   FOREIGN KEY(repo_id, manifest) REFERENCES manifests(repo_id, digest) ON DELETE CASCADE) WITHOUT ROWID;
 CREATE INDEX manifest_missing_target ON manifest_missing(repo_id, digest);
 
+-- Deleted subjects with more referrers than one transaction should touch: the collector goes on after this one.
+CREATE TABLE lost_subjects(
+  repo_id      BIGINT NOT NULL,
+  digest       TEXT NOT NULL,
+  after_type   TEXT NOT NULL,
+  after_digest TEXT NOT NULL,
+  PRIMARY KEY(repo_id, digest)) WITHOUT ROWID;
+
 CREATE TABLE tags(
   repo_id    BIGINT NOT NULL,
   name       TEXT NOT NULL,

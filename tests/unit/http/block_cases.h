@@ -115,7 +115,7 @@ static const struct block_case block_cases[] = {
     BLOCK(501, GET_LINE HOST "Transfer-Encoding: xchunked\r\n\r\n"),
     BLOCK(501, GET_LINE HOST "Transfer-Encoding: identity\r\n\r\n"),
     BLOCK(501, GET_LINE HOST "Transfer-Encoding: \"chunked\"\r\n\r\n"),
-    BLOCK(501, GET_LINE HOST "Transfer-Encoding:\r\n\r\n"),
+    BLOCK(400, GET_LINE HOST "Transfer-Encoding:\r\n\r\n"),
     /* expectations */
     BLOCK(417, GET_LINE HOST "Expect: a miracle\r\n\r\n"),
 };

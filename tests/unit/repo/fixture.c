@@ -5,9 +5,10 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
+static const struct meta_times times = {.grace_ms = GRACE_MS, .drain_ms = DRAIN_MS, .result_ms = 10000};
+
 void fixture_init(struct fixture *f, enum fixture_store store)
 {
-    static const struct meta_times times = {.grace_ms = GRACE_MS, .drain_ms = DRAIN_MS, .result_ms = 10000};
     *f = (struct fixture){
         .policy = {.auto_create = true,
                    .deletes = true,
@@ -15,7 +16,10 @@ void fixture_init(struct fixture *f, enum fixture_store store)
                    .inline_size = FIXTURE_INLINE,
                    .session_ms = SESSION_MS},
     };
-    CHECK_OK(meta_sqlite_open(":memory:", &times, &f->m, &test_err));
+    const char *database = ":memory:";
+    if (store == FIXTURE_FS)
+        database = berth_arena_printf(&f->a, "%s/meta.db", fixture_dir(f));
+    CHECK_OK(meta_sqlite_open(database, &times, &f->m, &test_err));
     if (store == FIXTURE_FS) {
         int fd = open(fixture_dir(f), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         CHECK(fd >= 0);
@@ -25,6 +29,15 @@ void fixture_init(struct fixture *f, enum fixture_store store)
     }
     if (store == FIXTURE_FAULTY)
         CHECK_OK(store_faulty_new(f->s, &f->s, &test_err));
+    CHECK_OK(repo_new(f->m, f->s, &f->policy, &f->r, &test_err));
+}
+
+void fixture_restart(struct fixture *f)
+{
+    repo_free(f->r);
+    f->m->ops->free(f->m);
+    const char *database = berth_arena_printf(&f->a, "%s/meta.db", fixture_dir(f));
+    CHECK_OK(meta_sqlite_open(database, &times, &f->m, &test_err));
     CHECK_OK(repo_new(f->m, f->s, &f->policy, &f->r, &test_err));
 }
 
@@ -91,7 +104,8 @@ berth_digest digest_sha256(berth_str s)
     return d;
 }
 
-int try_push_blob(struct fixture *f, const char *name, const berth_digest *d, berth_str body, berth_error *err)
+int try_push_blob(struct fixture *f, const char *name, const berth_digest *d, berth_str body,
+                  berth_error *err)
 {
     repo_upload *u = NULL;
     int rc = repo_upload_single(f->r, str_from(name), d, &u, err);
@@ -142,7 +156,8 @@ berth_str image_text(struct fixture *f, const berth_digest *config, const berth_
                    config->text);
     for (size_t i = 0; i < n; i++)
         berth_buf_addf(&b,
-                       "%s{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"%s\",\"size\":1000}",
+                       "%s{\"mediaType\":\"application/"
+                       "vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"%s\",\"size\":1000}",
                        i ? "," : "", layers[i].text);
     berth_buf_addf(&b, "]%s}", more);
     berth_str s = berth_arena_str(&f->a, berth_buf_str(&b));
@@ -224,6 +239,17 @@ void collect(struct fixture *f, struct repo_gc_result *ret)
 {
     struct repo_gc_result result;
     CHECK_OK(repo_gc(f->r, NULL, ret ? ret : &result, &test_err));
+}
+
+void object_key(struct fixture *f, const berth_digest *d, char ret[IO_KEY_SIZE])
+{
+    struct meta_blob_row *rows = NULL;
+    size_t n = 0;
+    memset(ret, 0, IO_KEY_SIZE);
+    CHECK_OK(f->m->ops->blobs_page(f->m, STR(""), 1000, &f->a, &rows, &n, &test_err));
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(rows[i].digest, digest_str(d)))
+            memcpy(ret, rows[i].key, IO_KEY_SIZE);
 }
 
 static void print_problem(void *arg, const char *text)

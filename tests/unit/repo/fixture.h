@@ -1,5 +1,5 @@
-/* tests/unit/repo/fixture.h - a registry's rules over a database and a store of their own, with what the tests of this
- * room push, count and look for. Whatever fails here fails the test. */
+/* tests/unit/repo/fixture.h - a registry's rules over a database and a store of their own, with what the
+ * tests of this room push, count and look for. Whatever fails here fails the test. */
 #ifndef REPO_FIXTURE_H
 #define REPO_FIXTURE_H
 
@@ -7,6 +7,7 @@
 
 #include "repo/repo.h"
 
+/* The database is in memory, too, but for FIXTURE_FS: <folder>/meta.db. */
 enum fixture_store { FIXTURE_MEMORY, FIXTURE_FS, FIXTURE_FAULTY /* over memory */ };
 
 struct fixture {
@@ -25,6 +26,7 @@ struct fixture {
 
 void fixture_init(struct fixture *f, enum fixture_store store);
 void fixture_done(struct fixture *f);
+void fixture_restart(struct fixture *f); /* FIXTURE_FS: database and rules as after a crash */
 void fixture_set_policy(struct fixture *f);
 const char *fixture_dir(struct fixture *f);
 /* Writes @body to the file at @path below the folder, making its parents. */
@@ -36,7 +38,8 @@ berth_digest digest_sha256(berth_str s);
 
 /* A whole blob, pushed. */
 berth_digest push_blob(struct fixture *f, const char *name, berth_str body);
-int try_push_blob(struct fixture *f, const char *name, const berth_digest *d, berth_str body, berth_error *err);
+int try_push_blob(struct fixture *f, const char *name, const berth_digest *d, berth_str body,
+                  berth_error *err);
 bool blob_is_there(struct fixture *f, const char *name, const berth_digest *d);
 /* The blob's bytes as a pull gives them. */
 berth_str pull_blob(struct fixture *f, const char *name, const berth_digest *d);
@@ -49,7 +52,8 @@ berth_str index_text(struct fixture *f, const berth_digest *children, size_t n, 
 /* @reference: a tag, or a digest. */
 int put_manifest(struct fixture *f, const char *name, const char *reference, const char *type, berth_str body,
                  struct repo_manifest_stored *ret, berth_error *err);
-/* An image of a config and one large layer, pushed with what it refers to. @reference NULL: by its digest alone. */
+/* An image of a config and one large layer, pushed with what it refers to. @reference NULL: by its digest
+ * alone. */
 berth_digest push_image(struct fixture *f, const char *name, const char *reference, unsigned seed);
 /* The digest that a tag has; "" in .text: none. */
 berth_digest tag_digest(struct fixture *f, const char *name, const char *tag);
@@ -57,6 +61,8 @@ bool manifest_is_there(struct fixture *f, const char *name, const berth_digest *
 
 size_t count_objects(struct fixture *f);
 void collect(struct fixture *f, struct repo_gc_result *ret);
+/* The object that holds a blob; "": inline, or no such blob. */
+void object_key(struct fixture *f, const berth_digest *d, char ret[IO_KEY_SIZE]);
 /* Nothing that repo_check() finds wrong. */
 void check_consistent(struct fixture *f);
 

@@ -1,4 +1,5 @@
-/* tests/unit/repo/gc.c - the collector end to end: what was promised stays, what nobody needs goes, bytes included. */
+/* tests/unit/repo/gc.c - the collector end to end: what was promised stays, what nobody needs goes, bytes
+ * included. */
 #include "fixture.h"
 
 #include <stdatomic.h>

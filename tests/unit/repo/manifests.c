@@ -59,9 +59,11 @@ static void test_repo_manifests__everything_that_is_absent_is_named(void **state
     struct fixture f;
     struct repo_manifest_stored stored;
     fixture_init(&f, FIXTURE_MEMORY);
-    berth_digest there = push_blob(&f, NAME, STR("{}")), elsewhere = push_blob(&f, "team/other", STR("private"));
+    berth_digest there = push_blob(&f, NAME, STR("{}")),
+                 elsewhere = push_blob(&f, "team/other", STR("private"));
     berth_digest layers[] = {absent(&f, 1), there, absent(&f, 2), elsewhere};
-    CHECK_CODE(put_manifest(&f, NAME, "v1", MT_OCI_MANIFEST, image_text(&f, &there, layers, 4, ""), &stored, &test_err),
+    CHECK_CODE(put_manifest(&f, NAME, "v1", MT_OCI_MANIFEST, image_text(&f, &there, layers, 4, ""), &stored,
+                            &test_err),
                BERTH_E_NOT_FOUND);
     assert_string_equal(test_err.oci_code, "MANIFEST_BLOB_UNKNOWN");
     assert_int_equal(stored.missing.n, 3);
@@ -71,8 +73,9 @@ static void test_repo_manifests__everything_that_is_absent_is_named(void **state
     assert_string_equal(none.text, "");
 
     berth_digest children[] = {push_image(&f, NAME, NULL, 1), absent(&f, 3)};
-    CHECK_CODE(put_manifest(&f, NAME, "v2", MT_OCI_INDEX, index_text(&f, children, 2, ""), &stored, &test_err),
-               BERTH_E_NOT_FOUND);
+    CHECK_CODE(
+        put_manifest(&f, NAME, "v2", MT_OCI_INDEX, index_text(&f, children, 2, ""), &stored, &test_err),
+        BERTH_E_NOT_FOUND);
     assert_int_equal(stored.missing.n, 1);
     CHECK(names(&stored.missing, &children[1]));
     fixture_done(&f);
@@ -87,10 +90,13 @@ static void test_repo_manifests__sparse_indexes_follow_the_policy(void **state)
         enum repo_sparse sparse;
         const char *const *platforms;
         size_t n;
-        bool first_only, second_only, none; /* which pushes are accepted; the first child is amd64, the second arm64 */
+        bool first_only, second_only,
+            none; /* which pushes are accepted; the first child is amd64, the second arm64 */
     } rows[] = {
-        {REPO_SPARSE_NONE, NULL, 0, false, false, false},   {REPO_SPARSE_ALL, NULL, 0, true, true, true},
-        {REPO_SPARSE_PLATFORMS, amd, 1, true, false, false}, {REPO_SPARSE_PLATFORMS, both, 2, false, false, false},
+        {REPO_SPARSE_NONE, NULL, 0, false, false, false},
+        {REPO_SPARSE_ALL, NULL, 0, true, true, true},
+        {REPO_SPARSE_PLATFORMS, amd, 1, true, false, false},
+        {REPO_SPARSE_PLATFORMS, both, 2, false, false, false},
         {REPO_SPARSE_PLATFORMS, s390, 1, true, true, true},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -103,12 +109,12 @@ static void test_repo_manifests__sparse_indexes_follow_the_policy(void **state)
         berth_digest there = push_image(&f, NAME, NULL, 1);
         berth_digest first[] = {there, absent(&f, 1)}, second[] = {absent(&f, 1), there},
                      none[] = {absent(&f, 1), absent(&f, 2)};
-        CHECK_ROW(i, (put_manifest(&f, NAME, "a", MT_OCI_INDEX, index_text(&f, first, 2, ""), NULL, &test_err) ==
-                      BERTH_OK) == rows[i].first_only);
-        CHECK_ROW(i, (put_manifest(&f, NAME, "b", MT_OCI_INDEX, index_text(&f, second, 2, ""), NULL, &test_err) ==
-                      BERTH_OK) == rows[i].second_only);
-        CHECK_ROW(i, (put_manifest(&f, NAME, "c", MT_OCI_INDEX, index_text(&f, none, 2, ""), NULL, &test_err) ==
-                      BERTH_OK) == rows[i].none);
+        CHECK_ROW(i, (put_manifest(&f, NAME, "a", MT_OCI_INDEX, index_text(&f, first, 2, ""), NULL,
+                                   &test_err) == BERTH_OK) == rows[i].first_only);
+        CHECK_ROW(i, (put_manifest(&f, NAME, "b", MT_OCI_INDEX, index_text(&f, second, 2, ""), NULL,
+                                   &test_err) == BERTH_OK) == rows[i].second_only);
+        CHECK_ROW(i, (put_manifest(&f, NAME, "c", MT_OCI_INDEX, index_text(&f, none, 2, ""), NULL,
+                                   &test_err) == BERTH_OK) == rows[i].none);
         fixture_done(&f);
     }
 }
@@ -116,15 +122,19 @@ static void test_repo_manifests__sparse_indexes_follow_the_policy(void **state)
 static void test_repo_manifests__foreign_layers_may_be_absent_where_their_urls_are_allowed(void **state)
 {
     (void)state;
-    static const char *const good[] = {"https://layers.example/"}, *const bad[] = {"https://layers.example/evil"};
+    static const char *const good[] = {"https://layers.example/"}, *const bad[] = {
+                                                                       "https://layers.example/evil"};
     static const struct {
         const char *const *allow, *const *deny;
         const char *url;
         bool accepted;
     } rows[] = {
-        {NULL, NULL, "https://anywhere.example/x", true},       {good, NULL, "https://layers.example/x", true},
-        {good, NULL, "https://anywhere.example/x", false},      {NULL, bad, "https://layers.example/evil/x", false},
-        {good, bad, "https://layers.example/good", true},       {good, bad, "https://layers.example/evil", false},
+        {NULL, NULL, "https://anywhere.example/x", true},
+        {good, NULL, "https://layers.example/x", true},
+        {good, NULL, "https://anywhere.example/x", false},
+        {NULL, bad, "https://layers.example/evil/x", false},
+        {good, bad, "https://layers.example/good", true},
+        {good, bad, "https://layers.example/evil", false},
     };
     struct fixture f;
     fixture_init(&f, FIXTURE_MEMORY);
@@ -135,12 +145,14 @@ static void test_repo_manifests__foreign_layers_may_be_absent_where_their_urls_a
         f.policy.urls_deny = rows[i].deny;
         f.policy.n_urls_deny = rows[i].deny ? 1 : 0;
         fixture_set_policy(&f);
-        const char *text = berth_arena_printf(
-            &f.a,
-            "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/x\",\"digest\":\"%s\",\"size\":2},\"layers\":[{"
-            "\"mediaType\":\"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip\",\"digest\":\"%s\",\"size\":9,"
-            "\"urls\":[\"%s\"]}]}",
-            config.text, layer.text, rows[i].url);
+        const char *text =
+            berth_arena_printf(&f.a,
+                               "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/"
+                               "x\",\"digest\":\"%s\",\"size\":2},\"layers\":[{"
+                               "\"mediaType\":\"application/"
+                               "vnd.docker.image.rootfs.foreign.diff.tar.gzip\",\"digest\":\"%s\",\"size\":9,"
+                               "\"urls\":[\"%s\"]}]}",
+                               config.text, layer.text, rows[i].url);
         int rc = put_manifest(&f, NAME, "v1", MT_OCI_MANIFEST, str_from(text), NULL, &test_err);
         CHECK_ROW(i, (rc == BERTH_OK) == rows[i].accepted);
         CHECK_ROW(i, rc == BERTH_OK || rc == BERTH_E_INVALID);
@@ -154,7 +166,8 @@ static void test_repo_manifests__schema_1_needs_the_switch(void **state)
     (void)state;
     struct fixture f;
     fixture_init(&f, FIXTURE_MEMORY);
-    berth_str text = STR("{\"schemaVersion\":1,\"name\":\"team/app\",\"tag\":\"v1\",\"fsLayers\":[],\"history\":[]}");
+    berth_str text =
+        STR("{\"schemaVersion\":1,\"name\":\"team/app\",\"tag\":\"v1\",\"fsLayers\":[],\"history\":[]}");
     CHECK_CODE(put_manifest(&f, NAME, "v1", MT_DOCKER_SCHEMA1, text, NULL, &test_err), BERTH_E_INVALID);
     assert_string_equal(test_err.oci_code, "MANIFEST_INVALID");
     f.policy.schema1 = true;
@@ -170,11 +183,13 @@ static void test_repo_manifests__types_must_not_contradict_each_other(void **sta
     fixture_init(&f, FIXTURE_MEMORY);
     berth_digest config = push_blob(&f, NAME, STR("{}"));
     berth_str image = image_text(&f, &config, NULL, 0, ""), index = index_text(&f, NULL, 0, "");
-    static const char *const wrong[] = {MT_DOCKER_MANIFEST, MT_OCI_INDEX, MT_DOCKER_LIST, "application/x-tar"};
+    static const char *const wrong[] = {MT_DOCKER_MANIFEST, MT_OCI_INDEX, MT_DOCKER_LIST,
+                                        "application/x-tar"};
     for (size_t i = 0; i < COUNT(wrong); i++)
         CHECK_ROW(i, put_manifest(&f, NAME, "v1", wrong[i], image, NULL, &test_err) == BERTH_E_INVALID);
     CHECK_CODE(put_manifest(&f, NAME, "v1", MT_OCI_MANIFEST, index, NULL, &test_err), BERTH_E_INVALID);
-    CHECK_CODE(put_manifest(&f, NAME, "v1", MT_OCI_MANIFEST, STR("no JSON"), NULL, &test_err), BERTH_E_INVALID);
+    CHECK_CODE(put_manifest(&f, NAME, "v1", MT_OCI_MANIFEST, STR("no JSON"), NULL, &test_err),
+               BERTH_E_INVALID);
     CHECK_OK(put_manifest(&f, NAME, "v1", MT_OCI_MANIFEST "; charset=utf-8", image, NULL, &test_err));
     CHECK_OK(put_manifest(&f, NAME, "v1", "", index, NULL, &test_err));
     fixture_done(&f);
@@ -190,20 +205,22 @@ static void test_repo_manifests__a_referrer_may_come_before_its_subject(void **s
     berth_digest config = push_blob(&f, NAME, STR("{}"));
     berth_str subject = image_text(&f, &config, NULL, 0, "");
     berth_digest d = digest_sha256(subject);
-    const char *more = berth_arena_printf(&f.a,
-                                          ",\"artifactType\":\"application/x-signature\",\"subject\":{\"mediaType\":\"%s\","
-                                          "\"digest\":\"%s\",\"size\":%zu},\"annotations\":{\"k\":\"v\"}",
-                                          MT_OCI_MANIFEST, d.text, subject.n);
+    const char *more =
+        berth_arena_printf(&f.a,
+                           ",\"artifactType\":\"application/x-signature\",\"subject\":{\"mediaType\":\"%s\","
+                           "\"digest\":\"%s\",\"size\":%zu},\"annotations\":{\"k\":\"v\"}",
+                           MT_OCI_MANIFEST, d.text, subject.n);
     berth_str text = image_text(&f, &config, NULL, 0, more);
     CHECK_OK(put_manifest(&f, NAME, "sig", MT_OCI_MANIFEST, text, &stored, &test_err));
     CHECK(stored.has_subject && digest_eq(&stored.subject, &d));
     CHECK_OK(put_manifest(&f, NAME, "v1", MT_OCI_MANIFEST, subject, &stored, &test_err));
     CHECK(!stored.has_subject);
-    CHECK_OK(repo_referrers(f.r, STR(NAME), &d, STR_NULL, STR_NULL, STR_NULL, &f.a, &list, &test_err));
+    CHECK_OK(repo_referrers(f.r, STR(NAME), &d, STR_NULL, STR_NULL, STR_NULL, 10, &f.a, &list, &test_err));
     assert_int_equal(list.n, 1);
     CHECK_STR(list.items[0].artifact_type, STR("application/x-signature"));
     assert_int_equal(list.items[0].size, text.n);
-    CHECK_OK(repo_referrers(f.r, STR(NAME), &d, STR("application/other"), STR_NULL, STR_NULL, &f.a, &list, &test_err));
+    CHECK_OK(repo_referrers(f.r, STR(NAME), &d, STR("application/other"), STR_NULL, STR_NULL, 10, &f.a, &list,
+                            &test_err));
     assert_int_equal(list.n, 0);
     check_consistent(&f);
     fixture_done(&f);
@@ -225,7 +242,8 @@ static void test_repo_manifests__tags_become_visible_together_or_not_at_all(void
                                         .body = text,
                                         .tags = tags,
                                         .n_tags = 3};
-        CHECK_CODE(repo_manifest_put(f.r, &put, &f.a, &stored, &test_err), good ? BERTH_OK : BERTH_E_NOT_FOUND);
+        CHECK_CODE(repo_manifest_put(f.r, &put, &f.a, &stored, &test_err),
+                   good ? BERTH_OK : BERTH_E_NOT_FOUND);
         for (size_t i = 0; i < COUNT(tags); i++) {
             berth_digest d = tag_digest(&f, NAME, tags[i].p);
             assert_string_equal(d.text, good ? put.reference.digest.text : "");
@@ -250,8 +268,9 @@ static void test_repo_manifests__the_child_for_a_platform_is_found(void **state)
     CHECK_OK(repo_manifest_get(f.r, STR(NAME), &ref, true, &f.a, &index, &test_err));
     CHECK_OK(repo_manifest_for_platform(f.r, STR(NAME), &index, STR("linux/arm64"), &f.a, &child, &test_err));
     CHECK(digest_eq(&child.digest, &children[1]));
-    CHECK_CODE(repo_manifest_for_platform(f.r, STR(NAME), &index, STR("linux/s390x"), &f.a, &child, &test_err),
-               BERTH_E_NOT_FOUND);
+    CHECK_CODE(
+        repo_manifest_for_platform(f.r, STR(NAME), &index, STR("linux/s390x"), &f.a, &child, &test_err),
+        BERTH_E_NOT_FOUND);
     CHECK_CODE(repo_manifest_for_platform(f.r, STR(NAME), &index, STR("nonsense"), &f.a, &child, &test_err),
                BERTH_E_INVALID);
     fixture_done(&f);

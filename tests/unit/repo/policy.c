@@ -24,7 +24,8 @@ static void test_repo_policy__read_only_refuses_every_write_and_no_read(void **s
         CHECK(repo_is_read_only(f.r));
         CHECK_CODE(repo_upload_start(f.r, STR(NAME), HASH_SHA256, id, &test_err), BERTH_E_UNSUPPORTED);
         assert_string_equal(test_err.oci_code, "UNSUPPORTED");
-        CHECK_CODE(repo_upload_open(f.r, STR(NAME), str_from(open_id), NULL, &u, &test_err), BERTH_E_UNSUPPORTED);
+        CHECK_CODE(repo_upload_open(f.r, STR(NAME), str_from(open_id), NULL, &u, &test_err),
+                   BERTH_E_UNSUPPORTED);
         CHECK_CODE(repo_upload_single(f.r, STR(NAME), &d, &u, &test_err), BERTH_E_UNSUPPORTED);
         CHECK_CODE(repo_upload_cancel(f.r, STR(NAME), str_from(open_id), &test_err), BERTH_E_UNSUPPORTED);
         CHECK_CODE(repo_blob_mount(f.r, STR("team/b"), STR(NAME), &layer, &test_err), BERTH_E_UNSUPPORTED);

@@ -88,7 +88,8 @@ static void test_repo_uploads__chunks_add_up_over_holds(void **state)
 {
     (void)state;
     struct fixture f;
-    static const size_t cuts[][3] = {{0, 0, 0}, {1, 2, 3}, {10, 500, 501}, {64, 65, 1000}, {1000, 1000, 1000}};
+    static const size_t cuts[][3] = {
+        {0, 0, 0}, {1, 2, 3}, {10, 500, 501}, {64, 65, 1000}, {1000, 1000, 1000}};
     for (int store = FIXTURE_MEMORY; store <= FIXTURE_FS; store++) {
         fixture_init(&f, (enum fixture_store)store);
         for (size_t i = 0; i < COUNT(cuts); i++) {
@@ -125,7 +126,8 @@ static void test_repo_uploads__a_session_may_end_in_any_algorithm(void **state)
                 size_t cut = MIN(cuts[i], sizes[k]);
                 berth_digest d;
                 digest_of(HASH_SHA512, body.p, body.n, &d);
-                CHECK_OK(repo_upload_start(f.r, STR(NAME), announced ? HASH_SHA512 : HASH_SHA256, id, &test_err));
+                CHECK_OK(
+                    repo_upload_start(f.r, STR(NAME), announced ? HASH_SHA512 : HASH_SHA256, id, &test_err));
                 if (cut)
                     send_chunk(&f, id, str_head(body, cut), 0);
                 CHECK_OK(finish(&f, id, str_from_offset(body, cut), &d));
@@ -256,7 +258,8 @@ static void test_repo_uploads__a_session_belongs_to_its_repository(void **state)
     repo_upload *u = NULL;
     start(&f, id);
     CHECK_OK(repo_upload_start(f.r, STR("team/other"), HASH_SHA256, other, &test_err));
-    CHECK_CODE(repo_upload_open(f.r, STR("team/other"), str_from(id), NULL, &u, &test_err), BERTH_E_NOT_FOUND);
+    CHECK_CODE(repo_upload_open(f.r, STR("team/other"), str_from(id), NULL, &u, &test_err),
+               BERTH_E_NOT_FOUND);
     CHECK_CODE(repo_upload_status(f.r, STR("team/other"), str_from(id), &size, &test_err), BERTH_E_NOT_FOUND);
     CHECK_CODE(repo_upload_cancel(f.r, STR("team/other"), str_from(id), &test_err), BERTH_E_NOT_FOUND);
     CHECK_OK(repo_upload_status(f.r, STR(NAME), str_from(id), &size, &test_err));
