@@ -11,7 +11,7 @@ static void access_line(const http_request *req, int64_t us)
     log_event(LOG_INFO, "request", F_CSTR("id", req->id), F_STR("peer", req->peer),
               F_STR("method", req->method_text), F_STR("path", req->path), F_STR("query", req->query),
               F_INT("status", req->status), F_INT("in", req->body_received), F_INT("out", req->bytes_sent),
-              F_REAL("ms", (double)us / 1000), F_CSTR("code", c && c->oci_code ? c->oci_code : "-"),
+              F_REAL("ms", (double)us / 1000), F_CSTR("code", c && c->oci_code[0] ? c->oci_code : "-"),
               F_CSTR("reason", c ? c->message : ""), F_STR("trace", http_header(req, "traceparent")),
               F_STR("agent", http_header(req, "User-Agent")));
 }

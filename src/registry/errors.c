@@ -43,7 +43,7 @@ static void print(http_request *req, int status, const char *oci_code, const cha
     CLEANUP(berth_buf_done) berth_buf own = BERTH_BUF_INIT(64 * KIB);
     CLEANUP(berth_buf_done) berth_buf body = BERTH_BUF_INIT(4 * MIB);
     if (c) {
-        c->oci_code = oci_code;
+        snprintf(c->oci_code, sizeof(c->oci_code), "%s", oci_code);
         snprintf(c->message, sizeof(c->message), "%s", message);
         if (!detail.n && (c->name.n || c->thing_kind)) {
             berth_str pairs[6];

@@ -1,6 +1,8 @@
 /* registry/manifests.c - GET, HEAD, PUT and DELETE of manifests (distribution-spec, end-3, end-7, end-9). */
 #include "registry/private.h"
 
+#include <stdio.h>
+
 /* Tags that one PUT may set beside its digest; the URI limit (414) usually comes first. */
 #define TAGS_PER_PUT  1000
 #define TAGS_PER_LINE 20
@@ -135,7 +137,9 @@ static void refuse_missing(http_request *req, const berth_error *err, const stru
     for (size_t i = 0, at = 0; i < missing->n; at += entries[i++].detail_json.n)
         entries[i].detail_json.p = details.p + at;
     oci_print_errors(&body, entries, missing->n);
-    call_of(req)->oci_code = "MANIFEST_BLOB_UNKNOWN";
+    struct call *c = call_of(req);
+    snprintf(c->oci_code, sizeof(c->oci_code), "MANIFEST_BLOB_UNKNOWN");
+    snprintf(c->message, sizeof(c->message), "%s", err->message);
     answer_json(req, 404, "application/json", &body);
 }
 

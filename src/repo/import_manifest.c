@@ -170,7 +170,10 @@ static int bring_references(struct import_repo *ir, const berth_digest *d, const
         rc = import_blob(ir, &man->blobs[i], d, err);
     for (size_t i = 0; rc == BERTH_OK && i < man->n_children; i++) {
         const oci_descriptor *child = &man->children[i];
-        rc = bring(ir, &child->digest, child->media_type, child->size, STR_NULL, depth + 1, err);
+        if (repo__child_is_blob(child))
+            rc = import_blob(ir, child, d, err);
+        else
+            rc = bring(ir, &child->digest, child->media_type, child->size, STR_NULL, depth + 1, err);
     }
     return rc;
 }

@@ -43,23 +43,33 @@ static bool child_may_miss(const struct repo_policy *p, const oci_descriptor *ch
     return true;
 }
 
+/* An index may list blobs: BuildKit keeps a cache so, and an unknown mediaType "SHOULD NOT generate an error"
+ * (image-spec, image-index.md). A manifest of a type that is not accepted could not be here anyway. */
+bool repo__child_is_blob(const oci_descriptor *child)
+{
+    return child->media_type.n && mediatype_kind(child->media_type) == MANIFEST_OTHER;
+}
+
 static int fill_edges(const struct repo_policy *p, const oci_manifest *man, berth_arena *a,
                       struct meta_manifest_put *put, berth_error *err)
 {
-    struct meta_edge *edges = berth_arena_alloc(a, (man->n_blobs + man->n_children + 1) * sizeof(*edges));
-    if (!edges)
+    struct meta_edge *blobs = berth_arena_alloc(a, (man->n_blobs + man->n_children + 1) * sizeof(*blobs));
+    struct meta_edge *children = berth_arena_alloc(a, (man->n_children + 1) * sizeof(*children));
+    if (!blobs || !children)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    put->blobs = edges;
-    put->n_blobs = man->n_blobs;
+    put->blobs = blobs;
+    put->children = children;
     for (size_t i = 0; i < man->n_blobs; i++)
-        edges[i] = (struct meta_edge){digest_str(&man->blobs[i].digest),
-                                      man->blobs[i].foreign || p->sparse == REPO_SPARSE_ALL};
-    edges += man->n_blobs;
-    put->children = edges;
-    put->n_children = man->n_children;
-    for (size_t i = 0; i < man->n_children; i++)
-        edges[i] =
-            (struct meta_edge){digest_str(&man->children[i].digest), child_may_miss(p, &man->children[i])};
+        blobs[put->n_blobs++] = (struct meta_edge){digest_str(&man->blobs[i].digest),
+                                                   man->blobs[i].foreign || p->sparse == REPO_SPARSE_ALL};
+    for (size_t i = 0; i < man->n_children; i++) {
+        const oci_descriptor *child = &man->children[i];
+        struct meta_edge edge = {digest_str(&child->digest), child_may_miss(p, child)};
+        if (repo__child_is_blob(child))
+            blobs[put->n_blobs++] = edge;
+        else
+            children[put->n_children++] = edge;
+    }
     return BERTH_OK;
 }
 

@@ -13,8 +13,8 @@ struct repo {
     meta *m;
     blob_store *store;
     _Atomic(struct policy_box *) policy;
-    _Atomic bool read_only;   /* switched while it runs */
-    pthread_mutex_t gc_lock;  /* one collection at a time */
+    _Atomic bool read_only;  /* switched while it runs */
+    pthread_mutex_t gc_lock; /* one collection at a time */
 };
 
 /* BERTH_OK, or UNSUPPORTED with the reason: read-only. */
@@ -23,5 +23,7 @@ int repo__may_write(repo *r, berth_error *err);
 int repo__may_delete(repo *r, berth_error *err);
 /* BERTH_E_NO_SPACE below the reserve. */
 int repo__has_space(repo *r, berth_error *err);
+/* Whether what an index lists is a blob rather than a manifest. */
+bool repo__child_is_blob(const oci_descriptor *child);
 
 #endif

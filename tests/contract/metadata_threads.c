@@ -15,10 +15,13 @@ static atomic_bool stop;
 static void run_threads(void *(*fn)(void *))
 {
     pthread_t threads[THREADS];
+    size_t numbers[THREADS];
     wrong = 0;
     stop = false;
-    for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, fn, (char *)NULL + i), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, fn, &numbers[i]), 0);
+    }
     for (size_t i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
 }
@@ -48,7 +51,7 @@ static int put_referrer(size_t thread, size_t i, const berth_digest *subject, be
 
 static void *push_referrers(void *arg)
 {
-    size_t thread = (size_t)((char *)arg - (char *)NULL);
+    size_t thread = *(const size_t *)arg;
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     berth_digest subject;
     digest_of(HASH_SHA256, "subject", 7, &subject);
@@ -75,7 +78,7 @@ static void test_metadata_threads__lose_no_referrer(void **state)
 /* Every other operation fails its precondition; the neighbours in its transaction must not notice. */
 static void *push_good_and_bad(void *arg)
 {
-    size_t thread = (size_t)((char *)arg - (char *)NULL);
+    size_t thread = *(const size_t *)arg;
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     for (size_t i = 0; i < EACH; i++) {
         berth_digest good, bad, layer;
@@ -122,7 +125,7 @@ static void test_metadata_threads__fail_alone(void **state)
 /* All move one tag and read it: it always points at a whole manifest. */
 static void *move_a_tag(void *arg)
 {
-    size_t thread = (size_t)((char *)arg - (char *)NULL);
+    size_t thread = *(const size_t *)arg;
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     for (size_t i = 0; i < EACH; i++) {
         berth_digest d;
@@ -195,7 +198,7 @@ static void test_metadata_threads__share_a_session_without_losing_a_byte(void **
  * there. */
 static void *push_and_rely(void *arg)
 {
-    size_t thread = (size_t)((char *)arg - (char *)NULL);
+    size_t thread = *(const size_t *)arg;
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     if (thread == 0) {
         while (!stop) {

@@ -379,6 +379,8 @@ static void *push(void *arg)
 
 struct gate {
     pthread_mutex_t lock;
+    atomic_bool reached;
+    meta *m;
 };
 
 static int hold(struct db *db, void *arg, berth_error *err)
@@ -386,6 +388,7 @@ static int hold(struct db *db, void *arg, berth_error *err)
     (void)db;
     (void)err;
     struct gate *g = arg;
+    g->reached = true;
     pthread_mutex_lock(&g->lock); /* the writer waits here while the others queue up */
     pthread_mutex_unlock(&g->lock);
     return BERTH_OK;
@@ -393,13 +396,8 @@ static int hold(struct db *db, void *arg, berth_error *err)
 
 static void *hold_the_writer(void *arg)
 {
-    struct pusher *p = arg;
-    static struct gate *gate;
-    if (!p->m) {
-        gate = (struct gate *)(void *)p->i;
-        return NULL;
-    }
-    p->result = writer_run(sqlite_of(p->m), "holding", hold, gate, NULL);
+    struct gate *g = arg;
+    writer_run(sqlite_of(g->m), "holding", hold, g, NULL);
     return NULL;
 }
 
@@ -418,13 +416,13 @@ static void test_metadata_faults__acknowledge_none_of_a_batch_that_was_lost(void
     bool any_failed = false;
     for (int n = 1; n < 24; n++) {
         meta *m = prepared(false);
-        struct gate gate = {PTHREAD_MUTEX_INITIALIZER};
-        struct pusher holder = {NULL, (size_t)(uintptr_t)&gate, 0}, pushers[THREADS];
+        struct gate gate = {PTHREAD_MUTEX_INITIALIZER, false, m};
+        struct pusher pushers[THREADS];
         pthread_t threads[THREADS], held;
-        hold_the_writer(&holder);
-        holder.m = m;
         pthread_mutex_lock(&gate.lock);
-        assert_int_equal(pthread_create(&held, NULL, hold_the_writer, &holder), 0);
+        assert_int_equal(pthread_create(&held, NULL, hold_the_writer, &gate), 0);
+        while (!gate.reached)
+            usleep(100);
         for (size_t i = 0; i < THREADS; i++) {
             pushers[i] = (struct pusher){m, i, 1};
             assert_int_equal(pthread_create(&threads[i], NULL, push, &pushers[i]), 0);

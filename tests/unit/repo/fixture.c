@@ -67,7 +67,8 @@ void fixture_set_policy(struct fixture *f)
 const char *fixture_dir(struct fixture *f)
 {
     if (!f->dir[0]) {
-        strcpy(f->dir, "/tmp/berth-repo-XXXXXX");
+        const char *tmp = getenv("TMPDIR");
+        snprintf(f->dir, sizeof(f->dir), "%s/berth-repo-XXXXXX", tmp ? tmp : "/tmp");
         CHECK(mkdtemp(f->dir) != NULL);
     }
     return f->dir;

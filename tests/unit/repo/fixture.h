@@ -15,7 +15,7 @@ struct fixture {
     blob_store *s;
     repo *r;
     struct repo_policy policy; /* as it stands; fixture_set_policy() after a change */
-    char dir[64];              /* a folder of the test's own; "": none yet */
+    char dir[512];             /* a folder of the test's own; "": none yet */
     berth_arena a;             /* for what the helpers return */
 };
 

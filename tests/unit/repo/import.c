@@ -321,6 +321,28 @@ static void test_repo_import__never_follows_links(void **state)
     fixture_done(&f);
 }
 
+static void test_repo_import__brings_an_index_that_lists_blobs(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct heard h;
+    fixture_init(&f, FIXTURE_FS);
+    berth_digest layer = put_text(&f, put_distribution, "old", fixture_bytes(&f, 1000, 1));
+    const char *text = berth_arena_printf(
+        &f.a,
+        "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":"
+        "\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"%s\",\"size\":1000}]}",
+        layer.text);
+    berth_digest d = put_text(&f, put_distribution, "old", str_from(text));
+    link_distribution(&f, "old", "app", "cache", &d);
+    struct repo_import_result r = import(&f, "old", NULL, &h);
+    assert_int_equal(r.failed, 0);
+    assert_int_equal(r.blobs, 1);
+    check_tag(&f, "app", "cache", &d);
+    CHECK(blob_is_there(&f, "app", &layer));
+    fixture_done(&f);
+}
+
 static void test_repo_import__leaves_schema_1_out_unless_it_is_accepted(void **state)
 {
     (void)state;
@@ -575,6 +597,7 @@ static void test_repo_import__a_store_that_fails_ends_it(void **state)
 RUN_TESTS(TEST(test_repo_import__brings_a_tree_of_distribution),
           TEST(test_repo_import__tells_the_damage_of_a_tree_and_goes_on),
           TEST(test_repo_import__never_follows_links),
+          TEST(test_repo_import__brings_an_index_that_lists_blobs),
           TEST(test_repo_import__leaves_schema_1_out_unless_it_is_accepted),
           TEST(test_repo_import__brings_one_layout),
           TEST(test_repo_import__asks_for_a_name_where_the_folder_has_none),

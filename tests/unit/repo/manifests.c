@@ -81,6 +81,34 @@ static void test_repo_manifests__everything_that_is_absent_is_named(void **state
     fixture_done(&f);
 }
 
+static berth_str cache_text(struct fixture *f, const berth_digest *layer)
+{
+    return str_from(berth_arena_printf(
+        &f->a,
+        "{\"schemaVersion\":2,\"mediaType\":\"" MT_OCI_INDEX "\",\"manifests\":[{\"mediaType\":"
+        "\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"%s\",\"size\":1000}]}",
+        layer->text));
+}
+
+static void test_repo_manifests__an_index_may_list_blobs(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct repo_manifest_stored stored;
+    fixture_init(&f, FIXTURE_MEMORY);
+    berth_digest layer = push_blob(&f, NAME, fixture_bytes(&f, 1000, 1)), none = absent(&f, 1);
+    CHECK_OK(put_manifest(&f, NAME, "cache", MT_OCI_INDEX, cache_text(&f, &layer), NULL, &test_err));
+    meta_sqlite_shift_clock(f.m, 10 * GRACE_MS);
+    collect(&f, NULL);
+    CHECK(blob_is_there(&f, NAME, &layer)); /* the index holds it */
+    CHECK_CODE(put_manifest(&f, NAME, "v2", MT_OCI_INDEX, cache_text(&f, &none), &stored, &test_err),
+               BERTH_E_NOT_FOUND);
+    assert_int_equal(stored.missing.n, 1);
+    CHECK(names(&stored.missing, &none));
+    check_consistent(&f);
+    fixture_done(&f);
+}
+
 static void test_repo_manifests__sparse_indexes_follow_the_policy(void **state)
 {
     (void)state;
@@ -299,6 +327,7 @@ static void test_repo_manifests__a_blob_in_use_is_not_deleted(void **state)
 RUN_TESTS(TEST(test_repo_manifests__an_image_is_found_by_tag_and_by_digest),
           TEST(test_repo_manifests__a_digest_reference_must_fit_the_bytes),
           TEST(test_repo_manifests__everything_that_is_absent_is_named),
+          TEST(test_repo_manifests__an_index_may_list_blobs),
           TEST(test_repo_manifests__sparse_indexes_follow_the_policy),
           TEST(test_repo_manifests__foreign_layers_may_be_absent_where_their_urls_are_allowed),
           TEST(test_repo_manifests__schema_1_needs_the_switch),
