@@ -9,11 +9,11 @@
 
 #include "http/parser.h"
 #include "util/clock.h"
-#include "util/fault.h"
 
-#define TURNS         64 /* steps before other connections get their turn */
-#define HEADER_READ   (16 * KIB)
-#define CONTINUE_LINE "HTTP/1.1 100 Continue\r\n\r\n"
+#define TURNS       64 /* steps before other connections get their turn */
+#define HEADER_READ (16 * KIB)
+
+static const char continue_line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 static const unsigned next_states[CONN_STATES_] = {
     [CONN_HANDSHAKE] = 1u << CONN_IDLE | 1u << CONN_ANSWER | 1u << CONN_GONE,
@@ -62,12 +62,6 @@ static bool hold_input(struct http_conn *c)
     return !berth_buf_failed(&c->hold);
 }
 
-static void use_input(struct http_conn *c, size_t n)
-{
-    c->in += n;
-    c->in_n -= n;
-}
-
 static ssize_t receive(struct http_conn *c, void *p, size_t n)
 {
     if (c->tls) {
@@ -93,12 +87,6 @@ static void drop_buffers(struct http_conn *c)
     http_buffer_put(c->loop, steal(&req->running));
 }
 
-static void drop_body(struct http_conn *c)
-{
-    free(c->body.chunked);
-    c->body = (struct http_body){.complete = true};
-}
-
 static void finish_request(struct http_conn *c, bool aborted)
 {
     struct http_req *req = c->req;
@@ -120,7 +108,7 @@ static void clear_away(struct http_conn *c)
 {
     if (c->req)
         finish_request(c, true);
-    drop_body(c);
+    http_body_forget(c);
     berth_buf_done(&c->hold);
     http_loop_forget(c);
 }
@@ -164,15 +152,6 @@ static void refuse(struct http_conn *c, int status, const char *reason)
         app->refuse(&req->pub, status, reason);
 }
 
-/* Where the next request would start is not known: whatever follows is dropped. */
-static void lose_framing(struct http_conn *c)
-{
-    free(steal(&c->body.chunked));
-    c->body.complete = false;
-    c->body.left = UINT64_MAX;
-    c->keep = false;
-}
-
 /* Before there is a request that could be described; it is the last one on this connection. */
 static void refuse_early(struct http_conn *c, int status, const char *reason)
 {
@@ -183,129 +162,11 @@ static void refuse_early(struct http_conn *c, int status, const char *reason)
         return;
     }
     refuse(c, status, reason);
-    lose_framing(c);
+    http_body_lose(c);
     begin_answer(c);
 }
 
-/* --- the body --- */
-
-static bool dropping(const struct http_conn *c)
-{
-    return c->state != CONN_BODY || c->req->plan.body == HTTP_BODY_NONE || c->req->fault;
-}
-
-static void fault(struct http_conn *c, int status, const char *reason)
-{
-    if (c->req && !c->req->fault) {
-        c->req->fault = status;
-        c->req->fault_reason = reason;
-    }
-}
-
-static bool fits_one_buffer(const struct http_conn *c)
-{
-    const struct http_block *b = &c->req->block;
-    return !b->chunked && (uint64_t)b->content_length <= c->loop->server->limits.buffer_bytes;
-}
-
-/* How many bytes may be taken from the client now. @get: a buffer is fetched if one is needed. */
-static size_t body_room(struct http_conn *c, bool get)
-{
-    struct http_req *req = c->req;
-    if (c->body.complete || c->waiting)
-        return 0;
-    if (dropping(c) || req->plan.body == HTTP_BODY_COLLECT)
-        return HTTP_SCRATCH;
-    if (!req->filling && req->starved)
-        return 0;
-    if (!req->filling && !get)
-        return HTTP_SCRATCH;
-    if (!req->filling) {
-        size_t cap = c->loop->server->limits.buffer_bytes;
-        if (fits_one_buffer(c))
-            cap = (size_t)req->block.content_length;
-        req->filling = http_buffer_get(c->loop, cap);
-        if (!req->filling && req->running)
-            req->starved = true; /* one buffer will do */
-        else if (!req->filling)
-            http_buffer_wait(c);
-        if (!req->filling)
-            return 0;
-    }
-    return req->filling->cap - req->filling->n;
-}
-
-static bool too_long(const struct http_req *req, uint64_t n)
-{
-    return n > req->plan.max_body && (req->plan.max_body || req->plan.body == HTTP_BODY_COLLECT);
-}
-
-static void count_body(struct http_conn *c, size_t n)
-{
-    c->body.received += n;
-    c->body.expects = false;
-    http_count(&c->loop->bytes_in, n);
-    if (dropping(c)) {
-        c->drained += n;
-        return;
-    }
-    if (too_long(c->req, c->body.received))
-        fault(c, 413, "the body is too large");
-}
-
-/* Decoded bytes; where they are streamed, body_room() has made room for them. */
-static void deliver(void *arg, const char *p, size_t n)
-{
-    struct http_conn *c = arg;
-    count_body(c, n);
-    if (dropping(c))
-        return;
-    struct http_req *req = c->req;
-    if (req->plan.body == HTTP_BODY_STREAM) {
-        memcpy(req->filling->bytes + req->filling->n, p, n);
-        req->filling->n += n;
-        return;
-    }
-    berth_buf_add(&req->collected, p, n);
-    size_t grown = req->collected.cap - req->charged;
-    if (berth_buf_failed(&req->collected) || !http_buffer_charge(c->loop, grown))
-        fault(c, 503, "no memory for the body");
-    else
-        req->charged += grown;
-}
-
-static void take_chunks(struct http_conn *c, size_t n)
-{
-    size_t used;
-    enum http_chunked_result r = http_chunked_decode(c->body.chunked, c->in, n, deliver, c, &used);
-    use_input(c, used);
-    if (r == HTTP_CHUNKED_BAD) {
-        lose_framing(c);
-        fault(c, 400, "malformed chunked body");
-    } else if (r == HTTP_CHUNKED_END) {
-        free(steal(&c->body.chunked));
-        c->body.complete = true;
-    }
-}
-
-/* What was received goes into the body as far as there is room. */
-static void take_input(struct http_conn *c)
-{
-    while (c->in_n) {
-        size_t n = MIN(c->in_n, body_room(c, true));
-        if (!n)
-            return;
-        if (c->body.chunked) {
-            take_chunks(c, n);
-            continue;
-        }
-        n = (size_t)MIN((uint64_t)n, c->body.left);
-        deliver(c, c->in, n);
-        use_input(c, n);
-        c->body.left -= n;
-        c->body.complete = !c->body.left;
-    }
-}
+/* --- reading --- */
 
 /* Received, the end, or a break: what every read does with its result. */
 static bool received(struct http_conn *c, ssize_t n)
@@ -319,31 +180,26 @@ static bool received(struct http_conn *c, ssize_t n)
     return false;
 }
 
+/* An identity body that is streamed goes straight into its buffer; anything else by way of the read buffer. */
 static void read_body(struct http_conn *c)
 {
-    if (c->in_n)
-        take_input(c);
-    size_t room = c->in_n ? 0 : body_room(c, true);
+    http_body_take(c);
+    size_t room = c->in_n ? 0 : http_body_room(c, true);
+    if (!c->body.chunked)
+        room = (size_t)MIN((uint64_t)room, c->body.left);
     if (!room)
         return;
-    bool direct = !dropping(c) && c->req->plan.body == HTTP_BODY_STREAM && !c->body.chunked;
-    size_t n = direct ? room : MIN(room, HTTP_SCRATCH);
-    if (!c->body.chunked)
-        n = (size_t)MIN((uint64_t)n, c->body.left);
-    struct http_buffer *b = direct ? c->req->filling : NULL;
-    ssize_t r = receive(c, direct ? b->bytes + b->n : c->loop->read_buffer, n);
+    char *direct = http_body_direct(c);
+    ssize_t r = direct ? receive(c, direct, room) : receive(c, c->loop->read_buffer, MIN(room, HTTP_SCRATCH));
     if (!received(c, r))
         return;
     if (direct) {
-        b->n += (size_t)r;
-        c->body.left -= (uint64_t)r;
-        c->body.complete = !c->body.left;
-        count_body(c, (size_t)r);
+        http_body_filled(c, (size_t)r);
         return;
     }
     c->in = c->loop->read_buffer;
     c->in_n = (size_t)r;
-    take_input(c);
+    http_body_take(c);
 }
 
 /* --- a header --- */
@@ -377,7 +233,7 @@ static bool skip_blank(struct http_conn *c)
     if (c->blank || c->in_n < 2 || c->in[0] != '\r' || c->in[1] != '\n')
         return false;
     c->blank = true;
-    use_input(c, 2);
+    http_input_use(c, 2);
     return true;
 }
 
@@ -389,7 +245,7 @@ static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
                                              server->limits.uri_bytes};
     struct http_req *req = c->req;
     berth_str block = berth_arena_str(&req->pub.arena, (berth_str){c->in, n});
-    use_input(c, n);
+    http_input_use(c, n);
     *ret_reason = "no memory";
     if (!block.p)
         return 503;
@@ -411,7 +267,7 @@ static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
         return status;
     c->keep = req->block.keep_alive;
     if (req->pub.method == HTTP_OTHER) { /* llhttp may not know it; the application answers, nobody reads on */
-        lose_framing(c);
+        http_body_lose(c);
     } else if (!http_parser_agrees(block.p, n, &req->block, &c->body.chunked)) {
         *ret_reason = "malformed header";
         return 400;
@@ -429,7 +285,7 @@ static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
         return 0;
     if (!req->plan.end || (req->plan.body == HTTP_BODY_STREAM && !req->plan.piece))
         refuse(c, 500, "no handler");
-    else if (req->plan.body != HTTP_BODY_NONE && too_long(req, (uint64_t)MAX(req->block.content_length, 0)))
+    else if (req->plan.body != HTTP_BODY_NONE && http_body_too_long(req, (uint64_t)MAX(req->block.content_length, 0)))
         refuse(c, 413, "the body is too large");
     return 0;
 }
@@ -485,14 +341,14 @@ static void ask_for_body(struct http_conn *c)
     if (!c->body.expects || c->in_n)
         return;
     c->body.expects = false;
-    c->interim = sizeof(CONTINUE_LINE) - 1;
+    c->interim = sizeof(continue_line) - 1;
 }
 
 /* False: the socket takes no more for now, or the connection broke. */
 static bool send_interim(struct http_conn *c)
 {
     while (c->interim && !c->blocked) {
-        ssize_t r = http_send_bytes(c, CONTINUE_LINE + sizeof(CONTINUE_LINE) - 1 - c->interim, c->interim);
+        ssize_t r = http_send_bytes(c, continue_line + sizeof(continue_line) - 1 - c->interim, c->interim);
         if (r == HTTP_IO_BROKEN) {
             break_off(c);
             return false;
@@ -520,7 +376,7 @@ static bool choose_handlers(struct http_conn *c)
     case HTTP_BODY_STREAM:
         if (!req->plan.begin)
             req->begun = true;
-        req->run_begin = !req->begun && (whole || !fits_one_buffer(c) || c->body.expects);
+        req->run_begin = !req->begun && (whole || !http_body_is_small(c) || c->body.expects);
         if (!req->begun && !req->run_begin)
             break;
         if (req->filling && req->filling->n && (whole || req->filling->n == req->filling->cap))
@@ -554,7 +410,7 @@ static bool step_body(struct http_conn *c)
     if (req->busy)
         return false;
     if (!req->answer.set && !req->ended)
-        take_input(c);
+        http_body_take(c);
     if (req->fault && !req->answer.set)
         refuse(c, req->fault, req->fault_reason);
     if (req->answer.set || req->ended) {
@@ -616,7 +472,7 @@ static void begin_answer(struct http_conn *c)
 
 static void next_request(struct http_conn *c)
 {
-    drop_body(c);
+    http_body_forget(c);
     c->blank = false;
     c->scanned = 0;
     move(c, CONN_IDLE);
@@ -627,7 +483,7 @@ static bool step_answer(struct http_conn *c)
     if (c->req->busy)
         return false;
     if (c->in_n && !c->body.complete)
-        take_input(c);
+        http_body_take(c);
     if (c->blocked || !send_interim(c))
         return c->state == CONN_GONE;
     int r = http_send(c);
@@ -656,7 +512,7 @@ static bool step_answer(struct http_conn *c)
 
 static bool step_drain(struct http_conn *c)
 {
-    take_input(c);
+    http_body_take(c);
     if (c->body.complete) {
         next_request(c);
         return true;
@@ -785,7 +641,7 @@ static unsigned wanted_events(struct http_conn *c)
     case CONN_LINGER:
         return events | HTTP_READ;
     case CONN_BODY:
-        if (!c->ended && !c->in_n && body_room(c, false))
+        if (!c->ended && !c->in_n && http_body_room(c, false))
             events |= HTTP_READ;
         return events | (c->interim ? HTTP_WRITE : 0u);
     case CONN_ANSWER:
@@ -901,7 +757,7 @@ void http_conn_tick(struct http_conn *c)
         if (has_progressed(c, c->body.received))
             return;
         c->keep = false;
-        fault(c, 408, "the body took too long");
+        http_body_fault(c, 408, "the body took too long");
         break;
     case CONN_ANSWER:
         if (c->req->busy)

@@ -219,6 +219,19 @@ void http_conn_returned(struct http_conn *c); /* its worker is back */
 void http_conn_tick(struct http_conn *c);    /* its deadline has passed */
 void http_conn_stop(struct http_conn *c, bool now);
 
+/* body.c */
+void http_input_use(struct http_conn *c, size_t n); /* the first @n bytes of the input are done with */
+void http_body_take(struct http_conn *c);           /* input goes into the body as far as there is room */
+/* How many bytes may be taken from the client now. @get: a buffer is fetched if one is needed. */
+size_t http_body_room(struct http_conn *c, bool get);
+char *http_body_direct(struct http_conn *c);           /* where that room is, when bytes may go there as they are */
+void http_body_filled(struct http_conn *c, size_t n);  /* they have */
+bool http_body_is_small(const struct http_conn *c);    /* one buffer of its size will do */
+bool http_body_too_long(const struct http_req *req, uint64_t n);
+void http_body_fault(struct http_conn *c, int status, const char *reason); /* refuse the request, when we may */
+void http_body_lose(struct http_conn *c);   /* where the next request starts is not known: what follows is dropped */
+void http_body_forget(struct http_conn *c); /* done with it */
+
 /* send.c. 1: all has left; 0: wait (for the socket, or for a worker when req->busy); -1: broken. */
 int http_send(struct http_conn *c);
 /* Bytes of the answer that the client's side has confirmed, more or less. */
@@ -278,6 +291,9 @@ struct http_server {
     bool started, joined;
     pthread_mutex_t tls_lock;        /* one reload at a time */
 };
+
+/* options.c */
+int http_options_apply(struct http_server *s, const struct http_options *opts, unsigned cores, berth_error *err);
 
 static inline void http_count(atomic_uint_least64_t *counter, uint64_t n)
 {

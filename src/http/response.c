@@ -38,7 +38,8 @@ void http_close_after(http_request *pub)
     http_req_of(pub)->answer.close_after = true;
 }
 
-static void add_item(http_request *pub, berth_str name, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void add_item(http_request *pub, berth_str name, const char *fmt,
+                                                           va_list ap)
 {
     struct http_answer *a = &http_req_of(pub)->answer;
     struct http_item *item = berth_arena_alloc(&pub->arena, sizeof(*item));

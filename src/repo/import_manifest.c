@@ -160,6 +160,22 @@ static int read_body(struct import_repo *ir, const berth_digest *d, uint64_t siz
                : berth_error_set(err, BERTH_E_DIGEST, "its bytes have the digest %s", have.text);
 }
 
+/* An index may list a blob, or a manifest under a type that nobody knows: the bytes tell. */
+static int bring_child(struct import_repo *ir, const oci_descriptor *child, const berth_digest *index,
+                       unsigned depth, berth_error *err)
+{
+    if (mediatype_kind(child->media_type) == MANIFEST_OTHER) {
+        CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+        CLEANUP(berth_buf_done) berth_buf body = BERTH_BUF_INIT(IMPORT_MANIFEST_MAX + 1);
+        oci_manifest man;
+        if (read_body(ir, &child->digest, child->size, &body, NULL) != BERTH_OK ||
+            oci_manifest_parse(body.p, body.n, STR_NULL, NULL, &a, &man, NULL) != BERTH_OK)
+            return import_blob(ir, child, index, err);
+        return bring(ir, &child->digest, STR_NULL, child->size, STR_NULL, depth, err);
+    }
+    return bring(ir, &child->digest, child->media_type, child->size, STR_NULL, depth, err);
+}
+
 /* Everything that the manifest needs. What can't be had was told; whether it can do without is for
  * repo_manifest_put() to say. */
 static int bring_references(struct import_repo *ir, const berth_digest *d, const oci_manifest *man,
@@ -168,13 +184,8 @@ static int bring_references(struct import_repo *ir, const berth_digest *d, const
     int rc = BERTH_OK;
     for (size_t i = 0; rc == BERTH_OK && i < man->n_blobs; i++)
         rc = import_blob(ir, &man->blobs[i], d, err);
-    for (size_t i = 0; rc == BERTH_OK && i < man->n_children; i++) {
-        const oci_descriptor *child = &man->children[i];
-        if (repo__child_is_blob(child))
-            rc = import_blob(ir, child, d, err);
-        else
-            rc = bring(ir, &child->digest, child->media_type, child->size, STR_NULL, depth + 1, err);
-    }
+    for (size_t i = 0; rc == BERTH_OK && i < man->n_children; i++)
+        rc = bring_child(ir, &man->children[i], d, depth + 1, err);
     return rc;
 }
 

@@ -43,14 +43,21 @@ static bool child_may_miss(const struct repo_policy *p, const oci_descriptor *ch
     return true;
 }
 
-/* An index may list blobs: BuildKit keeps a cache so, and an unknown mediaType "SHOULD NOT generate an error"
- * (image-spec, image-index.md). A manifest of a type that is not accepted could not be here anyway. */
-bool repo__child_is_blob(const oci_descriptor *child)
+/* An index may list blobs: BuildKit keeps a cache so, and an unknown mediaType is no error (image-spec,
+ * image-index.md). What is here as a manifest is one, whatever the index calls it. */
+static int child_is_blob(repo *r, berth_str name, const oci_descriptor *child, berth_arena *a, bool *ret,
+                         berth_error *err)
 {
-    return child->media_type.n && mediatype_kind(child->media_type) == MANIFEST_OTHER;
+    struct meta_manifest m;
+    *ret = false;
+    if (!child->media_type.n || mediatype_kind(child->media_type) != MANIFEST_OTHER)
+        return BERTH_OK;
+    int rc = r->m->ops->manifest_get(r->m, name, STR_NULL, &child->digest, false, a, &m, err);
+    *ret = rc == BERTH_E_NOT_FOUND;
+    return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;
 }
 
-static int fill_edges(const struct repo_policy *p, const oci_manifest *man, berth_arena *a,
+static int fill_edges(repo *r, const struct repo_policy *p, const oci_manifest *man, berth_arena *a,
                       struct meta_manifest_put *put, berth_error *err)
 {
     struct meta_edge *blobs = berth_arena_alloc(a, (man->n_blobs + man->n_children + 1) * sizeof(*blobs));
@@ -65,7 +72,11 @@ static int fill_edges(const struct repo_policy *p, const oci_manifest *man, bert
     for (size_t i = 0; i < man->n_children; i++) {
         const oci_descriptor *child = &man->children[i];
         struct meta_edge edge = {digest_str(&child->digest), child_may_miss(p, child)};
-        if (repo__child_is_blob(child))
+        bool is_blob;
+        int rc = child_is_blob(r, put->repo, child, a, &is_blob, err);
+        if (rc != BERTH_OK)
+            return rc;
+        if (is_blob)
             blobs[put->n_blobs++] = edge;
         else
             children[put->n_children++] = edge;
@@ -117,7 +128,7 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
         ret->subject = man.subject.digest;
         row.subject = digest_str(&ret->subject);
     }
-    rc = fill_edges(p, &man, a, &row, err);
+    rc = fill_edges(r, p, &man, a, &row, err);
     return rc == BERTH_OK ? r->m->ops->manifest_put(r->m, &row, a, &ret->missing, err) : rc;
 }
 

@@ -23,7 +23,5 @@ int repo__may_write(repo *r, berth_error *err);
 int repo__may_delete(repo *r, berth_error *err);
 /* BERTH_E_NO_SPACE below the reserve. */
 int repo__has_space(repo *r, berth_error *err);
-/* Whether what an index lists is a blob rather than a manifest. */
-bool repo__child_is_blob(const oci_descriptor *child);
 
 #endif

@@ -327,17 +327,21 @@ static void test_repo_import__brings_an_index_that_lists_blobs(void **state)
     struct fixture f;
     struct heard h;
     fixture_init(&f, FIXTURE_FS);
-    berth_digest layer = put_text(&f, put_distribution, "old", fixture_bytes(&f, 1000, 1));
+    berth_digest layer = put_text(&f, put_distribution, "old", fixture_bytes(&f, 1000, 1)),
+                 image = put_image(&f, put_distribution, "old", 1, NULL);
     const char *text = berth_arena_printf(
         &f.a,
         "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":"
-        "\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"%s\",\"size\":1000}]}",
-        layer.text);
+        "\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"%s\",\"size\":1000},{\"mediaType\":"
+        "\"application/x-unknown\",\"digest\":\"%s\",\"size\":500}]}",
+        layer.text, image.text);
     berth_digest d = put_text(&f, put_distribution, "old", str_from(text));
     link_distribution(&f, "old", "app", "cache", &d);
     struct repo_import_result r = import(&f, "old", NULL, &h);
     assert_int_equal(r.failed, 0);
-    assert_int_equal(r.blobs, 1);
+    assert_int_equal(r.blobs, 2); /* the config is the other */
+    assert_int_equal(r.manifests, 2);
+    CHECK(manifest_is_there(&f, "app", &image));
     check_tag(&f, "app", "cache", &d);
     CHECK(blob_is_there(&f, "app", &layer));
     fixture_done(&f);

@@ -105,6 +105,11 @@ static void test_repo_manifests__an_index_may_list_blobs(void **state)
                BERTH_E_NOT_FOUND);
     assert_int_equal(stored.missing.n, 1);
     CHECK(names(&stored.missing, &none));
+
+    berth_digest image = push_image(&f, NAME, NULL, 2), odd; /* called a layer, and yet a manifest */
+    odd = digest_sha256(cache_text(&f, &image));
+    CHECK_OK(put_manifest(&f, NAME, "odd", MT_OCI_INDEX, cache_text(&f, &image), NULL, &test_err));
+    CHECK(manifest_is_there(&f, NAME, &odd));
     check_consistent(&f);
     fixture_done(&f);
 }
