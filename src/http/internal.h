@@ -32,9 +32,10 @@ struct http_job {
 };
 struct http_pool;
 int http_pool_new(unsigned threads, struct http_pool **ret_pool, berth_error *err);
-void http_pool_push(struct http_pool *pool, struct http_job *job);
+bool http_pool_push(struct http_pool *pool, struct http_job *job); /* false: it has ended, @job is not run */
 size_t http_pool_waiting(struct http_pool *pool);
-void http_pool_free(struct http_pool *pool); /* runs what waits, then ends the threads; NULL is fine */
+void http_pool_end(struct http_pool *pool);  /* runs what waits, then ends the threads; NULL is fine */
+void http_pool_free(struct http_pool *pool); /* the same, and frees */
 
 /* --- peers.c: how many connections each address holds --- */
 struct http_peers;
@@ -84,10 +85,13 @@ struct http_listener {
     bool is_unix;
     struct http_tls_config *tls; /* shared by the addresses of one http_server_listen() */
     bool owns_tls;
+    atomic_size_t users; /* loops that poll a shared descriptor */
 };
 int http_listeners_open(const char *address, size_t n_loops, struct http_listener **ret_list, char **ret_address,
                         berth_error *err);
 void http_listeners_free(struct http_listener *list);
+/* A loop accepts no more from @fd of @l; the last one closes it, so that clients are refused at once. */
+void http_listener_leave(struct http_listener *l, int *fd);
 
 /* --- the answer: response.c builds it, send.c sends it --- */
 struct http_item { /* one header line */

@@ -34,6 +34,17 @@ void http_listeners_free(struct http_listener *list)
     }
 }
 
+void http_listener_leave(struct http_listener *l, int *fd)
+{
+    if (l->n_fds == 1 && atomic_fetch_sub(&l->users, 1) > 1)
+        return;
+    int old = steal_fd(fd);
+    closep(&old);
+    if (l->unix_path)
+        unlink(l->unix_path);
+    free(steal(&l->unix_path));
+}
+
 static void listeners_freep(struct http_listener **l)
 {
     http_listeners_free(*l);
@@ -331,6 +342,8 @@ int http_listeners_open(const char *address, size_t n_loops, struct http_listene
         r = open_tcp(address, n_loops, &list, &text, err);
     if (r != BERTH_OK)
         return r;
+    for (struct http_listener *l = list; l; l = l->next)
+        atomic_init(&l->users, n_loops);
     *ret_list = steal(&list);
     *ret_address = text;
     return BERTH_OK;

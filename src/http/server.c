@@ -28,8 +28,8 @@ struct loop;
 struct door { /* one listener as seen by one loop */
     uv_poll_t poll;
     struct loop *loop;
-    const struct http_listener *listener;
-    int fd;
+    struct http_listener *listener;
+    int *fd;
 };
 
 struct loop {
@@ -233,15 +233,15 @@ static void accept_some(struct door *d)
         struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
         socklen_t n = sizeof(from);
         int fd = fault_hit() ? (errno = EMFILE, -1)
-                             : accept4(d->fd, (struct sockaddr *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                             : accept4(*d->fd, (struct sockaddr *)&from, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             welcome(d, fd, &from);
             continue;
         }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-            turn_away(d->loop, d->fd);
         if (errno == EINTR || errno == ECONNABORTED)
             continue;
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            turn_away(d->loop, *d->fd);
         return;
     }
 }
@@ -302,8 +302,10 @@ static void begin_stop(struct loop *l)
         accept_some(&l->doors[i]);
     l->base.stopping = true;
     l->stop_at_ms = l->base.now_ms + l->base.server->timeouts.stop;
-    for (size_t i = 0; i < l->n_doors; i++)
+    for (size_t i = 0; i < l->n_doors; i++) {
         uv_close((uv_handle_t *)&l->doors[i].poll, NULL);
+        http_listener_leave(l->doors[i].listener, l->doors[i].fd);
+    }
     l->shut = true;
     stop_all(l, false);
 }
@@ -504,10 +506,10 @@ static int open_doors(struct loop *l, size_t index, berth_error *err)
     l->doors = fault_hit() ? NULL : calloc(n ? n : 1, sizeof(*l->doors));
     if (!l->doors)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for listeners");
-    for (const struct http_listener *x = l->base.server->listeners; x; x = x->next) {
+    for (struct http_listener *x = l->base.server->listeners; x; x = x->next) {
         struct door *d = &l->doors[l->n_doors];
-        *d = (struct door){.loop = l, .listener = x, .fd = x->fds[x->n_fds == 1 ? 0 : index]};
-        int r = uv_poll_init(&l->uv, &d->poll, d->fd);
+        *d = (struct door){.loop = l, .listener = x, .fd = &x->fds[x->n_fds == 1 ? 0 : index]};
+        int r = uv_poll_init(&l->uv, &d->poll, *d->fd);
         if (r < 0)
             return berth_error_set(err, BERTH_E_IO, "watching a listener: %s", uv_strerror(r));
         l->n_doors++;
@@ -571,7 +573,7 @@ void http_server_join(http_server *s)
             pthread_join(loops[i].thread, NULL);
         loops[i].running = false;
     }
-    http_pool_free(steal(&s->pool));
+    http_pool_end(s->pool);
 }
 
 void http_server_free(http_server *s)
@@ -612,8 +614,10 @@ int http_server_submit(http_server *s, void (*work)(void *arg), void *arg, berth
     if (!e)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for a job");
     *e = (struct errand){.job.run = run_errand, .work = work, .arg = arg};
-    http_pool_push(s->pool, &e->job);
-    return BERTH_OK;
+    if (http_pool_push(s->pool, &e->job))
+        return BERTH_OK;
+    free(e);
+    return berth_error_set(err, BERTH_E_CANCELLED, "the server is stopping");
 }
 
 void http_server_stats(http_server *s, struct http_stats *ret)

@@ -1,7 +1,7 @@
 /* http/worker.c - the bounded pool of threads that handlers block in: one queue, first come, first served. */
 #include "http/internal.h"
 
-#include <string.h>
+#include <errno.h>
 
 #include "util/fault.h"
 
@@ -49,20 +49,24 @@ int http_pool_new(unsigned threads, struct http_pool **ret_pool, berth_error *er
     pthread_cond_init(&pool->some, NULL);
     pool->end = &pool->first;
     for (; pool->n_threads < threads; pool->n_threads++) {
-        int r = pthread_create(&pool->threads[pool->n_threads], NULL, worker_main, pool);
+        int r = fault_hit() ? EAGAIN : pthread_create(&pool->threads[pool->n_threads], NULL, worker_main, pool);
         if (r) {
             http_pool_free(pool);
-            return berth_error_set(err, BERTH_E_IO, "starting worker %u: %s", pool->n_threads, strerror(r));
+            return berth_error_set(err, BERTH_E_IO, "starting a worker: %s", strerror(r));
         }
     }
     *ret_pool = pool;
     return BERTH_OK;
 }
 
-void http_pool_push(struct http_pool *pool, struct http_job *job)
+bool http_pool_push(struct http_pool *pool, struct http_job *job)
 {
     job->next = NULL;
     pthread_mutex_lock(&pool->lock);
+    if (pool->closing) {
+        pthread_mutex_unlock(&pool->lock);
+        return false;
+    }
     *pool->end = job;
     pool->end = &job->next;
     pool->waiting++;
@@ -70,6 +74,7 @@ void http_pool_push(struct http_pool *pool, struct http_job *job)
     pthread_mutex_unlock(&pool->lock);
     if (wake)
         pthread_cond_signal(&pool->some);
+    return true;
 }
 
 size_t http_pool_waiting(struct http_pool *pool)
@@ -80,7 +85,7 @@ size_t http_pool_waiting(struct http_pool *pool)
     return n;
 }
 
-void http_pool_free(struct http_pool *pool)
+void http_pool_end(struct http_pool *pool)
 {
     if (!pool)
         return;
@@ -90,6 +95,14 @@ void http_pool_free(struct http_pool *pool)
     pthread_cond_broadcast(&pool->some);
     for (unsigned i = 0; i < pool->n_threads; i++)
         pthread_join(pool->threads[i], NULL);
+    pool->n_threads = 0;
+}
+
+void http_pool_free(struct http_pool *pool)
+{
+    if (!pool)
+        return;
+    http_pool_end(pool);
     pthread_cond_destroy(&pool->some);
     pthread_mutex_destroy(&pool->lock);
     free(pool);

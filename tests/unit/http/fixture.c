@@ -3,10 +3,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -325,7 +325,9 @@ static void finished(http_request *req)
 
 static int make_file(void)
 {
-    int fd = memfd_create("site", MFD_CLOEXEC);
+    char name[] = "/tmp/berth-site-XXXXXX"; /* on a disk, where there is one: see posix_fadvise() in server.c */
+    int fd = mkostemp(name, O_CLOEXEC);
+    unlink(name);
     char *p = malloc(SITE_FILE_SIZE);
     for (size_t i = 0; i < SITE_FILE_SIZE; i++)
         p[i] = site_byte(i);

@@ -1,6 +1,7 @@
 /* tests/unit/http/server.c - the server over real sockets: requests, answers, limits, deadlines, the end. */
 #include "fixture.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 
 #include "block_cases.h"
 #include "util/clock.h"
+#include "util/fault.h"
 
 #define REQUEST(line) line " HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -304,6 +306,24 @@ static void test_http_server__sends_files_and_memory_in_the_order_given(void **s
     site_free(s);
 }
 
+static void test_http_server__brings_in_pages_that_are_not_in_memory(void **state)
+{
+    (void)state;
+    struct site *s = site_new(NULL, NULL, NULL);
+    int fd = client_connect(s);
+    CHECK(fsync(s->file) == 0);
+    for (unsigned i = 0; i < 3; i++) {
+        posix_fadvise(s->file, 0, 0, POSIX_FADV_DONTNEED);
+        struct reply r;
+        client_say(fd, i % 2 ? REQUEST("GET /mixed") : REQUEST("GET /file"));
+        CHECK(client_read(fd, false, &r) && r.body.n == (i % 2 ? 100046 : SITE_FILE_SIZE));
+        CHECK(i % 2 || is_file_part(berth_buf_str(&r.body), 0));
+        reply_done(&r);
+    }
+    close(fd);
+    site_free(s);
+}
+
 static void test_http_server__serves_others_while_one_client_does_not_read(void **state)
 {
     (void)state;
@@ -531,6 +551,64 @@ static void test_http_server__finishes_what_runs_when_stopped(void **state)
     site_free(s);
 }
 
+static void test_http_server__refuses_connections_once_stopped(void **state)
+{
+    (void)state;
+    struct site *s = site_new(NULL, NULL, NULL);
+    atomic_store(&s->gate, true);
+    int running = client_connect(s);
+    client_say(running, REQUEST("GET /gate"));
+    http_server_stop(s->server);
+    const struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool refused = false;
+    for (unsigned tries = 0; !refused && tries < 1000; tries++, sleep_ms(2)) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        refused = connect(fd, (const struct sockaddr *)&a, sizeof(a)) < 0;
+        close(fd);
+    }
+    CHECK(refused);
+    atomic_store(&s->gate, false);
+    CHECK(client_ask(running, "") == 200);
+    close(running);
+    site_free(s);
+}
+
+static void test_http_server__starts_whole_or_not_at_all(void **state)
+{
+    (void)state;
+#ifdef BERTH_FAULT
+    const char *own[] = {"X-Own: yes"}, *trusted[] = {"10.0.0.1"};
+    struct http_options opts = {.loops = 2, .workers = 2, .headers = own, .n_headers = 1, .server_name = "x",
+                                .trusted_proxies = trusted, .n_trusted_proxies = 1,
+                                .limits = {.connections_per_peer = 1}};
+    const struct http_app app = {.data = NULL};
+    bool fired = true;
+    unsigned n;
+    for (n = 1; fired && n < 200; n++) {
+        http_server *server = NULL;
+        char *address = NULL;
+        fault_arm(n);
+        int r = http_server_new(&app, &opts, &server, &test_err);
+        if (r == BERTH_OK)
+            r = http_server_listen(server, "127.0.0.1:0", NULL, &address, &test_err);
+        if (r == BERTH_OK)
+            r = http_server_start(server, &test_err);
+        fired = fault_disarm();
+        CHECK_ROW(n, fired == (r != BERTH_OK));
+        if (r == BERTH_OK) {
+            http_server_stop(server);
+            http_server_join(server);
+        }
+        http_server_free(server);
+        free(address);
+    }
+    CHECK(n > 15 && !fired);
+#else
+    skip();
+#endif
+}
+
 static void test_http_server__stops_in_bounded_time(void **state)
 {
     (void)state;
@@ -660,12 +738,14 @@ RUN_TESTS(TEST(test_http_server__answers_on_the_loop_and_on_a_worker),
           TEST(test_http_server__tells_handlers_what_was_asked), TEST(test_http_server__writes_headers_as_set),
           TEST(test_http_server__gives_the_true_length_without_a_body),
           TEST(test_http_server__sends_files_and_memory_in_the_order_given),
+          TEST(test_http_server__brings_in_pages_that_are_not_in_memory),
           TEST(test_http_server__serves_others_while_one_client_does_not_read),
           TEST(test_http_server__refuses_what_exceeds_its_limits),
           TEST(test_http_server__bounds_connections_in_all_and_for_each_peer),
           TEST(test_http_server__rests_when_descriptors_run_out), TEST(test_http_server__cuts_off_who_is_too_slow),
           TEST(test_http_server__does_not_blame_the_client_for_a_slow_handler),
-          TEST(test_http_server__finishes_what_runs_when_stopped), TEST(test_http_server__stops_in_bounded_time),
+          TEST(test_http_server__finishes_what_runs_when_stopped), TEST(test_http_server__refuses_connections_once_stopped),
+          TEST(test_http_server__starts_whole_or_not_at_all), TEST(test_http_server__stops_in_bounded_time),
           TEST(test_http_server__runs_foreign_work), TEST(test_http_server__listens_where_it_is_told_to),
           TEST(test_http_server__refuses_a_port_that_another_server_holds),
           TEST(test_http_server__serves_unix_sockets_and_inherited_ones))
