@@ -16,7 +16,7 @@ static void say_number(const struct admin_out *out, const char *key, uint64_t v)
 static int gc(struct instance *in, bool dry_run, const struct admin_out *out, berth_error *err)
 {
     if (dry_run) {
-        struct meta_gc_plan plan = {0};
+        struct repo_gc_preview plan = {0};
         int rc = repo_gc_preview(in->repo, &plan, err);
         if (rc != BERTH_OK)
             return rc;
@@ -25,8 +25,8 @@ static int gc(struct instance *in, bool dry_run, const struct admin_out *out, be
         say_number(out, "blobs", plan.blobs);
         say_number(out, "uploads", plan.uploads);
         say_number(out, "objects", plan.objects);
-        say_number(out, "bytes", plan.object_bytes);
-        say_number(out, "waiting_bytes", plan.blob_bytes + plan.upload_bytes);
+        say_number(out, "bytes", plan.bytes);
+        say_number(out, "waiting_bytes", plan.waiting_bytes);
         return BERTH_OK;
     }
     struct repo_gc_result r = {0};

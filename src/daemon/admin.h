@@ -15,11 +15,11 @@
 struct instance;
 
 struct admin_out {
-    void (*line)(void *arg, const char *text);               /* something to tell: a problem, a tag imported */
-    void (*progress)(void *arg, const char *text);           /* how far it is; to be overwritten by the next */
-    void (*value)(void *arg, const char *key, const char *v);/* of the result */
+    void (*line)(void *arg, const char *text);     /* something to tell: a problem, a tag imported */
+    void (*progress)(void *arg, const char *text); /* how far it is; to be overwritten by the next */
+    void (*value)(void *arg, const char *key, const char *v); /* of the result */
     void *arg;
-    const _Atomic bool *stop;                                /* ends long work early; may be NULL */
+    const _Atomic bool *stop; /* ends long work early; may be NULL */
 };
 
 /* Runs @command on an open instance. */

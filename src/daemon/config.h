@@ -2,100 +2,105 @@
  *
  * Precedence, lowest first: defaults, file, environment (BERTH_HTTP_PREFIX for http.prefix), flags
  * (--http-prefix, and the short forms of `berth serve --help`). Durations are milliseconds here and "10m",
- * "1h30m", "250ms" or a number of seconds outside; sizes are bytes here and "4MiB", "16k" or a number outside. */
+ * "1h30m", "250ms" or a number of seconds outside; sizes are bytes here and "4MiB", "16k" or a number
+ * outside. */
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H
 
 #include "util/buf.h"
 
 struct config_listen {
-    char *address;                 /* as http_server_listen() takes it */
-    char *certificate, *key;       /* PEM files; NULL: plain HTTP */
-    char *client_ca;               /* NULL: client certificates are not asked for */
-    char *tls_minimum;             /* "1.2" or "1.3"; NULL: 1.2 */
+    char *address;           /* as http_server_listen() takes it */
+    char *certificate, *key; /* PEM files; NULL: plain HTTP */
+    char *client_ca;         /* NULL: client certificates are not asked for */
+    char *tls_minimum;       /* "1.2" or "1.3"; NULL: 1.2 */
 };
 
-struct config_warning {            /* Warning: 299 - "text" on answers about what matches */
-    char *repository;              /* pattern with '*', NULL: all */
-    char *tag;                     /* pattern with '*', NULL: all */
+struct config_warning { /* Warning: 299 - "text" on answers about what matches */
+    char *repository;   /* pattern with '*', NULL: all */
+    char *tag;          /* pattern with '*', NULL: all */
     char *text;
 };
 
 struct config {
-    uint32_t version;              /* 1 */
-    char *data;                    /* folder ["./data"] */
-    struct config_listen *listen;  /* [one: "localhost:5000"] */
+    uint32_t version;             /* 1 */
+    char *data;                   /* folder ["./data"] */
+    struct config_listen *listen; /* [one: "localhost:5000"] */
     unsigned listen_count;
 
     struct config_http {
-        char *prefix;              /* "/my/path"; NULL: none */
-        bool relative_urls;        /* Location without scheme and host [false] */
-        char **headers;            /* own response headers, "Name: value" */
+        char *prefix;       /* "/my/path"; NULL: none */
+        bool relative_urls; /* Location without scheme and host [false] */
+        char **headers;     /* own response headers, "Name: value" */
         unsigned headers_count;
-        char **trusted_proxies;    /* addresses or CIDR */
+        char **trusted_proxies; /* addresses or CIDR */
         unsigned trusted_proxies_count;
-        uint32_t loops, workers;   /* 0: by the number of cores */
-        uint64_t max_header_size;  /* [32 KiB] */
-        uint64_t max_uri_size;     /* [16 KiB] */
-        uint32_t max_connections;  /* [16384] */
+        uint32_t loops, workers;              /* 0: by the number of cores */
+        uint64_t max_header_size;             /* [32 KiB] */
+        uint64_t max_uri_size;                /* [16 KiB] */
+        uint32_t max_connections;             /* [16384] */
         uint32_t max_connections_per_address; /* [0: no limit] */
-        uint64_t upload_buffers;   /* bytes in all [256 MiB] */
-        uint64_t header_timeout, body_timeout, idle_timeout, drain_timeout, stop_timeout; /* ms [30s 30s 75s 30s 30s] */
+        uint64_t upload_buffers;              /* bytes in all [256 MiB] */
+        uint64_t header_timeout, body_timeout, idle_timeout, drain_timeout,
+            stop_timeout; /* ms [30s 30s 75s 30s 30s] */
     } http;
 
     struct config_registry {
-        bool auto_create;          /* a push makes its repository [true] */
-        bool deletes;              /* DELETE of tags, manifests, blobs, repositories; else 405 [true] */
-        bool read_only;            /* [false] */
-        uint64_t max_manifest_size;/* [4 MiB]; never below 4 MiB */
-        uint64_t session_timeout;  /* ms [10m], prolonged by activity */
-        char **blob_content_types; /* else 415; empty: all */
+        bool auto_create;           /* a push makes its repository [true] */
+        bool deletes;               /* DELETE of tags, manifests, blobs, repositories; else 405 [true] */
+        bool read_only;             /* [false] */
+        uint64_t max_manifest_size; /* [4 MiB]; never below 4 MiB */
+        uint64_t session_timeout;   /* ms [10m], prolonged by activity */
+        char **blob_content_types;  /* else 415; empty: all */
         unsigned blob_content_types_count;
-        char *sparse;              /* "none", "platforms" or "all": which children of an index may be absent ["none"] */
-        char **sparse_platforms;   /* for "platforms": those that must be present */
+        char *sparse; /* "none", "platforms" or "all": which children of an index may be absent ["none"] */
+        char **sparse_platforms; /* for "platforms": those that must be present */
         unsigned sparse_platforms_count;
-        bool schema1;              /* Docker schema 1 as bytes [false] */
-        char *default_platform;    /* an index for a client that accepts none: its child of this platform; NULL: the index */
-        bool mount_anywhere;       /* mount without "from" [true] */
+        bool schema1;           /* Docker schema 1 as bytes [false] */
+        char *default_platform; /* an index for a client that accepts none: its child of this platform; NULL:
+                                   the index */
+        bool mount_anywhere;    /* mount without "from" [true] */
         char **foreign_urls_allow, **foreign_urls_deny; /* prefixes of "urls" in descriptors */
         unsigned foreign_urls_allow_count, foreign_urls_deny_count;
-        uint32_t page_size;        /* largest page of a listing [1000] */
+        uint32_t page_size; /* largest page of a listing [1000] */
         struct config_warning *warnings;
         unsigned warnings_count;
     } registry;
 
     struct config_storage {
-        char *driver;              /* "fs" or "memory" ["fs"] */
-        uint64_t inline_size;      /* blobs up to this live in the database [16 KiB] */
-        uint64_t reserve;          /* uploads are refused below this much free space [64 MiB] */
-        bool sync;                 /* false: fast and loses acknowledged pushes on power loss [true] */
+        char *driver;         /* "fs" or "memory" ["fs"] */
+        uint64_t inline_size; /* blobs up to this live in the database [16 KiB] */
+        uint64_t reserve;     /* uploads are refused below this much free space [64 MiB] */
+        bool sync;            /* false: fast and loses acknowledged pushes on power loss [true] */
     } storage;
 
     struct config_gc {
-        uint64_t interval;         /* ms [1h]; 0: only when asked */
-        uint64_t grace;            /* [24h] */
-        uint64_t drain;            /* [2h] */
-        uint64_t untagged;         /* [0: kept] */
-        bool keep_referrers;       /* [false] */
-        char *window;              /* "22:00-06:00" in local time; NULL: always */
+        uint64_t interval;   /* ms [1h]; 0: only when asked */
+        uint64_t grace;      /* [24h] */
+        uint64_t drain;      /* [2h] */
+        uint64_t untagged;   /* [0: kept] */
+        bool keep_referrers; /* [false] */
+        char *window;        /* "22:00-06:00" in local time; NULL: always */
     } gc;
 
     struct config_log {
-        char *level;               /* ["info"] */
-        char *format;              /* "text" or "json" ["text"] */
-        bool access;               /* [true] */
-        char *audit;               /* file that every write is appended to as JSON; NULL: none */
+        char *level;  /* ["info"] */
+        char *format; /* "text" or "json" ["text"] */
+        bool access;  /* [true] */
+        char *audit;  /* file that every write is appended to as JSON; NULL: none */
     } log;
 
     struct config_metrics {
-        bool enabled;              /* /metrics [true] */
-        bool per_repository;       /* [false] */
+        bool enabled;        /* /metrics [true] */
+        bool per_repository; /* [false] */
     } metrics;
 };
 
-/* Reads @path (NULL: no file), then the environment, then @flags ("http.prefix=/x" pairs, in order). On failure
+/* Reads @path (NULL: no file), then the environment, then @flags ("http.prefix=/x" pairs, in order). On
+ * failure
  * @err says file, line and reason. *@ret_c belongs to the caller: config_free(). */
-int config_load(const char *path, const char *const *flags, size_t n_flags, struct config **ret_c, berth_error *err);
+int config_load(const char *path, const char *const *flags, size_t n_flags, struct config **ret_c,
+                berth_error *err);
 void config_free(struct config *c); /* NULL is fine */
 
 /* The whole configuration in force, as YAML that config_load() reads. */
@@ -106,7 +111,8 @@ void config_diff(const struct config *a, const struct config *b, berth_buf *out)
 /* Whether a change of @key takes effect on reload, without a restart. */
 bool config_key_reloads(berth_str key);
 
-/* Documentation from the same table: Markdown for docs/configuration.md, a JSON schema, one line per setting for --help. */
+/* Documentation from the same table: Markdown for docs/configuration.md, a JSON schema, one line per setting
+ * for --help. */
 void config_document_markdown(berth_buf *out);
 void config_document_schema(berth_buf *out);
 void config_document_flags(berth_buf *out);

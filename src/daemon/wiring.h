@@ -1,10 +1,13 @@
-/* daemon/wiring.h - puts a registry together from a configuration: the data folder with its lock, the metadata, the
- * store and the rules. The server and the offline commands open it alike; one process at a time owns a folder. */
+/* daemon/wiring.h - puts a registry together from a configuration: the data folder with its lock, the
+ * metadata, the store and the rules. The server and the offline commands open it alike; one process at a time
+ * owns a folder. */
 #ifndef DAEMON_WIRING_H
 #define DAEMON_WIRING_H
 
 #include "daemon/config.h"
+#include "metadata/meta.h"
 #include "registry/registry.h"
+#include "storage/store.h"
 
 struct instance {
     int data_fd, lock_fd;
@@ -19,7 +22,8 @@ void instance_close(struct instance *in);
 
 /* The parts of a configuration that the rules and the API take; the views live as long as @c and @a. */
 int wiring_repo_policy(const struct config *c, struct repo_policy *ret, berth_error *err);
-int wiring_registry_policy(const struct config *c, berth_arena *a, struct registry_policy *ret, berth_error *err);
+int wiring_registry_policy(const struct config *c, berth_arena *a, struct registry_policy *ret,
+                           berth_error *err);
 int wiring_http_options(const struct config *c, struct http_options *ret);
 void wiring_log(const struct config *c);
 

@@ -4,7 +4,8 @@
 
 #include "util/str.h"
 
-/* Quality in thousandths that @accept gives @media_type: the most specific range counts; 1000 when @accept is absent
+/* Quality in thousandths that @accept gives @media_type: the most specific range counts; 1000 when @accept is
+ * absent
  * (.p NULL) or empty; 0: not acceptable. A malformed element is skipped. */
 unsigned http_accept_quality(berth_str accept, berth_str media_type);
 

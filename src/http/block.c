@@ -9,21 +9,24 @@ enum { TOKEN = 1, VALUE = 2, TARGET = 4, AUTHORITY = 8, DIGIT = 16 };
 #define VT (VALUE | TARGET)
 #define VA (VALUE | TARGET | AUTHORITY)
 #define D  (TOKEN | VALUE | TARGET | AUTHORITY | DIGIT)
+/* clang-format off */
 static const unsigned char class_of[128] = {
     ['\t'] = VALUE, [' '] = VALUE,
-    ['!'] = TV, ['"'] = VT, ['#'] = TOKEN | VALUE, ['$'] = TV, ['%'] = T, ['&'] = TV, ['\''] = TV, ['('] = VT,
-    [')'] = VT, ['*'] = TV, ['+'] = TV, [','] = VT, ['-'] = T, ['.'] = T, ['/'] = VT,
-    ['0'] = D, ['1'] = D, ['2'] = D, ['3'] = D, ['4'] = D, ['5'] = D, ['6'] = D, ['7'] = D, ['8'] = D, ['9'] = D,
+    ['!'] = TV, ['"'] = VT, ['#'] = TOKEN | VALUE, ['$'] = TV, ['%'] = T, ['&'] = TV, ['\''] = TV,
+    ['('] = VT, [')'] = VT, ['*'] = TV, ['+'] = TV, [','] = VT, ['-'] = T, ['.'] = T, ['/'] = VT,
+    ['0'] = D, ['1'] = D, ['2'] = D, ['3'] = D, ['4'] = D,
+    ['5'] = D, ['6'] = D, ['7'] = D, ['8'] = D, ['9'] = D,
     [':'] = VA, [';'] = VT, ['<'] = VT, ['='] = VT, ['>'] = VT, ['?'] = VT, ['@'] = VT,
-    ['A'] = T, ['B'] = T, ['C'] = T, ['D'] = T, ['E'] = T, ['F'] = T, ['G'] = T, ['H'] = T, ['I'] = T, ['J'] = T,
-    ['K'] = T, ['L'] = T, ['M'] = T, ['N'] = T, ['O'] = T, ['P'] = T, ['Q'] = T, ['R'] = T, ['S'] = T, ['T'] = T,
-    ['U'] = T, ['V'] = T, ['W'] = T, ['X'] = T, ['Y'] = T, ['Z'] = T,
+    ['A'] = T, ['B'] = T, ['C'] = T, ['D'] = T, ['E'] = T, ['F'] = T, ['G'] = T, ['H'] = T, ['I'] = T,
+    ['J'] = T, ['K'] = T, ['L'] = T, ['M'] = T, ['N'] = T, ['O'] = T, ['P'] = T, ['Q'] = T, ['R'] = T,
+    ['S'] = T, ['T'] = T, ['U'] = T, ['V'] = T, ['W'] = T, ['X'] = T, ['Y'] = T, ['Z'] = T,
     ['['] = VA, ['\\'] = VT, [']'] = VA, ['^'] = TV, ['_'] = T, ['`'] = TV,
-    ['a'] = T, ['b'] = T, ['c'] = T, ['d'] = T, ['e'] = T, ['f'] = T, ['g'] = T, ['h'] = T, ['i'] = T, ['j'] = T,
-    ['k'] = T, ['l'] = T, ['m'] = T, ['n'] = T, ['o'] = T, ['p'] = T, ['q'] = T, ['r'] = T, ['s'] = T, ['t'] = T,
-    ['u'] = T, ['v'] = T, ['w'] = T, ['x'] = T, ['y'] = T, ['z'] = T,
+    ['a'] = T, ['b'] = T, ['c'] = T, ['d'] = T, ['e'] = T, ['f'] = T, ['g'] = T, ['h'] = T, ['i'] = T,
+    ['j'] = T, ['k'] = T, ['l'] = T, ['m'] = T, ['n'] = T, ['o'] = T, ['p'] = T, ['q'] = T, ['r'] = T,
+    ['s'] = T, ['t'] = T, ['u'] = T, ['v'] = T, ['w'] = T, ['x'] = T, ['y'] = T, ['z'] = T,
     ['{'] = VT, ['|'] = TV, ['}'] = VT, ['~'] = T,
 };
+/* clang-format on */
 #undef T
 #undef TV
 #undef VT
@@ -213,8 +216,8 @@ static int field_line(berth_str line, struct http_field *f, const char **ret_rea
     return 0;
 }
 
-int http_block_parse(const char *p, size_t n, const struct http_block_limits *limits, struct http_field *fields,
-                     struct http_block *ret, const char **ret_reason)
+int http_block_parse(const char *p, size_t n, const struct http_block_limits *limits,
+                     struct http_field *fields, struct http_block *ret, const char **ret_reason)
 {
     struct http_block b = {.fields = fields, .content_length = -1};
     unsigned transfer_encodings = 0;

@@ -1,5 +1,5 @@
-/* http/body.c - the body of a request on its way in: how much may be taken, where it goes (dropped, collected, or
- * into a stream's buffers), and where it ends. No input or output here. */
+/* http/body.c - the body of a request on its way in: how much may be taken, where it goes (dropped,
+ * collected, or into a stream's buffers), and where it ends. No input or output here. */
 #include "http/internal.h"
 
 #include "http/parser.h"

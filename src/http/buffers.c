@@ -1,5 +1,5 @@
-/* http/buffers.c - a loop's share of the memory that bodies may take. Full-sized buffers go back to a list and
- * are used again; who finds the share exhausted waits in line. */
+/* http/buffers.c - a loop's share of the memory that bodies may take. Full-sized buffers go back to a list
+ * and are used again; who finds the share exhausted waits in line. */
 #include "http/internal.h"
 
 #include "util/fault.h"

@@ -1,7 +1,7 @@
 /* http/chunk.h - the framing of a chunked body, checked byte by byte before llhttp decodes it. Pure.
  *
- * llhttp sets no limit on size lines and trailers; here they have one, CRLF is the only line end, and a size is
- * hexadecimal digits and nothing else (RFC 9112 section 7.1). */
+ * llhttp sets no limit on size lines and trailers; here they have one, CRLF is the only line end, and a size
+ * is hexadecimal digits and nothing else (RFC 9112 section 7.1). */
 #ifndef HTTP_CHUNK_H
 #define HTTP_CHUNK_H
 
@@ -9,13 +9,13 @@
 
 struct http_chunk_check {
     enum {
-        CHUNK_SIZE,      /* at or in the digits */
+        CHUNK_SIZE, /* at or in the digits */
         CHUNK_EXTENSION,
         CHUNK_SIZE_LF,
         CHUNK_DATA,
         CHUNK_DATA_CR,
         CHUNK_DATA_LF,
-        CHUNK_TRAILER,   /* at the start of a trailer line, or of the empty one that ends all */
+        CHUNK_TRAILER, /* at the start of a trailer line, or of the empty one that ends all */
         CHUNK_TRAILER_NAME,
         CHUNK_TRAILER_VALUE,
         CHUNK_TRAILER_LF,
@@ -23,9 +23,9 @@ struct http_chunk_check {
         CHUNK_END,
         CHUNK_BAD,
     } state;
-    uint64_t left;       /* of the chunk's data */
+    uint64_t left; /* of the chunk's data */
     unsigned digits;
-    size_t line;         /* bytes of this size line, or of all trailers */
+    size_t line; /* bytes of this size line, or of all trailers */
 };
 
 #define HTTP_CHUNK_LINE_MAX    256  /* a size with its extensions */

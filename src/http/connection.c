@@ -1,7 +1,7 @@
 /* http/connection.c - one connection: the state machine between a socket and the handlers of its requests.
  *
- * Events (the socket, a worker that is back, a free buffer, a deadline) end in advance(): it reads when there is
- * something to read, then lets step_…() move the connection on until it has to wait. */
+ * Events (the socket, a worker that is back, a free buffer, a deadline) end in advance(): it reads when there
+ * is something to read, then lets step_…() move the connection on until it has to wait. */
 #include "http/internal.h"
 
 #include <assert.h>
@@ -32,8 +32,9 @@ static void move(struct http_conn *c, enum http_conn_state to)
     assert(next_states[c->state] >> to & 1u);
     const struct http_timeouts *t = &c->loop->server->timeouts;
     const uint32_t within[CONN_STATES_] = {
-        [CONN_HANDSHAKE] = t->header, [CONN_IDLE] = t->idle,   [CONN_HEADER] = t->header,       [CONN_BODY] = t->body,
-        [CONN_ANSWER] = t->body,      [CONN_DRAIN] = t->drain, [CONN_LINGER] = HTTP_LINGER_MS,
+        [CONN_HANDSHAKE] = t->header,   [CONN_IDLE] = t->idle,   [CONN_HEADER] = t->header,
+        [CONN_BODY] = t->body,          [CONN_ANSWER] = t->body, [CONN_DRAIN] = t->drain,
+        [CONN_LINGER] = HTTP_LINGER_MS,
     };
     c->state = (unsigned char)to;
     c->deadline_ms = c->loop->now_ms + within[to];
@@ -180,7 +181,8 @@ static bool received(struct http_conn *c, ssize_t n)
     return false;
 }
 
-/* An identity body that is streamed goes straight into its buffer; anything else by way of the read buffer. */
+/* An identity body that is streamed goes straight into its buffer; anything else by way of the read buffer.
+ */
 static void read_body(struct http_conn *c)
 {
     http_body_take(c);
@@ -266,7 +268,8 @@ static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
     if (status == 400 || status == 503)
         return status;
     c->keep = req->block.keep_alive;
-    if (req->pub.method == HTTP_OTHER) { /* llhttp may not know it; the application answers, nobody reads on */
+    if (req->pub.method ==
+        HTTP_OTHER) { /* llhttp may not know it; the application answers, nobody reads on */
         http_body_lose(c);
     } else if (!http_parser_agrees(block.p, n, &req->block, &c->body.chunked)) {
         *ret_reason = "malformed header";
@@ -285,7 +288,8 @@ static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
         return 0;
     if (!req->plan.end || (req->plan.body == HTTP_BODY_STREAM && !req->plan.piece))
         refuse(c, 500, "no handler");
-    else if (req->plan.body != HTTP_BODY_NONE && http_body_too_long(req, (uint64_t)MAX(req->block.content_length, 0)))
+    else if (req->plan.body != HTTP_BODY_NONE &&
+             http_body_too_long(req, (uint64_t)MAX(req->block.content_length, 0)))
         refuse(c, 413, "the body is too large");
     return 0;
 }
@@ -456,7 +460,8 @@ static void begin_answer(struct http_conn *c)
     drop_buffers(c);
     http_buffer_wait_no_more(c);
     /* Who waits for 100 Continue may or may not send the body after all: no next request can be found. */
-    bool lost = !c->body.complete && (c->body.expects || (!c->body.chunked && c->body.left > server->limits.drain_bytes));
+    bool lost = !c->body.complete &&
+                (c->body.expects || (!c->body.chunked && c->body.left > server->limits.drain_bytes));
     for (unsigned tries = 0; tries < 2; tries++) {
         bool keep = c->keep && !lost && !c->ended && !req->answer.close_after &&
                     !atomic_load_explicit(&server->stopping, memory_order_relaxed);
@@ -491,7 +496,8 @@ static bool step_answer(struct http_conn *c)
         break_off(c);
     if (r <= 0)
         return r < 0;
-    /* The client wanted the end itself, or has sent nothing that we have not read: no reset can come of it. */
+    /* The client wanted the end itself, or has sent nothing that we have not read: no reset can come of it.
+     */
     bool clean = c->body.complete && !c->in_n && !c->req->block.keep_alive && c->req->block.method.n;
     finish_request(c, false);
     if (c->keep && (c->body.complete || !c->ended)) {
@@ -719,7 +725,8 @@ void http_conn_open(struct http_conn *c, int refuse_status)
     c->body.complete = true;
     if (refuse_status) {
         refuse_early(c, refuse_status,
-                     refuse_status == 429 ? "too many connections from this address" : "too many connections");
+                     refuse_status == 429 ? "too many connections from this address"
+                                          : "too many connections");
         if (c->state == CONN_GONE)
             return;
     }

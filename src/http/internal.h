@@ -44,7 +44,8 @@ struct http_address {
 };
 struct http_peers *http_peers_new(uint32_t limit);
 void http_peers_free(struct http_peers *p);
-bool http_peers_enter(struct http_peers *p, const struct http_address *a); /* false: over the limit, not counted */
+bool http_peers_enter(struct http_peers *p,
+                      const struct http_address *a); /* false: over the limit, not counted */
 void http_peers_leave(struct http_peers *p, const struct http_address *a);
 
 /* --- proxy.c: whom we believe about the client --- */
@@ -53,7 +54,8 @@ int http_proxies_new(const char *const *list, size_t n, struct http_proxies **re
 void http_proxies_free(struct http_proxies *p);
 /* @a NULL: a peer on a unix socket. */
 bool http_proxies_trust(const struct http_proxies *p, const struct http_address *a);
-bool http_address_parse(berth_str text, struct http_address *ret); /* "1.2.3.4", "::1", with a port or brackets too */
+bool http_address_parse(berth_str text,
+                        struct http_address *ret); /* "1.2.3.4", "::1", with a port or brackets too */
 void http_address_print(const struct http_address *a, char out[HTTP_ADDRESS_TEXT]);
 /* The rightmost address of an X-Forwarded-For list that is not a trusted proxy's; false: none is readable. */
 bool http_forwarded_for(const struct http_proxies *p, berth_str list, struct http_address *ret);
@@ -79,7 +81,7 @@ void http_tls_free(struct ssl_st *s);
 /* --- listen.c: addresses and sockets --- */
 struct http_listener {
     struct http_listener *next;
-    int *fds;       /* one for each loop, or a single one that all poll */
+    int *fds; /* one for each loop, or a single one that all poll */
     size_t n_fds;
     char *unix_path; /* to be removed at the end; else NULL */
     bool is_unix;
@@ -87,8 +89,8 @@ struct http_listener {
     bool owns_tls;
     atomic_size_t users; /* loops that poll a shared descriptor */
 };
-int http_listeners_open(const char *address, size_t n_loops, struct http_listener **ret_list, char **ret_address,
-                        berth_error *err);
+int http_listeners_open(const char *address, size_t n_loops, struct http_listener **ret_list,
+                        char **ret_address, berth_error *err);
 void http_listeners_free(struct http_listener *list);
 /* A loop accepts no more from @fd of @l; the last one closes it, so that clients are refused at once. */
 void http_listener_leave(struct http_listener *l, int *fd);
@@ -100,8 +102,8 @@ struct http_item { /* one header line */
 };
 struct http_segment {
     struct http_segment *next;
-    const char *p;    /* memory; NULL: a file */
-    char *given;      /* p, to be freed */
+    const char *p; /* memory; NULL: a file */
+    char *given;   /* p, to be freed */
     uint64_t n;
     int fd;
     uint64_t offset;
@@ -109,13 +111,13 @@ struct http_segment {
 struct http_answer {
     bool set, failed, close_after, length_only, head_dropped;
     int status;
-    uint64_t length;             /* for length_only */
+    uint64_t length; /* for length_only */
     struct http_item *items, **items_end;
     struct http_segment *first, *last;
-    struct http_segment head;    /* status line and headers */
-    struct http_segment *at;     /* what leaves next, and how much of it has left */
+    struct http_segment head; /* status line and headers */
+    struct http_segment *at;  /* what leaves next, and how much of it has left */
     uint64_t at_offset;
-    uint64_t sent;               /* head included */
+    uint64_t sent; /* head included */
 };
 void http_answer_reset(struct http_answer *a);
 /* Makes the head. False: no memory, or the handler's answer was faulty. */
@@ -135,16 +137,16 @@ struct http_req {
     struct http_plan plan;
     struct http_answer answer;
     struct http_job job;
-    bool busy;       /* a worker runs run_…, or brings pages in */
+    bool busy; /* a worker runs run_…, or brings pages in */
     bool handed_over;
-    bool starved;    /* no second buffer: what arrives waits for the worker */
+    bool starved; /* no second buffer: what arrives waits for the worker */
     bool begun, ended;
-    int fault;       /* status of a refusal found in the body, with its reason */
+    int fault; /* status of a refusal found in the body, with its reason */
     const char *fault_reason;
     bool run_begin, run_end;
     struct http_buffer *running, *filling;
     berth_buf collected;
-    size_t charged;  /* bytes of @collected counted against the loop's buffers */
+    size_t charged;        /* bytes of @collected counted against the loop's buffers */
     struct http_req *next; /* in a list of free ones, or of those that come back from a worker */
     struct http_job warm_job;
     uint64_t warm_from, warm_to; /* of the file that leaves: known or hoped to be in memory up to here */
@@ -186,31 +188,31 @@ struct http_body {
 };
 struct http_conn {
     struct http_loop *loop;
-    struct http_conn *prev, *next;   /* all of the loop */
-    struct http_conn *next_waiting;  /* for a body buffer */
-    struct http_conn *next_ready;    /* for another turn */
+    struct http_conn *prev, *next;  /* all of the loop */
+    struct http_conn *next_waiting; /* for a body buffer */
+    struct http_conn *next_ready;   /* for another turn */
     struct http_req *req;
     struct ssl_st *tls;
     int fd;
-    unsigned char state;             /* enum http_conn_state */
-    unsigned char watched;           /* HTTP_READ | HTTP_WRITE */
+    unsigned char state;   /* enum http_conn_state */
+    unsigned char watched; /* HTTP_READ | HTTP_WRITE */
     unsigned char tls_wants;
-    unsigned char interim;           /* bytes of "100 Continue" still to send */
+    unsigned char interim; /* bytes of "100 Continue" still to send */
     bool is_tls, is_unix, counted, trusted;
-    bool keep;                       /* for another request after this one */
+    bool keep; /* for another request after this one */
     bool waiting, ready;
-    bool blocked;                    /* the socket takes no more for now */
-    bool ended;                      /* the client has closed its half */
-    bool more;                       /* OpenSSL may hold bytes that no poll tells of */
-    bool blank;                      /* one empty line before the request was skipped */
-    const char *in;                  /* bytes received and not used: in @hold or the loop's read buffer */
+    bool blocked;   /* the socket takes no more for now */
+    bool ended;     /* the client has closed its half */
+    bool more;      /* OpenSSL may hold bytes that no poll tells of */
+    bool blank;     /* one empty line before the request was skipped */
+    const char *in; /* bytes received and not used: in @hold or the loop's read buffer */
     size_t in_n, scanned;
     berth_buf hold;
     struct http_body body;
     int64_t started_us, deadline_ms;
-    uint64_t mark;                   /* what had been moved when the deadline was set */
+    uint64_t mark; /* what had been moved when the deadline was set */
     uint64_t drained;
-    size_t tls_retry;                /* bytes of a record that OpenSSL wants to see again */
+    size_t tls_retry; /* bytes of a record that OpenSSL wants to see again */
     struct http_address address;
     char peer[HTTP_ADDRESS_TEXT];
 };
@@ -220,7 +222,7 @@ void http_conn_open(struct http_conn *c, int refuse_status); /* just accepted; 0
 void http_conn_event(struct http_conn *c, unsigned events);
 void http_conn_resume(struct http_conn *c);   /* its turn has come, or a buffer is free */
 void http_conn_returned(struct http_conn *c); /* its worker is back */
-void http_conn_tick(struct http_conn *c);    /* its deadline has passed */
+void http_conn_tick(struct http_conn *c);     /* its deadline has passed */
 void http_conn_stop(struct http_conn *c, bool now);
 
 /* body.c */
@@ -228,12 +230,14 @@ void http_input_use(struct http_conn *c, size_t n); /* the first @n bytes of the
 void http_body_take(struct http_conn *c);           /* input goes into the body as far as there is room */
 /* How many bytes may be taken from the client now. @get: a buffer is fetched if one is needed. */
 size_t http_body_room(struct http_conn *c, bool get);
-char *http_body_direct(struct http_conn *c);           /* where that room is, when bytes may go there as they are */
-void http_body_filled(struct http_conn *c, size_t n);  /* they have */
-bool http_body_is_small(const struct http_conn *c);    /* one buffer of its size will do */
+char *http_body_direct(struct http_conn *c); /* where that room is, when bytes may go there as they are */
+void http_body_filled(struct http_conn *c, size_t n); /* they have */
+bool http_body_is_small(const struct http_conn *c);   /* one buffer of its size will do */
 bool http_body_too_long(const struct http_req *req, uint64_t n);
-void http_body_fault(struct http_conn *c, int status, const char *reason); /* refuse the request, when we may */
-void http_body_lose(struct http_conn *c);   /* where the next request starts is not known: what follows is dropped */
+void http_body_fault(struct http_conn *c, int status,
+                     const char *reason); /* refuse the request, when we may */
+void http_body_lose(
+    struct http_conn *c); /* where the next request starts is not known: what follows is dropped */
 void http_body_forget(struct http_conn *c); /* done with it */
 
 /* send.c. 1: all has left; 0: wait (for the socket, or for a worker when req->busy); -1: broken. */
@@ -264,13 +268,13 @@ struct http_loop {
 void http_loop_watch(struct http_conn *c, unsigned events);
 void http_loop_close(struct http_conn *c); /* closes the socket; @c stays until http_loop_forget() */
 void http_loop_forget(struct http_conn *c);
-void http_loop_ready(struct http_conn *c); /* another turn for @c, after the others */
+void http_loop_ready(struct http_conn *c);                      /* another turn for @c, after the others */
 void http_loop_post(struct http_loop *l, struct http_req *req); /* from a worker: @req is back */
 
 /* buffers.c: a loop's share of the memory for bodies */
 struct http_buffer *http_buffer_get(struct http_loop *l, size_t cap); /* NULL: exhausted */
 void http_buffer_put(struct http_loop *l, struct http_buffer *b);
-void http_buffer_wait(struct http_conn *c);      /* resumed when one is free */
+void http_buffer_wait(struct http_conn *c); /* resumed when one is free */
 void http_buffer_wait_no_more(struct http_conn *c);
 void http_buffer_wake_one(struct http_loop *l);
 bool http_buffer_charge(struct http_loop *l, size_t n); /* bytes of a collected body */
@@ -281,23 +285,24 @@ struct http_server {
     struct http_app app;
     struct http_limits limits;
     struct http_timeouts timeouts;
-    char *prefix, *server_name;      /* prefix: "" or "/my/path" */
-    struct http_item *headers;       /* own response headers */
-    berth_arena arena;               /* of the above */
+    char *prefix, *server_name; /* prefix: "" or "/my/path" */
+    struct http_item *headers;  /* own response headers */
+    berth_arena arena;          /* of the above */
     struct http_proxies *proxies;
-    struct http_peers *peers;        /* NULL: no limit */
+    struct http_peers *peers; /* NULL: no limit */
     struct http_listener *listeners;
     struct http_pool *pool;
-    void *loops;                     /* of server.c */
+    void *loops; /* of server.c */
     unsigned n_loops, n_workers;
     atomic_uint_least64_t connections;
     atomic_bool stopping;
     bool started, joined;
-    pthread_mutex_t tls_lock;        /* one reload at a time */
+    pthread_mutex_t tls_lock; /* one reload at a time */
 };
 
 /* options.c */
-int http_options_apply(struct http_server *s, const struct http_options *opts, unsigned cores, berth_error *err);
+int http_options_apply(struct http_server *s, const struct http_options *opts, unsigned cores,
+                       berth_error *err);
 
 static inline void http_count(atomic_uint_least64_t *counter, uint64_t n)
 {

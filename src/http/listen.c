@@ -1,7 +1,7 @@
 /* http/listen.c - from the address in the configuration to listening sockets.
  *
- * TCP: one socket for each loop with SO_REUSEPORT, so that the kernel spreads connections. A unix socket and an
- * inherited one are shared by all loops. */
+ * TCP: one socket for each loop with SO_REUSEPORT, so that the kernel spreads connections. A unix socket and
+ * an inherited one are shared by all loops. */
 #include "http/internal.h"
 
 #include <errno.h>
@@ -141,8 +141,8 @@ static bool seen_before(const struct addrinfo *found, const struct addrinfo *f)
 
 /* Every address of @found, on the same port. Success when one is bound, but a port that another process holds
  * on any of them is a failure. */
-static int listen_all(const struct addrinfo *found, bool dual, size_t n_loops, struct http_listener **ret_list,
-                      uint16_t *ret_port)
+static int listen_all(const struct addrinfo *found, bool dual, size_t n_loops,
+                      struct http_listener **ret_list, uint16_t *ret_port)
 {
     CLEANUP(listeners_freep) struct http_listener *list = NULL;
     uint16_t port = 0;
@@ -204,7 +204,9 @@ static int open_tcp(const char *address, size_t n_loops, struct http_listener **
     if (!host)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory to listen on '%s'", address);
 
-    struct addrinfo hints = {.ai_family = bracketed ? AF_INET6 : *host ? AF_UNSPEC : AF_INET6,
+    struct addrinfo hints = {.ai_family = bracketed ? AF_INET6
+                                          : *host   ? AF_UNSPEC
+                                                    : AF_INET6,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
@@ -221,7 +223,8 @@ static int open_tcp(const char *address, size_t n_loops, struct http_listener **
             port = bound;
         else if (!*host && hints.ai_family == AF_INET6 && failed != EADDRINUSE)
             hints.ai_family = AF_INET; /* a machine without IPv6 */
-        else if (port || failed != EADDRINUSE) /* a port of the kernel's choice may be taken in the other family */
+        else if (port ||
+                 failed != EADDRINUSE) /* a port of the kernel's choice may be taken in the other family */
             return berth_error_set(err, BERTH_E_NETWORK, "listening on '%s': %s", address, strerror(failed));
     }
     if (resolved)
@@ -247,7 +250,8 @@ static int clear_stale(const union address *a, socklen_t n)
     return -1;
 }
 
-static int open_unix(const char *address, struct http_listener **ret_list, char **ret_address, berth_error *err)
+static int open_unix(const char *address, struct http_listener **ret_list, char **ret_address,
+                     berth_error *err)
 {
     const char *path = address + strlen("unix:");
     union address a = {.local = {.sun_family = AF_UNIX}};
@@ -328,8 +332,8 @@ static int open_inherited(const char *address, struct http_listener **ret_list, 
     return BERTH_OK;
 }
 
-int http_listeners_open(const char *address, size_t n_loops, struct http_listener **ret_list, char **ret_address,
-                        berth_error *err)
+int http_listeners_open(const char *address, size_t n_loops, struct http_listener **ret_list,
+                        char **ret_address, berth_error *err)
 {
     CLEANUP(listeners_freep) struct http_listener *list = NULL;
     char *text = NULL;

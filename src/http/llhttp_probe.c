@@ -1,5 +1,5 @@
-/* http/llhttp_probe.c - run by the build: 0 when this llhttp was built strict, so that a CR alone ends no header
- * line. A system's library that fails here is passed over for the packaged sources. */
+/* http/llhttp_probe.c - run by the build: 0 when this llhttp was built strict, so that a CR alone ends no
+ * header line. A system's library that fails here is passed over for the packaged sources. */
 #include <llhttp.h>
 
 int main(void)

@@ -1,12 +1,13 @@
-/* http/options.c - what the caller asked for becomes the server's own: copied, checked, defaults filled in. */
+/* http/options.c - what the caller asked for becomes the server's own: copied, checked, defaults filled in.
+ */
 #include "http/internal.h"
 
 static void set_defaults(struct http_server *s, const struct http_options *opts, unsigned cores)
 {
     s->limits = opts->limits;
     s->timeouts = opts->timeouts;
-#define DEFAULT(field, value)                                                                                   \
-    if (!(field))                                                                                               \
+#define DEFAULT(field, value)                                                                                \
+    if (!(field))                                                                                            \
     (field) = (value)
     DEFAULT(s->limits.header_bytes, 32 * KIB);
     DEFAULT(s->limits.header_count, 100);
@@ -46,7 +47,8 @@ static int add_header(struct http_server *s, const char *line, struct http_item 
     return BERTH_OK;
 }
 
-int http_options_apply(struct http_server *s, const struct http_options *opts, unsigned cores, berth_error *err)
+int http_options_apply(struct http_server *s, const struct http_options *opts, unsigned cores,
+                       berth_error *err)
 {
     set_defaults(s, opts, cores);
     berth_str prefix = str_from(opts->prefix);

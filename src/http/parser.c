@@ -1,5 +1,5 @@
-/* http/parser.c - the only file that sees llhttp (whose names for methods would clash with ours elsewhere); see
- * parser.h. */
+/* http/parser.c - the only file that sees llhttp (whose names for methods would clash with ours elsewhere);
+ * see parser.h. */
 #include "http/parser.h"
 
 #include <llhttp.h>
@@ -46,7 +46,8 @@ static int on_end(llhttp_t *parser)
 static const llhttp_settings_t header_settings = {.on_headers_complete = on_headers};
 static const llhttp_settings_t body_settings = {.on_body = on_data, .on_message_complete = on_end};
 
-bool http_parser_agrees(const char *p, size_t n, const struct http_block *b, struct http_chunked **ret_chunked)
+bool http_parser_agrees(const char *p, size_t n, const struct http_block *b,
+                        struct http_chunked **ret_chunked)
 {
     struct reading read = {.header = false};
     llhttp_t parser;

@@ -33,7 +33,8 @@ static bool one_range(berth_str s, uint64_t size, struct http_range *ret, bool *
     }
     if (!number(left, &first) || (right.n && !number(right, &last)))
         return false;
-    /* RFC 9110 calls last < first invalid, free to be ignored; other registries answer 416, as is tested for. */
+    /* RFC 9110 calls last < first invalid, free to be ignored; other registries answer 416, as is tested for.
+     */
     *ret_some = first < size && first <= last;
     *ret = (struct http_range){first, MIN(last, size - 1)};
     return true;
@@ -73,8 +74,8 @@ static void insert(struct http_range *ranges, size_t *n, struct http_range r)
         ++*n;
 }
 
-enum http_range_result http_range_parse(berth_str header, uint64_t size, struct http_range ranges[HTTP_RANGES_MAX],
-                                        size_t *ret_n)
+enum http_range_result http_range_parse(berth_str header, uint64_t size,
+                                        struct http_range ranges[HTTP_RANGES_MAX], size_t *ret_n)
 {
     berth_str unit, list, one;
     if (!header.p || !str_cut(header, '=', &unit, &list) || !str_eq_nocase(unit, STR("bytes")))

@@ -1,5 +1,5 @@
-/* http/request.c - the request that handlers see: made from the checked header block, read by accessors, run, and
- * released. */
+/* http/request.c - the request that handlers see: made from the checked header block, read by accessors, run,
+ * and released. */
 #include "http/internal.h"
 
 #include <stdio.h>
@@ -53,8 +53,8 @@ static const struct {
     berth_str text;
     unsigned method;
 } methods[] = {
-    {{"GET", 3}, HTTP_GET},       {{"HEAD", 4}, HTTP_HEAD},   {{"PUT", 3}, HTTP_PUT},
-    {{"POST", 4}, HTTP_POST},     {{"PATCH", 5}, HTTP_PATCH}, {{"DELETE", 6}, HTTP_DELETE},
+    {{"GET", 3}, HTTP_GET},         {{"HEAD", 4}, HTTP_HEAD},   {{"PUT", 3}, HTTP_PUT},
+    {{"POST", 4}, HTTP_POST},       {{"PATCH", 5}, HTTP_PATCH}, {{"DELETE", 6}, HTTP_DELETE},
     {{"OPTIONS", 7}, HTTP_OPTIONS},
 };
 

@@ -1,5 +1,5 @@
-/* http/response.c - the answer a handler builds: status, header lines and the segments of its body. It lives in
- * the request's arena and leaves through send.c. */
+/* http/response.c - the answer a handler builds: status, header lines and the segments of its body. It lives
+ * in the request's arena and leaves through send.c. */
 #include "http/internal.h"
 
 #include <errno.h>

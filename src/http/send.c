@@ -1,8 +1,8 @@
-/* http/send.c - an answer leaves: memory by one sendmsg(), files by sendfile() in bounded slices, both through
- * OpenSSL record by record when the connection is encrypted.
+/* http/send.c - an answer leaves: memory by one sendmsg(), files by sendfile() in bounded slices, both
+ * through OpenSSL record by record when the connection is encrypted.
  *
- * A loop must not wait for a disk. Before a slice of a file is sent its first and last byte are asked for with
- * RWF_NOWAIT; where they are not in memory a worker reads the slice first. */
+ * A loop must not wait for a disk. Before a slice of a file is sent its first and last byte are asked for
+ * with RWF_NOWAIT; where they are not in memory a worker reads the slice first. */
 #include "http/internal.h"
 
 #include <errno.h>
@@ -129,8 +129,8 @@ static ssize_t step_file(struct http_conn *c, size_t most)
     return r < 0 && (errno == EAGAIN || errno == EINTR) ? HTTP_IO_AGAIN : HTTP_IO_BROKEN; /* 0: cut short */
 }
 
-/* Fills the loop's write buffer with the next record's bytes, memory and file mixed. The same bytes again when
- * called again: OpenSSL insists on that after a record that did not fit the socket. */
+/* Fills the loop's write buffer with the next record's bytes, memory and file mixed. The same bytes again
+ * when called again: OpenSSL insists on that after a record that did not fit the socket. */
 static ssize_t gather_record(struct http_conn *c, char *out, size_t most)
 {
     const struct http_answer *a = &c->req->answer;

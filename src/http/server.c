@@ -273,8 +273,9 @@ static void set_date(struct loop *l)
     time_t now = (time_t)(clock_wall_ms() / 1000);
     struct tm t;
     gmtime_r(&now, &t);
-    snprintf(l->base.date, sizeof(l->base.date), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + t.tm_wday * 3,
-             t.tm_mday % 100, months + t.tm_mon * 3, (t.tm_year + 1900) % 10000, t.tm_hour, t.tm_min, t.tm_sec);
+    snprintf(l->base.date, sizeof(l->base.date), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+             days + t.tm_wday * 3, t.tm_mday % 100, months + t.tm_mon * 3, (t.tm_year + 1900) % 10000,
+             t.tm_hour, t.tm_min, t.tm_sec);
 }
 
 static void end_if_empty(struct loop *l)
@@ -372,7 +373,8 @@ static int loop_init(struct loop *l, http_server *server, unsigned n_loops, bert
     struct http_loop *b = &l->base;
     b->server = server;
     b->waiting_end = &b->waiting;
-    b->buffers_max = (size_t)MAX(server->limits.buffers_total / n_loops, 2 * (uint64_t)server->limits.buffer_bytes);
+    b->buffers_max =
+        (size_t)MAX(server->limits.buffers_total / n_loops, 2 * (uint64_t)server->limits.buffer_bytes);
     io_random(b->random, sizeof(b->random));
     l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     pthread_mutex_init(&l->lock, NULL);

@@ -1,5 +1,5 @@
-/* http/tls.c - the only file that sees OpenSSL's TLS: contexts from PEM files, and reads and writes on our own
- * non-blocking sockets. */
+/* http/tls.c - the only file that sees OpenSSL's TLS: contexts from PEM files, and reads and writes on our
+ * own non-blocking sockets. */
 #include "http/internal.h"
 
 #include <errno.h>
@@ -46,7 +46,8 @@ int http_tls_prepare(struct http_tls_config *c, berth_error *err)
     if (!ctx)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for a TLS context");
     SSL_CTX_set_min_proto_version(ctx, c->minimum);
-    SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(ctx,
+                        SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_alpn_select_cb(ctx, choose_protocol, NULL);

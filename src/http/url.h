@@ -5,15 +5,16 @@
 #include "util/arena.h"
 #include "util/buf.h"
 
-/* Decodes %XX ('+' becomes a space only with @plus). Into @arena unless nothing is encoded. False: a bad escape,
- * an encoded NUL, or no memory. */
+/* Decodes %XX ('+' becomes a space only with @plus). Into @arena unless nothing is encoded. False: a bad
+ * escape, an encoded NUL, or no memory. */
 bool http_url_decode(berth_str s, bool plus, berth_arena *arena, berth_str *ret);
 
 /* Encodes all but RFC 3986 unreserved characters and those in @keep. */
 void http_url_encode(berth_buf *out, berth_str s, const char *keep);
 
-/* The @i-th value of @key in a raw query, decoded; '+' stands for itself: media types hold it, nothing here a space. *@ret.p is NULL where there is none ("key" alone and "key="
- * give an empty view). False: a bad escape anywhere in the query. */
+/* The @i-th value of @key in a raw query, decoded; '+' stands for itself: media types hold it, nothing here a
+ * space. *@ret.p is NULL where there is none ("key" alone and "key=" give an empty view). False: a bad escape
+ * anywhere in the query. */
 bool http_query_get(berth_str query, const char *key, size_t i, berth_arena *arena, berth_str *ret);
 bool http_query_valid(berth_str query); /* every escape is well formed */
 

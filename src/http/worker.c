@@ -42,14 +42,16 @@ static void *worker_main(void *arg)
 
 int http_pool_new(unsigned threads, struct http_pool **ret_pool, berth_error *err)
 {
-    struct http_pool *pool = fault_hit() ? NULL : calloc(1, sizeof(*pool) + threads * sizeof(pool->threads[0]));
+    struct http_pool *pool =
+        fault_hit() ? NULL : calloc(1, sizeof(*pool) + threads * sizeof(pool->threads[0]));
     if (!pool)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for %u workers", threads);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->some, NULL);
     pool->end = &pool->first;
     for (; pool->n_threads < threads; pool->n_threads++) {
-        int r = fault_hit() ? EAGAIN : pthread_create(&pool->threads[pool->n_threads], NULL, worker_main, pool);
+        int r =
+            fault_hit() ? EAGAIN : pthread_create(&pool->threads[pool->n_threads], NULL, worker_main, pool);
         if (r) {
             http_pool_free(pool);
             return berth_error_set(err, BERTH_E_IO, "starting a worker: %s", strerror(r));

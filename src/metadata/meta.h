@@ -4,10 +4,11 @@
  * returns BERTH_OK. Operations block; any thread may call them. Reads are short enough for an event loop when
  * the driver is local (struct meta_ops.local). Times are the database's clock, in ms since the epoch.
  *
- * Schema, leases and the collector: shared design, "Scale-out" section 4; docs/internals/collector.md. In short: a blob's
- * row owns an object key; a link (repository, digest) makes it visible; edges from manifests to links, to children and
- * from tags are foreign keys, RESTRICT and immediate. A promise to a client ("you may rely on it") is a
- * lease on a link or manifest; the collector removes only what has neither edge nor live lease.
+ * Schema, leases and the collector: shared design, "Scale-out" section 4; docs/internals/collector.md. In
+ * short: a blob's row owns an object key; a link (repository, digest) makes it visible; edges from manifests
+ * to links, to children and from tags are foreign keys, RESTRICT and immediate. A promise to a client ("you
+ * may rely on it") is a lease on a link or manifest; the collector removes only what has neither edge nor
+ * live lease.
  *
  * Strings returned live in the @arena given. Errors carry the protocol's code where one fits: NAME_UNKNOWN,
  * BLOB_UNKNOWN, MANIFEST_UNKNOWN, MANIFEST_BLOB_UNKNOWN, BLOB_UPLOAD_UNKNOWN, BLOB_UPLOAD_INVALID, DENIED. */
@@ -15,17 +16,18 @@
 #define METADATA_META_H
 
 #include "oci/digest.h"
+#include "oci/listing.h"
 #include "util/arena.h"
 #include "util/io.h"
 
 typedef struct meta meta;
 
 struct meta_times {
-    int64_t grace_ms;     /* G: how long "you may rely on it" holds [24 h] */
-    int64_t drain_ms;     /* D: how long a reader may go on with a removed object [2 h] */
-    int64_t result_ms;    /* how long a finished session answers its closing PUT again [10 min] */
-    int64_t untagged_ms;  /* untagged manifests are removed after this; 0: kept for ever [0] */
-    bool keep_referrers;  /* keep those whose subject was deleted; else they go with it [false] */
+    int64_t grace_ms;    /* G: how long "you may rely on it" holds [24 h] */
+    int64_t drain_ms;    /* D: how long a reader may go on with a removed object [2 h] */
+    int64_t result_ms;   /* how long a finished session answers its closing PUT again [10 min] */
+    int64_t untagged_ms; /* untagged manifests are removed after this; 0: kept for ever [0] */
+    bool keep_referrers; /* keep those whose subject was deleted; else they go with it [false] */
 };
 
 /* --- blobs --- */
@@ -33,15 +35,15 @@ struct meta_blob {
     uint64_t size;
     char key[IO_KEY_SIZE]; /* "": the bytes are in @body */
     berth_str body;        /* inline bytes; .p NULL: not inline */
-    bool lease_due;        /* no edge holds it and its lease is shorter than G: call blob_lease() before telling a
-                            * pusher that it exists */
+    bool lease_due; /* no edge holds it and its lease is shorter than G: call blob_lease() before telling a
+                     * pusher that it exists */
 };
 
 /* --- upload sessions --- */
 struct meta_upload {
-    char id[37];                        /* UUID */
+    char id[37]; /* UUID */
     char key[IO_KEY_SIZE];
-    bool stored;                        /* an object was created under @key: something was recorded */
+    bool stored; /* an object was created under @key: something was recorded */
     enum hash_algorithm algorithm;
     uint64_t size;                      /* durable bytes */
     unsigned char hash[HASH_STATE_MAX]; /* of those bytes */
@@ -55,7 +57,7 @@ struct meta_commit {
     int64_t epoch;
     const berth_digest *digest;
     uint64_t size;
-    bool inline_body;  /* store @body in the database; the session's key was never written */
+    bool inline_body; /* store @body in the database; the session's key was never written */
     berth_str body;
 };
 
@@ -75,39 +77,16 @@ struct meta_manifest_put {
     berth_str body;
     const struct meta_edge *blobs, *children; /* duplicates are fine */
     size_t n_blobs, n_children;
-    const berth_str *tags;                    /* all become visible together */
+    const berth_str *tags; /* all become visible together */
     size_t n_tags;
-};
-
-struct meta_list { /* views in the arena */
-    berth_str *items;
-    size_t n;
-    bool more;
-};
-
-struct meta_manifest {
-    berth_digest digest;
-    berth_str media_type, body; /* body.p NULL when only its size was asked for */
-    uint64_t size;
-    bool lease_due;             /* as for blobs; a tag, a parent or a living subject holds it as an edge does */
-};
-
-struct meta_referrer {
-    berth_str digest, media_type, artifact_type, annotations;
-    uint64_t size;
-};
-struct meta_referrers {
-    struct meta_referrer *items;
-    size_t n;
-    bool more; /* go on with the last item's artifact_type and digest */
 };
 
 /* --- collection --- */
 struct meta_gc_step {
     uint64_t manifests, links, blobs, uploads, repositories; /* removed by this step */
-    uint64_t bytes;    /* of objects and inline bodies that nothing names any more */
-    bool more;         /* something is still due: call again */
-    int64_t next_due;  /* when !more: the earliest review, 0: none */
+    uint64_t bytes;   /* of objects and inline bodies that nothing names any more */
+    bool more;        /* something is still due: call again */
+    int64_t next_due; /* when !more: the earliest review, 0: none */
 };
 struct meta_gc_object {
     char key[IO_KEY_SIZE];
@@ -128,9 +107,10 @@ struct meta_blob_row {
 enum meta_key_owner { META_KEY_UNKNOWN, META_KEY_UPLOAD, META_KEY_BLOB, META_KEY_GC };
 
 struct meta_stats { /* since start, for /metrics */
-    uint64_t transactions, operations, failures; /* committed by the writer; operations in them; failed ones */
-    uint64_t queue;                              /* waiting for the writer now */
-    uint64_t commit_us;                          /* spent in commits */
+    uint64_t transactions, operations,
+        failures;       /* committed by the writer; operations in them; failed ones */
+    uint64_t queue;     /* waiting for the writer now */
+    uint64_t commit_us; /* spent in commits */
 };
 
 struct meta_ops {
@@ -141,16 +121,18 @@ struct meta_ops {
 
     /* Repositories. A name is listed once it holds a manifest. */
     int (*repo_exists)(meta *m, berth_str repo, berth_error *err); /* BERTH_E_NOT_FOUND NAME_UNKNOWN */
-    int (*repo_list)(meta *m, berth_str after, size_t n, berth_arena *a, struct meta_list *ret, berth_error *err);
+    int (*repo_list)(meta *m, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
+                     berth_error *err);
     /* Gone at once for every reader; its rows are removed by later gc steps. */
     int (*repo_delete)(meta *m, berth_str repo, berth_error *err);
 
-    /* Blobs. Only through a link of @repo: another's blob is BLOB_UNKNOWN (NAME_UNKNOWN for an unknown name). */
-    int (*blob_get)(meta *m, berth_str repo, const berth_digest *d, bool with_body, berth_arena *a, struct meta_blob *ret,
-                    berth_error *err);
+    /* Blobs. Only through a link of @repo: another's blob is BLOB_UNKNOWN (NAME_UNKNOWN for an unknown name).
+     */
+    int (*blob_get)(meta *m, berth_str repo, const berth_digest *d, bool with_body, berth_arena *a,
+                    struct meta_blob *ret, berth_error *err);
     int (*blob_lease)(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
-    /* Links @d into @repo; @from empty: from any repository whose name @may_read(arg, name) accepts (NULL: all).
-     * BERTH_E_NOT_FOUND: no such link. */
+    /* Links @d into @repo; @from empty: from any repository whose name @may_read(arg, name) accepts (NULL:
+     * all). BERTH_E_NOT_FOUND: no such link. */
     int (*blob_mount)(meta *m, berth_str repo, bool create_repo, berth_str from, const berth_digest *d,
                       bool (*may_read)(void *arg, berth_str repo), void *arg, berth_error *err);
     /* A small blob in one transaction, bytes in the database. */
@@ -158,67 +140,76 @@ struct meta_ops {
                     berth_error *err);
     /* BERTH_E_CONFLICT while manifests refer to it: up to 10 of them in *@ret_referrers. */
     int (*blob_delete)(meta *m, berth_str repo, const berth_digest *d, berth_arena *a,
-                       struct meta_list *ret_referrers, berth_error *err);
+                       struct oci_list *ret_referrers, berth_error *err);
 
-    /* Sessions. @u gives id, key, algorithm, expires_at; without @create_repo an unknown name is NAME_UNKNOWN. */
-    int (*upload_begin)(meta *m, berth_str repo, bool create_repo, const struct meta_upload *u, berth_error *err);
+    /* Sessions. @u gives id, key, algorithm, expires_at; without @create_repo an unknown name is
+     * NAME_UNKNOWN. */
+    int (*upload_begin)(meta *m, berth_str repo, bool create_repo, const struct meta_upload *u,
+                        berth_error *err);
     /* BLOB_UPLOAD_UNKNOWN: absent, expired, or of another repository. */
     int (*upload_get)(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
-    /* One holder at a time: BERTH_E_BUSY while another request has it. Ends by record, commit or release; a dead
-     * process's claim ends with it. */
+    /* One holder at a time: BERTH_E_BUSY while another request has it. Ends by record, commit or release; a
+     * dead process's claim ends with it. */
     int (*upload_claim)(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
     void (*upload_release)(meta *m, berth_str id, int64_t epoch);
-    /* What is durable now (size, hash, algorithm, expires_at, stored from @u; id and epoch name it); releases the
-     * claim. BERTH_E_CONFLICT: fenced off, the bytes are not ours any more. */
+    /* What is durable now (size, hash, algorithm, expires_at, stored from @u; id and epoch name it); releases
+     * the claim. BERTH_E_CONFLICT: fenced off, the bytes are not ours any more. */
     int (*upload_record)(meta *m, const struct meta_upload *u, berth_error *err);
-    /* Ends the session with a blob linked into its repository. Another object may hold the digest already: then
-     * the session's own goes to the collector, in the same transaction. */
+    /* Ends the session with a blob linked into its repository. Another object may hold the digest already:
+     * then the session's own goes to the collector, in the same transaction. */
     int (*upload_commit)(meta *m, const struct meta_commit *c, berth_error *err);
     int (*upload_cancel)(meta *m, berth_str repo, berth_str id, berth_error *err);
     /* The digest that a session, finished within result_ms, ended with. */
     int (*upload_result)(meta *m, berth_str repo, berth_str id, berth_digest *ret, berth_error *err);
 
     /* Manifests. On MANIFEST_BLOB_UNKNOWN *@ret_missing names every absent digest. */
-    int (*manifest_put)(meta *m, const struct meta_manifest_put *put, berth_arena *a, struct meta_list *ret_missing,
-                        berth_error *err);
+    int (*manifest_put)(meta *m, const struct meta_manifest_put *put, berth_arena *a,
+                        struct oci_list *ret_missing, berth_error *err);
     /* By tag, or by digest when @tag.p is NULL. */
-    int (*manifest_get)(meta *m, berth_str repo, berth_str tag, const berth_digest *d, bool with_body, berth_arena *a,
-                        struct meta_manifest *ret, berth_error *err);
+    int (*manifest_get)(meta *m, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
+                        berth_arena *a, struct oci_stored *ret, berth_error *err);
     int (*manifest_lease)(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
-    int (*manifest_delete)(meta *m, berth_str repo, const berth_digest *d, berth_error *err); /* its tags too */
+    int (*manifest_delete)(meta *m, berth_str repo, const berth_digest *d,
+                           berth_error *err); /* its tags too */
     int (*tag_delete)(meta *m, berth_str repo, berth_str tag, berth_error *err);
     /* Bytewise order, after @after (need not exist), at most @n. NAME_UNKNOWN. */
-    int (*tag_list)(meta *m, berth_str repo, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+    int (*tag_list)(meta *m, berth_str repo, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                     berth_error *err);
-    /* Ordered by (artifact_type, digest), after (@after_type, @after_digest) unless @after_digest is empty. An empty
+    /* Ordered by (artifact_type, digest), after (@after_type, @after_digest) unless @after_digest is empty.
+     * An empty
      * @artifact_type: all. At most @n rows and about @max_bytes of them. An unknown name: an empty list. */
-    int (*referrers)(meta *m, berth_str repo, berth_str subject, berth_str artifact_type, berth_str after_type,
-                     berth_str after_digest, size_t n, size_t max_bytes, berth_arena *a, struct meta_referrers *ret,
-                     berth_error *err);
+    int (*referrers)(meta *m, berth_str repo, berth_str subject, berth_str artifact_type,
+                     berth_str after_type, berth_str after_digest, size_t n, size_t max_bytes, berth_arena *a,
+                     struct oci_referrers *ret, berth_error *err);
 
     /* Collection: one small transaction of at most about @rows rows. */
     int (*gc_step)(meta *m, size_t rows, struct meta_gc_step *ret, berth_error *err);
     int (*gc_plan)(meta *m, struct meta_gc_plan *ret, berth_error *err);
     int (*gc_objects)(meta *m, size_t n, berth_arena *a, struct meta_gc_object **ret, size_t *ret_n,
-                      berth_error *err);                             /* due for removal from the store */
+                      berth_error *err); /* due for removal from the store */
     int (*gc_objects_done)(meta *m, const char *const *keys, size_t n, berth_error *err);
-    int (*gc_object_failed)(meta *m, const char *key, berth_error *err); /* tried again later, ever less often */
+    int (*gc_object_failed)(meta *m, const char *key,
+                            berth_error *err); /* tried again later, ever less often */
     /* Puts untagged manifests that nothing reviews any more back into the queue: once, when the setting was
      * switched on. @cursor starts as "" and is kept by the caller; *@ret_more until the end. */
     int (*gc_requeue_untagged)(meta *m, size_t rows, berth_buf *cursor, bool *ret_more, berth_error *err);
 
     /* Inspection. */
-    int (*blobs_page)(meta *m, berth_str after, size_t n, berth_arena *a, struct meta_blob_row **ret, size_t *ret_n,
-                      berth_error *err);
+    int (*blobs_page)(meta *m, berth_str after, size_t n, berth_arena *a, struct meta_blob_row **ret,
+                      size_t *ret_n, berth_error *err);
     int (*key_owner)(meta *m, const char *key, enum meta_key_owner *ret, berth_error *err);
-    int (*blob_rekey)(meta *m, const char *digest, const char *key, berth_error *err);  /* repair: other object, same bytes */
-    /* Repair: the bytes are lost. Links and the row go, edges become manifest_missing, the key goes to the collector. */
+    int (*blob_rekey)(meta *m, const char *digest, const char *key,
+                      berth_error *err); /* repair: other object, same bytes */
+    /* Repair: the bytes are lost. Links and the row go, edges become manifest_missing, the key goes to the
+     * collector. */
     int (*blob_forget)(meta *m, const char *digest, berth_error *err);
-    int (*object_orphan)(meta *m, const char *key, uint64_t size, berth_error *err);    /* an unknown key, to the collector */
+    int (*object_orphan)(meta *m, const char *key, uint64_t size,
+                         berth_error *err); /* an unknown key, to the collector */
     /* Every manifest whose body must hash to its digest, in (repository, digest) order; @cursor as above. */
-    int (*manifests_page)(meta *m, size_t n, berth_buf *cursor, berth_arena *a, struct meta_list *ret_repos,
-                          struct meta_list *ret_digests, struct meta_list *ret_bodies, berth_error *err);
-    int (*integrity)(meta *m, berth_arena *a, struct meta_list *ret_problems, berth_error *err); /* the database's own check */
+    int (*manifests_page)(meta *m, size_t n, berth_buf *cursor, berth_arena *a, struct oci_list *ret_repos,
+                          struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err);
+    int (*integrity)(meta *m, berth_arena *a, struct oci_list *ret_problems,
+                     berth_error *err); /* the database's own check */
 
     void (*stats)(meta *m, struct meta_stats *ret);
     void (*free)(meta *m);
@@ -228,8 +219,8 @@ struct meta { /* drivers embed this first */
     const struct meta_ops *ops;
 };
 
-/* Opens or creates the database at @path (":memory:" for tests), migrating it forward after a backup beside it; refuses
- * one that is newer than this program. @times NULL: the defaults in brackets. */
+/* Opens or creates the database at @path (":memory:" for tests), migrating it forward after a backup beside
+ * it; refuses one that is newer than this program. @times NULL: the defaults in brackets. */
 int meta_sqlite_open(const char *path, const struct meta_times *times, meta **ret_m, berth_error *err);
 
 /* Tests only: the wall clock that the driver uses is shifted by @ms. */

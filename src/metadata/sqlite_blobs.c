@@ -236,7 +236,7 @@ struct blob_delete {
     berth_str repo;
     const berth_digest *digest;
     berth_arena *a;
-    struct meta_list referrers;
+    struct oci_list referrers;
 };
 
 static int list_referrers(struct db *db, int64_t repo_id, struct blob_delete *op, berth_error *err)
@@ -255,7 +255,7 @@ static int list_referrers(struct db *db, int64_t repo_id, struct blob_delete *op
         if (!more && (r = list_add(db, &l, op->a, db_text(st, 0), err)) != BERTH_OK)
             return r;
     }
-    op->referrers = (struct meta_list){l.items, l.n, more};
+    op->referrers = (struct oci_list){l.items, l.n, more};
     return r;
 }
 
@@ -263,7 +263,7 @@ static int blob_delete(struct db *db, void *arg, berth_error *err)
 {
     struct blob_delete *op = arg;
     int64_t repo_id, now = sqlite_now(db->m);
-    op->referrers = (struct meta_list){0};
+    op->referrers = (struct oci_list){0};
     int r = repo_find(db, op->repo, &repo_id, err);
     if (r != BERTH_OK)
         return r;
@@ -283,7 +283,7 @@ static int blob_delete(struct db *db, void *arg, berth_error *err)
 }
 
 int sqlite_blob_delete(meta *base, berth_str repo, const berth_digest *d, berth_arena *a,
-                       struct meta_list *ret_referrers, berth_error *err)
+                       struct oci_list *ret_referrers, berth_error *err)
 {
     struct blob_delete op = {.repo = repo, .digest = d, .a = a};
     int r = writer_run(sqlite_of(base), "deleting a blob", blob_delete, &op, err);

@@ -75,9 +75,8 @@ int sqlite_blobs_page(meta *base, berth_str after, size_t n, berth_arena *a, str
     return BERTH_OK;
 }
 
-int sqlite_manifests_page(meta *base, size_t n, berth_buf *cursor, berth_arena *a,
-                          struct meta_list *ret_repos, struct meta_list *ret_digests,
-                          struct meta_list *ret_bodies, berth_error *err)
+int sqlite_manifests_page(meta *base, size_t n, berth_buf *cursor, berth_arena *a, struct oci_list *ret_repos,
+                          struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err)
 {
     struct db *db;
     int64_t repo;
@@ -111,9 +110,9 @@ int sqlite_manifests_page(meta *base, size_t n, berth_buf *cursor, berth_arena *
     if (r != BERTH_OK)
         return r;
     bool more = n > 0 && digests.n == n;
-    *ret_repos = (struct meta_list){repos.items, repos.n, more};
-    *ret_digests = (struct meta_list){digests.items, digests.n, more};
-    *ret_bodies = (struct meta_list){bodies.items, bodies.n, more};
+    *ret_repos = (struct oci_list){repos.items, repos.n, more};
+    *ret_digests = (struct oci_list){digests.items, digests.n, more};
+    *ret_bodies = (struct oci_list){bodies.items, bodies.n, more};
     return BERTH_OK;
 }
 
@@ -188,7 +187,7 @@ static int blob_rekey(struct db *db, void *arg, berth_error *err)
 {
     const struct blob_repair *op = arg;
     char was[IO_KEY_SIZE];
-    uint64_t size;
+    uint64_t size = 0;
     enum meta_key_owner owner;
     int r = blob_row(db, op->digest, was, &size, err);
     if (r != BERTH_OK || strcmp(was, op->key) == 0)
@@ -245,7 +244,7 @@ static int blob_forget(struct db *db, void *arg, berth_error *err)
 {
     const struct blob_repair *op = arg;
     char key[IO_KEY_SIZE];
-    uint64_t size;
+    uint64_t size = 0;
     int64_t now = sqlite_now(db->m);
     int r = blob_row(db, op->digest, key, &size, err);
     if (r == BERTH_OK)
@@ -282,7 +281,7 @@ static int add_problems(struct db *db, const char *sql, const char *fine, struct
     return MIN(r, 0);
 }
 
-int sqlite_integrity(meta *base, berth_arena *a, struct meta_list *ret_problems, berth_error *err)
+int sqlite_integrity(meta *base, berth_arena *a, struct oci_list *ret_problems, berth_error *err)
 {
     static const char *const checks[] = {
         "PRAGMA quick_check(100)",
@@ -308,6 +307,6 @@ int sqlite_integrity(meta *base, berth_arena *a, struct meta_list *ret_problems,
         r = list_add(db, &l, a, STR("the database is malformed"), &none);
     }
     if (r == BERTH_OK)
-        *ret_problems = (struct meta_list){l.items, l.n, l.n >= PROBLEMS_MAX};
+        *ret_problems = (struct oci_list){l.items, l.n, l.n >= PROBLEMS_MAX};
     return r;
 }

@@ -41,7 +41,7 @@ static int manifest_start(struct db *db, sqlite3_stmt **ret, berth_str repo, ber
 }
 
 int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
-                        berth_arena *a, struct meta_manifest *ret, berth_error *err)
+                        berth_arena *a, struct oci_stored *ret, berth_error *err)
 {
     struct db *db;
     int r = reader_get(sqlite_of(base), "reading a manifest", &db, err);
@@ -60,8 +60,8 @@ int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_d
         return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN",
                                    "manifest '" STR_FMT "' is not known", STR_ARG(reference));
     }
-    struct meta_manifest got = {.size = (uint64_t)sqlite3_column_int64(st, 2),
-                                .lease_due = sqlite3_column_int(st, 3)};
+    struct oci_stored got = {.size = (uint64_t)sqlite3_column_int64(st, 2),
+                             .lease_due = sqlite3_column_int(st, 3)};
     r = digest_parse(db_text(st, 0), &got.digest, err);
     if (r != BERTH_OK)
         return berth_error_set(err, BERTH_E_CORRUPT, "%s: the database holds a malformed digest", db->what);
@@ -74,7 +74,7 @@ int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_d
 }
 
 int sqlite_tag_list(meta *base, berth_str repo, berth_str after, size_t n, berth_arena *a,
-                    struct meta_list *ret, berth_error *err)
+                    struct oci_list *ret, berth_error *err)
 {
     struct db *db;
     int64_t repo_id;
@@ -97,7 +97,7 @@ int sqlite_tag_list(meta *base, berth_str repo, berth_str after, size_t n, berth
     }
     if (r < 0)
         return r;
-    *ret = (struct meta_list){l.items, l.n, more && n > 0};
+    *ret = (struct oci_list){l.items, l.n, more && n > 0};
     return BERTH_OK;
 }
 
@@ -124,8 +124,7 @@ static int referrers_start(struct db *db, sqlite3_stmt **ret, berth_str repo, be
     return db_start(db, ret, err, REFERRER_COLUMNS REFERRER_ORDER, "ssi", repo, subject, limit(n));
 }
 
-static int copy_referrer(struct db *db, sqlite3_stmt *st, berth_arena *a, struct meta_referrer *ret,
-                         berth_error *err)
+static int copy_referrer(struct db *db, sqlite3_stmt *st, berth_arena *a, oci_referrer *ret, berth_error *err)
 {
     int r = db_copy(db, st, 0, a, &ret->digest, err);
     if (r == BERTH_OK)
@@ -133,14 +132,14 @@ static int copy_referrer(struct db *db, sqlite3_stmt *st, berth_arena *a, struct
     if (r == BERTH_OK)
         r = db_copy(db, st, 2, a, &ret->artifact_type, err);
     if (r == BERTH_OK)
-        r = db_copy(db, st, 3, a, &ret->annotations, err);
+        r = db_copy(db, st, 3, a, &ret->annotations_json, err);
     ret->size = (uint64_t)sqlite3_column_int64(st, 4);
     return r;
 }
 
 int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str artifact_type,
                      berth_str after_type, berth_str after_digest, size_t n, size_t max_bytes, berth_arena *a,
-                     struct meta_referrers *ret, berth_error *err)
+                     struct oci_referrers *ret, berth_error *err)
 {
     struct db *db;
     int r = reader_get(sqlite_of(base), "listing referrers", &db, err);
@@ -150,7 +149,7 @@ int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str ar
     r = referrers_start(db, &st, repo, subject, artifact_type, after_type, after_digest, n, err);
     if (r != BERTH_OK)
         return r;
-    struct meta_referrers out = {0};
+    struct oci_referrers out = {0};
     size_t cap = 0, bytes = 0;
     while ((r = db_step(db, st, err)) > 0 && !out.more) {
         size_t row = sizeof(*out.items) + (size_t)sqlite3_column_bytes(st, 0) +
@@ -162,7 +161,7 @@ int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str ar
         }
         if (out.n == cap) {
             cap = cap ? cap * 2 : 16;
-            struct meta_referrer *items = berth_arena_alloc(a, cap * sizeof(*items));
+            oci_referrer *items = berth_arena_alloc(a, cap * sizeof(*items));
             if (!items)
                 return db_nomem(db, err);
             if (out.n)

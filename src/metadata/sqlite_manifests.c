@@ -71,7 +71,7 @@ struct manifest_put {
     const struct meta_manifest_put *put;
     struct edge_list blobs, children;
     berth_arena *a;
-    struct meta_list missing;
+    struct oci_list missing;
 };
 
 static int add_missing(struct db *db, int64_t repo_id, const char *manifest, enum meta_missing_kind kind,
@@ -101,7 +101,7 @@ static int collect_missing(struct db *db, int64_t repo_id, struct manifest_put *
         if (r < 0)
             return r;
     }
-    op->missing = (struct meta_list){l.items, l.n, false};
+    op->missing = (struct oci_list){l.items, l.n, false};
     if (!l.n)
         return BERTH_OK;
     return berth_error_set_oci(
@@ -110,7 +110,8 @@ static int collect_missing(struct db *db, int64_t repo_id, struct manifest_put *
         STR_ARG(l.items[0]));
 }
 
-/* The manifest's row. A repeated put keeps the bytes, refreshes what was said about them, and the lease. */
+/* The manifest's row. A repeated put writes the bytes again (they have the digest: damage is healed),
+ * refreshes what was said about them, and the lease. */
 static int put_row(struct db *db, int64_t repo_id, const struct meta_manifest_put *put, int64_t now,
                    berth_error *err)
 {
@@ -246,7 +247,7 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
     struct manifest_put *op = arg;
     const struct meta_manifest_put *put = op->put;
     int64_t repo_id, now = sqlite_now(db->m);
-    op->missing = (struct meta_list){0};
+    op->missing = (struct oci_list){0};
     int r = repo_ensure(db, put->repo, put->create_repo, &repo_id, err);
     if (r == BERTH_OK)
         r = collect_missing(db, repo_id, op, err);
@@ -264,7 +265,7 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
 }
 
 int sqlite_manifest_put(meta *base, const struct meta_manifest_put *put, berth_arena *a,
-                        struct meta_list *ret_missing, berth_error *err)
+                        struct oci_list *ret_missing, berth_error *err)
 {
     struct manifest_put op = {.put = put, .a = a};
     if (!sort_edges(a, put->blobs, put->n_blobs, &op.blobs) ||

@@ -32,7 +32,7 @@ static int query_int(struct db *db, const char *sql, int64_t *ret, berth_error *
 /* 0: new and empty. */
 static int current_version(struct db *db, const char *path, int64_t *ret, berth_error *err)
 {
-    int64_t tables, ours;
+    int64_t tables = 0, ours = 0;
     int r = query_int(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
     if (r == BERTH_OK)
         r = query_int(db, "SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='schema_version'",

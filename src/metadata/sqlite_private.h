@@ -137,7 +137,7 @@ int repo_ensure(struct db *db, berth_str name, bool create, int64_t *ret_id, ber
 /* Something of the repository went: the collector looks whether anything is left. */
 int repo_review(struct db *db, int64_t repo_id, int64_t now, berth_error *err);
 int sqlite_repo_exists(meta *m, berth_str repo, berth_error *err);
-int sqlite_repo_list(meta *m, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+int sqlite_repo_list(meta *m, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                      berth_error *err);
 int sqlite_repo_delete(meta *m, berth_str repo, berth_error *err);
 
@@ -158,7 +158,7 @@ int sqlite_blob_mount(meta *m, berth_str repo, bool create_repo, berth_str from,
 int sqlite_blob_put(meta *m, berth_str repo, bool create_repo, const berth_digest *d, berth_str body,
                     berth_error *err);
 int sqlite_blob_delete(meta *m, berth_str repo, const berth_digest *d, berth_arena *a,
-                       struct meta_list *ret_referrers, berth_error *err);
+                       struct oci_list *ret_referrers, berth_error *err);
 
 /* --- sqlite_uploads.c --- */
 bool claim_held(struct sqlite_meta *m, berth_str id);
@@ -191,19 +191,19 @@ int referrers_orphan(struct db *db, int64_t repo_id, berth_str subject, berth_st
 int64_t untagged_review(struct sqlite_meta *m,
                         int64_t now); /* when one that is untagged from @now on is looked at */
 int sqlite_manifest_put(meta *m, const struct meta_manifest_put *put, berth_arena *a,
-                        struct meta_list *ret_missing, berth_error *err);
+                        struct oci_list *ret_missing, berth_error *err);
 int sqlite_manifest_lease(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
 int sqlite_manifest_delete(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
 int sqlite_tag_delete(meta *m, berth_str repo, berth_str tag, berth_error *err);
 
 /* --- sqlite_lists.c --- */
 int sqlite_manifest_get(meta *m, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
-                        berth_arena *a, struct meta_manifest *ret, berth_error *err);
-int sqlite_tag_list(meta *m, berth_str repo, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+                        berth_arena *a, struct oci_stored *ret, berth_error *err);
+int sqlite_tag_list(meta *m, berth_str repo, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                     berth_error *err);
 int sqlite_referrers(meta *m, berth_str repo, berth_str subject, berth_str artifact_type,
                      berth_str after_type, berth_str after_digest, size_t n, size_t max_bytes, berth_arena *a,
-                     struct meta_referrers *ret, berth_error *err);
+                     struct oci_referrers *ret, berth_error *err);
 
 /* --- sqlite_gc.c --- */
 int sqlite_gc_step(meta *m, size_t rows, struct meta_gc_step *ret, berth_error *err);
@@ -221,9 +221,9 @@ int sqlite_key_owner(meta *m, const char *key, enum meta_key_owner *ret, berth_e
 int sqlite_blob_rekey(meta *m, const char *digest, const char *key, berth_error *err);
 int sqlite_blob_forget(meta *m, const char *digest, berth_error *err);
 int sqlite_object_orphan(meta *m, const char *key, uint64_t size, berth_error *err);
-int sqlite_manifests_page(meta *m, size_t n, berth_buf *cursor, berth_arena *a, struct meta_list *ret_repos,
-                          struct meta_list *ret_digests, struct meta_list *ret_bodies, berth_error *err);
-int sqlite_integrity(meta *m, berth_arena *a, struct meta_list *ret_problems, berth_error *err);
+int sqlite_manifests_page(meta *m, size_t n, berth_buf *cursor, berth_arena *a, struct oci_list *ret_repos,
+                          struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err);
+int sqlite_integrity(meta *m, berth_arena *a, struct oci_list *ret_problems, berth_error *err);
 
 /* A cursor "<repository id> <digest>"; empty: the start. */
 int cursor_read(const berth_buf *cursor, int64_t *ret_repo, berth_str *ret_digest, berth_error *err);

@@ -45,7 +45,7 @@ int sqlite_repo_exists(meta *base, berth_str repo, berth_error *err)
     return r == BERTH_OK ? repo_find(db, repo, &id, err) : r;
 }
 
-int sqlite_repo_list(meta *base, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+int sqlite_repo_list(meta *base, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                      berth_error *err)
 {
     struct db *db;
@@ -68,7 +68,7 @@ int sqlite_repo_list(meta *base, berth_str after, size_t n, berth_arena *a, stru
     }
     if (r < 0)
         return r;
-    *ret = (struct meta_list){l.items, l.n, more && n > 0};
+    *ret = (struct oci_list){l.items, l.n, more && n > 0};
     return BERTH_OK;
 }
 

@@ -4,6 +4,7 @@
 #ifndef OCI_DOCUMENT_H
 #define OCI_DOCUMENT_H
 
+#include "oci/listing.h"
 #include "util/buf.h"
 
 /* {"errors":[{"code":…,"message":…,"detail":…}, …]} (distribution-spec, "Error Codes") */
@@ -21,11 +22,6 @@ void oci_print_tags(berth_buf *out, berth_str name, const berth_str *tags, size_
 void oci_print_catalog(berth_buf *out, const berth_str *names, size_t n);
 
 /* An image index of referrers: one descriptor each (distribution-spec, "Listing Referrers"). */
-typedef struct oci_referrer {
-    berth_str media_type, digest, artifact_type; /* artifact_type empty: left out */
-    uint64_t size;
-    berth_str annotations_json;                  /* an object as text; empty: left out */
-} oci_referrer;
 void oci_print_referrers(berth_buf *out, const oci_referrer *list, size_t n);
 
 /* A JSON string with its quotes; building blocks for detail. */

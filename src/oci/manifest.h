@@ -20,9 +20,9 @@ typedef struct oci_descriptor {
     berth_digest digest;
     berth_str media_type, artifact_type; /* empty: absent */
     uint64_t size;
-    bool foreign;                        /* a layer that has urls, or a foreign layer's media type: need not be
-                                          * present. Never true for config, subject and children */
-    berth_str *urls;                     /* where clients may fetch it; for allow and deny lists */
+    bool foreign;    /* a layer that has urls, or a foreign layer's media type: need not be
+                      * present. Never true for config, subject and children */
+    berth_str *urls; /* where clients may fetch it; for allow and deny lists */
     size_t n_urls;
     bool has_platform;
     oci_platform platform;
@@ -30,28 +30,29 @@ typedef struct oci_descriptor {
 
 typedef struct oci_manifest {
     enum manifest_kind kind;
-    berth_str media_type;      /* what it is stored and served as */
-    berth_str artifact_type;   /* as the referrers API shows it: artifactType, else config.mediaType of an
-                                * image manifest; empty: none */
+    berth_str media_type;    /* what it is stored and served as */
+    berth_str artifact_type; /* as the referrers API shows it: artifactType, else config.mediaType of an
+                              * image manifest; empty: none */
     bool has_subject;
     oci_descriptor subject;
-    oci_descriptor *blobs;     /* config first, then layers; an index has none */
+    oci_descriptor *blobs; /* config first, then layers; an index has none */
     size_t n_blobs;
-    oci_descriptor *children;  /* manifests of an index */
+    oci_descriptor *children; /* manifests of an index */
     size_t n_children;
-    berth_str annotations;     /* compact JSON object as text; empty: none */
+    berth_str annotations; /* compact JSON object as text; empty: none */
     berth_str config_media_type;
 } oci_manifest;
 
 typedef struct oci_manifest_limits {
-    size_t max_depth;          /* of JSON nesting; 0: 64 */
-    size_t max_descriptors;    /* blobs and children together; 0: 100,000 */
+    size_t max_depth;       /* of JSON nesting; 0: 64 */
+    size_t max_descriptors; /* blobs and children together; 0: 100,000 */
 } oci_manifest_limits;
 
 /* Parses @n bytes pushed with @content_type (parameters ignored; may be empty: then mediaType decides, and
  * without that the shape: "manifests" makes an index, "layers" or "config" an image).
  * Strings and arrays live in @arena. Fails with MANIFEST_INVALID: no JSON object, nesting beyond the limit,
- * duplicate keys, invalid UTF-8, wrong type of a field, a bad digest or negative size, mediaType that contradicts
+ * duplicate keys, invalid UTF-8, wrong type of a field, a bad digest or negative size, mediaType that
+ * contradicts
  * @content_type, an image with "manifests" or an index with "layers", an unknown media type.
  * Fields that the specification doesn't know are ignored. schemaVersion must be 2 (1 for schema 1).
  * Docker schema 1 is looked at only as far as being a JSON object with schemaVersion 1 (a signed one has its

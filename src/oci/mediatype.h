@@ -4,13 +4,13 @@
 
 #include "util/str.h"
 
-#define MT_OCI_MANIFEST        "application/vnd.oci.image.manifest.v1+json"
-#define MT_OCI_INDEX           "application/vnd.oci.image.index.v1+json"
-#define MT_OCI_EMPTY           "application/vnd.oci.empty.v1+json"
-#define MT_DOCKER_MANIFEST     "application/vnd.docker.distribution.manifest.v2+json"
-#define MT_DOCKER_LIST         "application/vnd.docker.distribution.manifest.list.v2+json"
-#define MT_DOCKER_SCHEMA1      "application/vnd.docker.distribution.manifest.v1+json"
-#define MT_DOCKER_SCHEMA1_JWS  "application/vnd.docker.distribution.manifest.v1+prettyjws"
+#define MT_OCI_MANIFEST       "application/vnd.oci.image.manifest.v1+json"
+#define MT_OCI_INDEX          "application/vnd.oci.image.index.v1+json"
+#define MT_OCI_EMPTY          "application/vnd.oci.empty.v1+json"
+#define MT_DOCKER_MANIFEST    "application/vnd.docker.distribution.manifest.v2+json"
+#define MT_DOCKER_LIST        "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MT_DOCKER_SCHEMA1     "application/vnd.docker.distribution.manifest.v1+json"
+#define MT_DOCKER_SCHEMA1_JWS "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 enum manifest_kind {
     MANIFEST_IMAGE,   /* OCI image manifest (artifacts too), Docker schema 2 */

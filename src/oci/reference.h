@@ -17,7 +17,7 @@ bool oci_tag_valid(berth_str tag);   /* [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127} */
 /* What stands behind /manifests/: a tag, or a digest (it has a ':'). */
 typedef struct oci_reference {
     bool is_digest;
-    berth_str tag;       /* a view on the input */
+    berth_str tag; /* a view on the input */
     berth_digest digest;
 } oci_reference;
 

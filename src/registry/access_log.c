@@ -3,6 +3,7 @@
 #include "registry/private.h"
 
 #include "util/clock.h"
+#include "util/io.h"
 #include "util/log.h"
 
 static void access_line(const http_request *req, int64_t us)

@@ -16,7 +16,7 @@ static int add_segment(http_request *req, const struct repo_blob *b, uint64_t of
         http_body_lend(req, str_head(str_from_offset(b->body, (size_t)offset), (size_t)length));
         return BERTH_OK;
     }
-    int fd = store_reader_fd(b->reader);
+    int fd = repo_blob_fd(b);
     if (fd >= 0)
         return http_body_file(req, fd, offset, length, err);
     while (length) {
@@ -24,7 +24,7 @@ static int add_segment(http_request *req, const struct repo_blob *b, uint64_t of
         char *p = malloc(want);
         if (!p)
             return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-        int rc = store_read(b->reader, offset, p, want, &n, err);
+        int rc = repo_blob_read(b, offset, p, want, &n, err);
         if (rc == BERTH_OK && n == 0)
             rc = berth_error_set(err, BERTH_E_CORRUPT, "the stored blob is shorter than recorded");
         if (rc != BERTH_OK) {
@@ -112,7 +112,7 @@ static void answer_blob(http_request *req, bool promised)
         return;
     }
     if (b.lease_due && !promised) {
-        store_close(b.reader);
+        repo_blob_close(&b);
         http_hand_over(req, blob_get);
         return;
     }
@@ -126,7 +126,7 @@ static void answer_blob(http_request *req, bool promised)
         else
             http_body_length(req, b.size);
     }
-    store_close(b.reader);
+    repo_blob_close(&b);
     if (rc != BERTH_OK)
         registry_refuse(req, &err, STR_NULL);
 }
@@ -152,7 +152,7 @@ void blob_delete(http_request *req)
 {
     struct call *c = call_of(req);
     berth_error err = BERTH_ERROR_INIT;
-    struct meta_list holders = {0};
+    struct oci_list holders = {0};
     int rc = repo_blob_delete(c->reg->repo, c->name, &c->digest, &req->arena, &holders, &err);
     if (rc == BERTH_OK) {
         http_respond(req, 202);

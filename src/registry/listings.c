@@ -18,7 +18,7 @@ static void list(http_request *req, bool tags)
 {
     struct call *c = call_of(req);
     berth_error err = BERTH_ERROR_INIT;
-    struct meta_list page = {0};
+    struct oci_list page = {0};
     berth_str last;
     size_t n;
     if (!page_size_of(req, &n) || !query_of(req, "last", &last))
@@ -53,7 +53,7 @@ void catalog_list(http_request *req)
 }
 
 /* The cursor is the last descriptor's artifactType and digest, in which the rows are ordered. */
-static void link_referrers(http_request *req, berth_str artifact_type, const struct meta_referrer *last)
+static void link_referrers(http_request *req, berth_str artifact_type, const oci_referrer *last)
 {
     CLEANUP(berth_buf_done) berth_buf query = BERTH_BUF_INIT(64 * KIB);
     if (artifact_type.n) {
@@ -73,7 +73,7 @@ void referrers_list(http_request *req)
 {
     struct call *c = call_of(req);
     berth_error err = BERTH_ERROR_INIT;
-    struct meta_referrers page = {0};
+    struct oci_referrers page = {0};
     berth_str type, last, last_type;
     if (!query_of(req, "artifactType", &type) || !query_of(req, "last", &last) ||
         !query_of(req, "lastType", &last_type))
@@ -83,19 +83,8 @@ void referrers_list(http_request *req)
         registry_refuse(req, &err, STR_NULL);
         return;
     }
-    oci_referrer *rows = berth_arena_alloc(&req->arena, (page.n + 1) * sizeof(*rows));
-    if (!rows)
-        return;
-    for (size_t i = 0; i < page.n; i++)
-        rows[i] = (oci_referrer){
-            .media_type = page.items[i].media_type,
-            .digest = page.items[i].digest,
-            .artifact_type = page.items[i].artifact_type,
-            .size = page.items[i].size,
-            .annotations_json = page.items[i].annotations,
-        };
     CLEANUP(berth_buf_done) berth_buf body = BERTH_BUF_INIT(LIST_MAX);
-    oci_print_referrers(&body, rows, page.n);
+    oci_print_referrers(&body, page.items, page.n);
     answer_json(req, 200, MT_OCI_INDEX, &body);
     if (type.n)
         http_set_header(req, "OCI-Filters-Applied", "artifactType");

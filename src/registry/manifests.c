@@ -9,7 +9,7 @@
 
 /* The setting registry.default_platform, for clients from before indexes: one that accepts manifests by name,
  * but no index, gets the index's child of that platform. Content that exists is otherwise served as it is. */
-static bool wants_child(http_request *req, const struct meta_manifest *m)
+static bool wants_child(http_request *req, const struct oci_stored *m)
 {
     const struct registry_policy *p = registry_policy_now(call_of(req)->reg);
     if (!p->default_platform || call_of(req)->reference.is_digest ||
@@ -22,7 +22,7 @@ static bool wants_child(http_request *req, const struct meta_manifest *m)
             http_accept_quality(accept, STR(MT_DOCKER_MANIFEST)));
 }
 
-static int find(http_request *req, struct meta_manifest *ret, berth_error *err)
+static int find(http_request *req, struct oci_stored *ret, berth_error *err)
 {
     struct call *c = call_of(req);
     bool platform = registry_policy_now(c->reg)->default_platform != NULL;
@@ -31,7 +31,7 @@ static int find(http_request *req, struct meta_manifest *ret, berth_error *err)
     if (rc == BERTH_OK && platform)
         http_set_header(req, "Vary", "Accept");
     if (rc == BERTH_OK && wants_child(req, ret)) {
-        struct meta_manifest child;
+        struct oci_stored child;
         berth_str want = str_from(registry_policy_now(c->reg)->default_platform);
         if (repo_manifest_for_platform(c->reg->repo, c->name, ret, want, &req->arena, &child, NULL) ==
             BERTH_OK)
@@ -40,7 +40,7 @@ static int find(http_request *req, struct meta_manifest *ret, berth_error *err)
     return rc;
 }
 
-static void answer_manifest(http_request *req, const struct meta_manifest *m)
+static void answer_manifest(http_request *req, const struct oci_stored *m)
 {
     struct call *c = call_of(req);
     http_respond(req, 200);
@@ -61,7 +61,7 @@ void manifest_get(http_request *req)
 {
     struct call *c = call_of(req);
     berth_error err = BERTH_ERROR_INIT;
-    struct meta_manifest m;
+    struct oci_stored m;
     int rc = find(req, &m, &err);
     if (rc == BERTH_OK && m.lease_due && !repo_is_read_only(c->reg->repo)) {
         if (!c->promising) {
@@ -118,7 +118,7 @@ static void name_tags(http_request *req, const berth_str *tags, size_t n)
 }
 
 /* MANIFEST_BLOB_UNKNOWN: one error for each digest that is missing. */
-static void refuse_missing(http_request *req, const berth_error *err, const struct meta_list *missing)
+static void refuse_missing(http_request *req, const berth_error *err, const struct oci_list *missing)
 {
     oci_error_entry *entries = berth_arena_alloc(&req->arena, missing->n * sizeof(*entries));
     CLEANUP(berth_buf_done) berth_buf details = BERTH_BUF_INIT(64 * MIB), body = BERTH_BUF_INIT(64 * MIB);

@@ -41,7 +41,7 @@ struct call {
     repo_upload *upload;    /* held by uploads.c between begin and end */
     bool chunk_checked;     /* Content-Range was given and fits */
     uint64_t chunk_length;  /* and promises this many bytes */
-    char oci_code[32];        /* of the refusal, for the log; "": none */
+    char oci_code[32];      /* of the refusal, for the log; "": none */
     char message[256];
 };
 

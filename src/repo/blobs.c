@@ -35,6 +35,22 @@ int repo_blob_open(repo *r, berth_str name, const berth_digest *d, bool with_byt
     }
 }
 
+void repo_blob_close(struct repo_blob *b)
+{
+    store_close(steal(&b->reader));
+}
+
+int repo_blob_fd(const struct repo_blob *b)
+{
+    return b->reader ? store_reader_fd(b->reader) : -1;
+}
+
+int repo_blob_read(const struct repo_blob *b, uint64_t offset, void *p, size_t n, size_t *ret_n,
+                   berth_error *err)
+{
+    return store_read(b->reader, offset, p, n, ret_n, err);
+}
+
 int repo_blob_promise(repo *r, berth_str name, const berth_digest *d, berth_error *err)
 {
     return r->m->ops->blob_lease(r->m, name, d, err);
@@ -52,7 +68,7 @@ int repo_blob_mount(repo *r, berth_str name, berth_str from, const berth_digest 
 }
 
 int repo_blob_delete(repo *r, berth_str name, const berth_digest *d, berth_arena *a,
-                     struct meta_list *ret_referrers, berth_error *err)
+                     struct oci_list *ret_referrers, berth_error *err)
 {
     int rc = repo__may_delete(r, err);
     return rc == BERTH_OK ? r->m->ops->blob_delete(r->m, name, d, a, ret_referrers, err) : rc;

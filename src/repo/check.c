@@ -358,7 +358,7 @@ static int check_manifests(struct check *c, berth_error *err)
     CLEANUP(berth_buf_done) berth_buf cursor = BERTH_BUF_INIT(4 * KIB);
     for (bool more = true; more;) {
         CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
-        struct meta_list repos = {0}, digests = {0}, bodies = {0};
+        struct oci_list repos = {0}, digests = {0}, bodies = {0};
         int rc = c->r->m->ops->manifests_page(c->r->m, PAGE_MANIFESTS, &cursor, &a, &repos, &digests, &bodies,
                                               err);
         for (size_t i = 0; rc == BERTH_OK && i < digests.n; i++)
@@ -461,7 +461,7 @@ static int check_objects(struct check *c, berth_error *err)
 static int check_database(struct check *c, berth_error *err)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
-    struct meta_list problems = {0};
+    struct oci_list problems = {0};
     int rc = c->r->m->ops->integrity(c->r->m, &a, &problems, err);
     for (size_t i = 0; rc == BERTH_OK && i < problems.n; i++) {
         c->res->problems++;

@@ -85,7 +85,19 @@ int repo_gc(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, berth
     return rc;
 }
 
-int repo_gc_preview(repo *r, struct meta_gc_plan *ret, berth_error *err)
+int repo_gc_preview(repo *r, struct repo_gc_preview *ret, berth_error *err)
 {
-    return r->m->ops->gc_plan(r->m, ret, err);
+    struct meta_gc_plan plan = {0};
+    int rc = r->m->ops->gc_plan(r->m, &plan, err);
+    if (rc == BERTH_OK)
+        *ret = (struct repo_gc_preview){
+            .manifests = plan.manifests,
+            .links = plan.links,
+            .blobs = plan.blobs,
+            .uploads = plan.uploads,
+            .objects = plan.objects,
+            .bytes = plan.object_bytes,
+            .waiting_bytes = plan.blob_bytes + plan.upload_bytes,
+        };
+    return rc;
 }

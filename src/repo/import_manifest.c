@@ -125,7 +125,7 @@ static int manifest_here(struct import_repo *ir, const berth_digest *d, bool *re
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     oci_reference ref = {.is_digest = true, .digest = *d};
-    struct meta_manifest m;
+    struct oci_stored m;
     int rc = repo_manifest_get(ir->im->r, str_from(ir->name), &ref, false, &a, &m, err);
     if (rc == BERTH_OK && m.lease_due && !ir->im->o->dry_run)
         rc = repo_manifest_promise(ir->im->r, str_from(ir->name), d, err);
@@ -137,7 +137,7 @@ static int tag_here(struct import_repo *ir, berth_str tag, const berth_digest *d
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     oci_reference ref = {.tag = tag};
-    struct meta_manifest m;
+    struct oci_stored m;
     int rc = repo_manifest_get(ir->im->r, str_from(ir->name), &ref, false, &a, &m, err);
     *ret = rc == BERTH_OK && digest_eq(&m.digest, d);
     return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;

@@ -48,7 +48,7 @@ static bool child_may_miss(const struct repo_policy *p, const oci_descriptor *ch
 static int child_is_blob(repo *r, berth_str name, const oci_descriptor *child, berth_arena *a, bool *ret,
                          berth_error *err)
 {
-    struct meta_manifest m;
+    struct oci_stored m;
     *ret = false;
     if (!child->media_type.n || mediatype_kind(child->media_type) != MANIFEST_OTHER)
         return BERTH_OK;
@@ -133,7 +133,7 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
 }
 
 int repo_manifest_get(repo *r, berth_str name, const oci_reference *ref, bool with_body, berth_arena *a,
-                      struct meta_manifest *ret, berth_error *err)
+                      struct oci_stored *ret, berth_error *err)
 {
     return r->m->ops->manifest_get(r->m, name, ref->is_digest ? STR_NULL : ref->tag, &ref->digest, with_body,
                                    a, ret, err);
@@ -144,8 +144,8 @@ int repo_manifest_promise(repo *r, berth_str name, const berth_digest *d, berth_
     return r->m->ops->manifest_lease(r->m, name, d, err);
 }
 
-int repo_manifest_for_platform(repo *r, berth_str name, const struct meta_manifest *index, berth_str platform,
-                               berth_arena *a, struct meta_manifest *ret, berth_error *err)
+int repo_manifest_for_platform(repo *r, berth_str name, const struct oci_stored *index, berth_str platform,
+                               berth_arena *a, struct oci_stored *ret, berth_error *err)
 {
     oci_manifest man;
     oci_platform want;
@@ -175,7 +175,7 @@ int repo_manifest_delete(repo *r, berth_str name, const oci_reference *ref, bert
                           : r->m->ops->tag_delete(r->m, name, ref->tag, err);
 }
 
-int repo_tag_list(repo *r, berth_str name, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+int repo_tag_list(repo *r, berth_str name, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                   berth_error *err)
 {
     return r->m->ops->tag_list(r->m, name, after, n, a, ret, err);
@@ -186,7 +186,7 @@ int repo_tag_list(repo *r, berth_str name, berth_str after, size_t n, berth_aren
 
 int repo_referrers(repo *r, berth_str name, const berth_digest *subject, berth_str artifact_type,
                    berth_str after_type, berth_str after_digest, size_t n, berth_arena *a,
-                   struct meta_referrers *ret, berth_error *err)
+                   struct oci_referrers *ret, berth_error *err)
 {
     return r->m->ops->referrers(r->m, name, digest_str(subject), artifact_type, after_type, after_digest, n,
                                 REFERRERS_PAGE_BYTES, a, ret, err);

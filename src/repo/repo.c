@@ -163,7 +163,7 @@ int repo__has_space(repo *r, berth_error *err)
     return rc;
 }
 
-int repo_catalog(repo *r, berth_str after, size_t n, berth_arena *a, struct meta_list *ret, berth_error *err)
+int repo_catalog(repo *r, berth_str after, size_t n, berth_arena *a, struct oci_list *ret, berth_error *err)
 {
     return r->m->ops->repo_list(r->m, after, n, a, ret, err);
 }

@@ -6,12 +6,18 @@
 #ifndef REPO_REPO_H
 #define REPO_REPO_H
 
-#include "metadata/meta.h"
+#include "oci/listing.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
-#include "storage/store.h"
+#include "util/buf.h"
 
 typedef struct repo repo;
+
+/* What it stands on: metadata/meta.h and storage/store.h, for whoever opens it; callers of the rules see
+ * neither. */
+typedef struct meta meta;
+typedef struct blob_store blob_store;
+typedef struct blob_reader blob_reader;
 
 enum repo_sparse { REPO_SPARSE_NONE, REPO_SPARSE_PLATFORMS, REPO_SPARSE_ALL };
 
@@ -22,7 +28,7 @@ struct repo_policy {
     bool read_only;               /* every write is UNSUPPORTED (405) */
     bool schema1;                 /* Docker schema 1 as bytes */
     bool mount_anywhere;          /* mount without "from" */
-    enum repo_sparse sparse;      /* which children of an index may be absent */
+    enum repo_sparse sparse;      /* what a manifest refers to and may be absent */
     const char *const *platforms; /* REPO_SPARSE_PLATFORMS: those that must be there */
     size_t n_platforms;
     const char *const *urls_allow,
@@ -48,19 +54,23 @@ int repo_ready(repo *r, berth_error *err); /* metadata and store answer; for /re
 /* --- blobs --- */
 struct repo_blob {
     uint64_t size;
-    berth_str body;      /* inline bytes; .p NULL: use @reader */
-    blob_reader *reader; /* store_close() when done */
+    berth_str body;      /* inline bytes; .p NULL: in the store */
+    blob_reader *reader; /* else read by the calls below */
     bool lease_due;      /* repo_blob_promise() before answering */
 };
 /* Read. @with_bytes false: only size and lease. BLOB_UNKNOWN, NAME_UNKNOWN. */
 int repo_blob_open(repo *r, berth_str name, const berth_digest *d, bool with_bytes, berth_arena *a,
                    struct repo_blob *ret, berth_error *err);
+void repo_blob_close(struct repo_blob *b);
+int repo_blob_fd(const struct repo_blob *b); /* for sendfile, lent until it is closed; -1: read it */
+int repo_blob_read(const struct repo_blob *b, uint64_t offset, void *p, size_t n, size_t *ret_n,
+                   berth_error *err);
 int repo_blob_promise(repo *r, berth_str name, const berth_digest *d, berth_error *err);
 /* BERTH_E_NOT_FOUND: not mountable; the caller opens a session instead (202). */
 int repo_blob_mount(repo *r, berth_str name, berth_str from, const berth_digest *d, berth_error *err);
 /* BERTH_E_CONFLICT with the manifests that refer to it. */
 int repo_blob_delete(repo *r, berth_str name, const berth_digest *d, berth_arena *a,
-                     struct meta_list *ret_referrers, berth_error *err);
+                     struct oci_list *ret_referrers, berth_error *err);
 
 /* --- upload sessions (docs/internals/uploads.md) --- */
 typedef struct repo_upload repo_upload; /* one request's hold on a session */
@@ -100,29 +110,29 @@ struct repo_manifest_stored {
     berth_digest digest;
     bool has_subject;
     berth_digest subject;
-    struct meta_list missing; /* with MANIFEST_BLOB_UNKNOWN: what is absent */
-    berth_str refused_url;    /* of a foreign layer, not allowed here; .p NULL: none */
+    struct oci_list missing; /* with MANIFEST_BLOB_UNKNOWN: what is absent */
+    berth_str refused_url;   /* of a foreign layer, not allowed here; .p NULL: none */
 };
 int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena *a,
                       struct repo_manifest_stored *ret, berth_error *err);
 /* Read. */
 int repo_manifest_get(repo *r, berth_str name, const oci_reference *ref, bool with_body, berth_arena *a,
-                      struct meta_manifest *ret, berth_error *err);
+                      struct oci_stored *ret, berth_error *err);
 int repo_manifest_promise(repo *r, berth_str name, const berth_digest *d, berth_error *err);
 /* Read: the child of @index for @platform ("linux/amd64"), or BERTH_E_NOT_FOUND. */
-int repo_manifest_for_platform(repo *r, berth_str name, const struct meta_manifest *index, berth_str platform,
-                               berth_arena *a, struct meta_manifest *ret, berth_error *err);
+int repo_manifest_for_platform(repo *r, berth_str name, const struct oci_stored *index, berth_str platform,
+                               berth_arena *a, struct oci_stored *ret, berth_error *err);
 int repo_manifest_delete(repo *r, berth_str name, const oci_reference *ref,
                          berth_error *err); /* a tag, or a manifest */
-int repo_tag_list(repo *r, berth_str name, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+int repo_tag_list(repo *r, berth_str name, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                   berth_error *err); /* read */
 int repo_referrers(
     repo *r, berth_str name, const berth_digest *subject, berth_str artifact_type, berth_str after_type,
-    berth_str after_digest, size_t n, berth_arena *a, struct meta_referrers *ret,
+    berth_str after_digest, size_t n, berth_arena *a, struct oci_referrers *ret,
     berth_error *err); /* read; at most @n, and about as many bytes as clients accept for a manifest */
 
 /* --- repositories --- */
-int repo_catalog(repo *r, berth_str after, size_t n, berth_arena *a, struct meta_list *ret,
+int repo_catalog(repo *r, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                  berth_error *err); /* read */
 int repo_delete(repo *r, berth_str name, berth_error *err);
 
@@ -136,7 +146,12 @@ struct repo_gc_result {
 /* Everything that is due, in small transactions with pauses. @stop (may be NULL) ends it early. One at a
  * time: BERTH_E_BUSY while another runs. */
 int repo_gc(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, berth_error *err);
-int repo_gc_preview(repo *r, struct meta_gc_plan *ret, berth_error *err);
+struct repo_gc_preview { /* what is due now */
+    uint64_t manifests, links, blobs, uploads;
+    uint64_t objects, bytes; /* would leave the store at once */
+    uint64_t waiting_bytes;  /* later, when their readers have had time to finish */
+};
+int repo_gc_preview(repo *r, struct repo_gc_preview *ret, berth_error *err);
 
 /* --- inspection: every object against its digest, every row against its object --- */
 struct repo_check_options {

@@ -5,7 +5,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "metadata/meta.h"
 #include "repo/repo.h"
+#include "storage/store.h"
 
 struct policy_box; /* a policy and the copies of its strings */
 

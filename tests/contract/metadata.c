@@ -32,7 +32,7 @@ static void test_metadata_repo__is_listed_once_it_holds_a_manifest_in_bytewise_o
     push_blob("empty", "layer");
     for (size_t i = 0; i < COUNT(names); i++)
         PUSH(.repo = names[i], .name = "m");
-    struct meta_list l;
+    struct oci_list l;
     CHECK_OK(OPS->repo_list(f.m, STR(""), 3, &f.a, &l, &test_err));
     assert_int_equal(l.n, 3);
     CHECK(l.more);
@@ -57,7 +57,7 @@ static void test_metadata_repo__is_gone_at_once_when_deleted_and_its_name_is_fre
     CHECK_OK(OPS->repo_delete(f.m, STR("app"), &test_err));
     CHECK_UNKNOWN(OPS->repo_delete(f.m, STR("app"), &test_err), "NAME_UNKNOWN");
     CHECK(!has_blob("app", "layer") && !has_manifest("app", "m") && !has_tag("app", "v1", "m"));
-    struct meta_list l;
+    struct oci_list l;
     CHECK_OK(OPS->repo_list(f.m, STR(""), 10, &f.a, &l, &test_err));
     assert_int_equal(l.n, 1);
     push_blob("app", "layer2");
@@ -161,7 +161,7 @@ static void test_metadata_blob__is_not_deleted_while_manifests_refer_to_it(void 
     push_blob("app", "layer");
     for (int i = 0; i < 12; i++)
         PUSH(.repo = "app", .name = berth_arena_printf(&f.a, "m%d", i), .layers = "layer");
-    struct meta_list l = {0};
+    struct oci_list l = {0};
     CHECK_CODE(OPS->blob_delete(f.m, STR("app"), dg("layer"), &f.a, &l, &test_err), BERTH_E_CONFLICT);
     CHECK_STR(str_from(test_err.oci_code), STR("DENIED"));
     assert_int_equal(l.n, 10);
@@ -361,7 +361,7 @@ static void test_metadata_manifest__is_read_by_tag_and_by_digest(void **state)
     (void)state;
     push_blob("app", "layer");
     PUSH(.repo = "app", .name = "m", .layers = "layer", .tags = "v1 latest", .media_type = "text/x");
-    struct meta_manifest got;
+    struct oci_stored got;
     CHECK_OK(OPS->manifest_get(f.m, STR("app"), STR("v1"), NULL, true, &f.a, &got, &test_err));
     CHECK(digest_eq(&got.digest, dg("m")) && got.size == body_of("m").n && !got.lease_due);
     CHECK_STR(got.media_type, STR("text/x"));
@@ -386,7 +386,7 @@ static void test_metadata_manifest__is_refused_whole_when_something_is_missing(v
     push_blob("app", "here");
     push_blob("elsewhere", "l2");
     PUSH(.repo = "elsewhere", .name = "c1");
-    struct meta_list missing = {0};
+    struct oci_list missing = {0};
     struct put p = {
         .repo = "new", .name = "m", .layers = "l1 l2 ?foreign l1", .children = "c1 ?c2", .tags = "v1"};
     CHECK_UNKNOWN(put(&p, &missing, &test_err), "MANIFEST_BLOB_UNKNOWN");
@@ -402,7 +402,7 @@ static void test_metadata_manifest__is_refused_whole_when_something_is_missing(v
     p = (struct put){
         .repo = "app", .name = "m", .layers = "?l1 l1"}; /* one mention that may not miss is enough */
     CHECK_UNKNOWN(put(&p, &missing, &test_err), "MANIFEST_BLOB_UNKNOWN");
-    struct meta_list l = {0};
+    struct oci_list l = {0};
     CHECK_OK(OPS->blob_delete(f.m, STR("app"), dg("here"), &f.a, &l, &test_err)); /* no edge stayed */
 }
 
@@ -414,7 +414,7 @@ static void test_metadata_manifest__may_be_put_again(void **state)
          .media_type = "text/a");
     PUSH(.repo = "app", .name = "m", .layers = "layer layer ?foreign", .children = "?c",
          .media_type = "text/b");
-    struct meta_manifest got;
+    struct oci_stored got;
     CHECK_OK(OPS->manifest_get(f.m, STR("app"), STR_NULL, dg("m"), true, &f.a, &got, &test_err));
     CHECK_STR(got.media_type, STR("text/b"));
     CHECK_STR(got.body, body_of("m"));
@@ -427,7 +427,7 @@ static void test_metadata_manifest__may_name_one_digest_as_blob_and_as_child(voi
     push_blob("app", "x");
     PUSH(.repo = "app", .name = "x");
     PUSH(.repo = "app", .name = "m", .layers = "x", .children = "x");
-    struct meta_list l = {0};
+    struct oci_list l = {0};
     CHECK_CODE(OPS->blob_delete(f.m, STR("app"), dg("x"), &f.a, &l, &test_err), BERTH_E_CONFLICT);
     CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("m"), &test_err));
     CHECK_OK(OPS->blob_delete(f.m, STR("app"), dg("x"), &f.a, &l, &test_err));
@@ -437,7 +437,7 @@ static void test_metadata_manifest__may_name_one_digest_as_blob_and_as_child(voi
 static void test_metadata_manifest__gets_its_edges_when_what_it_misses_arrives(void **state)
 {
     (void)state;
-    struct meta_list l = {0};
+    struct oci_list l = {0};
     PUSH(.repo = "app", .name = "m", .layers = "?put ?commit ?mount");
     push_blob("app", "put");
     push_object("app", "commit");
@@ -467,7 +467,7 @@ static void test_metadata_tag__moves_whole_and_all_at_once(void **state)
 static void test_metadata_tag__is_listed_page_by_page_in_bytewise_order(void **state)
 {
     (void)state;
-    struct meta_list l;
+    struct oci_list l;
     CHECK_UNKNOWN(OPS->tag_list(f.m, STR("app"), STR(""), 10, &f.a, &l, &test_err), "NAME_UNKNOWN");
     PUSH(.repo = "app", .name = "m", .tags = "b a B 1.10 1.9 _x a.b a-b");
     PUSH(.repo = "app2", .name = "m", .tags = "zz");
@@ -515,10 +515,10 @@ static void test_metadata_manifest__can_be_deleted_below_its_index_and_come_back
     CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("child"), &test_err));
     CHECK(has_tag("app", "v1", "index") && !has_manifest("app", "child"));
     struct put again = {.repo = "app", .name = "index", .children = "child"};
-    struct meta_list missing = {0};
+    struct oci_list missing = {0};
     CHECK_CODE(put(&again, &missing, &test_err), BERTH_E_NOT_FOUND); /* it is missing now */
     PUSH(.repo = "app", .name = "child");
-    struct meta_manifest got;
+    struct oci_stored got;
     later(10 * G);
     CHECK_OK(OPS->manifest_get(f.m, STR("app"), STR_NULL, dg("child"), false, &f.a, &got, &test_err));
     CHECK(!got.lease_due); /* its parent holds it again */
@@ -544,7 +544,7 @@ static void test_metadata_referrers__are_listed_by_type_and_digest_and_filtered(
     } rows[] = {{"", 6}, {"sbom", 3}, {"sig", 2}, {"none", 0}};
     for (size_t i = 0; i < COUNT(rows); i++)
         for (size_t page = 1; page <= 7; page++) {
-            struct meta_referrers got = {.more = true};
+            struct oci_referrers got = {.more = true};
             berth_str type = STR(""), digest = STR("");
             size_t n = 0;
             while (got.more) {
@@ -552,7 +552,7 @@ static void test_metadata_referrers__are_listed_by_type_and_digest_and_filtered(
                                         digest, page, MIB, &f.a, &got, &test_err));
                 CHECK_ROW(i, got.n <= page);
                 for (size_t k = 0; k < got.n; k++, n++) {
-                    const struct meta_referrer *r = &got.items[k];
+                    const oci_referrer *r = &got.items[k];
                     CHECK_ROW(i, str_cmp(r->artifact_type, type) > 0 ||
                                      (str_eq(r->artifact_type, type) && str_cmp(r->digest, digest) > 0));
                     CHECK_ROW(i, !*rows[i].filter || str_eq(r->artifact_type, str_from(rows[i].filter)));
@@ -562,7 +562,7 @@ static void test_metadata_referrers__are_listed_by_type_and_digest_and_filtered(
             }
             CHECK_ROW(i, n == rows[i].n);
         }
-    struct meta_referrers got;
+    struct oci_referrers got;
     CHECK_OK(OPS->referrers(f.m, STR("none"), ds("subject"), STR(""), STR(""), STR(""), 10, MIB, &f.a, &got,
                             &test_err));
     CHECK(got.n == 0 && !got.more);
@@ -582,8 +582,8 @@ static void test_metadata_referrers__carry_what_the_list_needs(void **state)
                                     .subject = ds("subject"), /* may come later */
                                     .annotations = STR("{\"k\":\"v\"}"),
                                     .body = STR("12345")};
-    struct meta_list missing;
-    struct meta_referrers got;
+    struct oci_list missing;
+    struct oci_referrers got;
     CHECK_OK(OPS->manifest_put(f.m, &row, &f.a, &missing, &test_err));
     CHECK_OK(OPS->referrers(f.m, STR("app"), ds("subject"), STR(""), STR(""), STR(""), 10, MIB, &f.a, &got,
                             &test_err));
@@ -591,7 +591,7 @@ static void test_metadata_referrers__carry_what_the_list_needs(void **state)
     CHECK_STR(got.items[0].digest, ds("r"));
     CHECK_STR(got.items[0].media_type, STR("text/m"));
     CHECK_STR(got.items[0].artifact_type, STR("text/a"));
-    CHECK_STR(got.items[0].annotations, STR("{\"k\":\"v\"}"));
+    CHECK_STR(got.items[0].annotations_json, STR("{\"k\":\"v\"}"));
     assert_int_equal(got.items[0].size, 5);
 }
 
@@ -620,7 +620,7 @@ static void test_metadata_inspection__pages_through_all_blobs_and_manifests(void
     }
     CHECK(blobs == 10 && inside == 5);
     berth_buf cursor = BERTH_BUF_INIT(KIB);
-    struct meta_list repos = {.more = true}, digests, bodies;
+    struct oci_list repos = {.more = true}, digests, bodies;
     size_t manifests = 0;
     while (repos.more) {
         CHECK_OK(OPS->manifests_page(f.m, 2, &cursor, &f.a, &repos, &digests, &bodies, &test_err));
@@ -671,7 +671,7 @@ static void test_metadata_repair__forgets_a_lost_blob_and_takes_it_back(void **s
     assert_int_equal(owner, META_KEY_GC);
     CHECK(!has_blob("app", "layer") && !has_blob("app2", "layer") && has_tag("app", "v1", "m"));
     push_blob("app", "layer"); /* pushed anew: the edge is back */
-    struct meta_list l = {0};
+    struct oci_list l = {0};
     CHECK_CODE(OPS->blob_delete(f.m, STR("app"), dg("layer"), &f.a, &l, &test_err), BERTH_E_CONFLICT);
     check_sound();
 }

@@ -43,7 +43,7 @@ const char *push_object(const char *repo,
 struct put {
     const char *repo, *name, *layers, *children, *tags, *subject, *type, *media_type;
 };
-int put(const struct put *p, struct meta_list *ret_missing, berth_error *err);
+int put(const struct put *p, struct oci_list *ret_missing, berth_error *err);
 void push_manifest(const struct put *p);
 #define PUSH(...) push_manifest(&(struct put){__VA_ARGS__})
 

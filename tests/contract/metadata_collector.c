@@ -14,7 +14,7 @@ static bool blob_lease_due(const char *repo, const char *name)
 
 static bool manifest_lease_due(const char *repo, const char *name)
 {
-    struct meta_manifest got;
+    struct oci_stored got;
     CHECK_OK(OPS->manifest_get(f.m, str_from(repo), STR_NULL, dg(name), false, &f.a, &got, &test_err));
     return got.lease_due;
 }
@@ -112,7 +112,7 @@ static void test_metadata_collector__does_not_take_a_link_that_got_an_edge(void 
     push_blob("app", "late");
     later(2 * G + 1000);
     assert_int_equal(collect().links, 1);
-    struct meta_list missing = {0};
+    struct oci_list missing = {0};
     CHECK_CODE(put(&(struct put){.repo = "app", .name = "m2", .layers = "late"}, &missing, &test_err),
                BERTH_E_NOT_FOUND);
     assert_int_equal(missing.n, 1);
@@ -353,7 +353,7 @@ static void test_metadata_collector__plans_what_it_would_do(void **state)
     PUSH(.repo = "app", .name = "image");
     PUSH(.repo = "app", .name = "sig", .subject = "image", .layers = "held");
     CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), &test_err));
-    struct meta_list l = {0};
+    struct oci_list l = {0};
     push_object("two", "dropped");
     CHECK_OK(OPS->blob_delete(f.m, STR("two"), dg("dropped"), &f.a, &l, &test_err));
     later(2 * G + 1000);

@@ -100,11 +100,11 @@ static size_t split(const char *words, struct meta_edge *edges, berth_str *strs)
     return n;
 }
 
-int put(const struct put *p, struct meta_list *ret_missing, berth_error *err)
+int put(const struct put *p, struct oci_list *ret_missing, berth_error *err)
 {
     struct meta_edge blobs[32], children[32];
     berth_str tags[32];
-    struct meta_list missing = {0};
+    struct oci_list missing = {0};
     struct meta_manifest_put row = {
         .repo = str_from(p->repo),
         .create_repo = true,
@@ -138,7 +138,7 @@ bool has_blob(const char *repo, const char *name)
 
 bool has_manifest(const char *repo, const char *name)
 {
-    struct meta_manifest got;
+    struct oci_stored got;
     int r = f.m->ops->manifest_get(f.m, str_from(repo), STR_NULL, dg(name), true, &f.a, &got, &test_err);
     CHECK(r == BERTH_OK || r == BERTH_E_NOT_FOUND);
     if (r == BERTH_OK)
@@ -148,7 +148,7 @@ bool has_manifest(const char *repo, const char *name)
 
 bool has_tag(const char *repo, const char *tag, const char *name)
 {
-    struct meta_manifest got;
+    struct oci_stored got;
     int r = f.m->ops->manifest_get(f.m, str_from(repo), str_from(tag), NULL, true, &f.a, &got, &test_err);
     CHECK(r == BERTH_OK || r == BERTH_E_NOT_FOUND);
     return r == BERTH_OK && digest_eq(&got.digest, dg(name)) && str_eq(got.body, body_of(name));
@@ -188,7 +188,7 @@ size_t drain_objects(void)
 
 void check_sound(void)
 {
-    struct meta_list problems = {0};
+    struct oci_list problems = {0};
     CHECK_OK(f.m->ops->integrity(f.m, &f.a, &problems, &test_err));
     if (problems.n)
         fail_msg(STR_FMT, STR_ARG(problems.items[0]));
@@ -197,7 +197,7 @@ void check_sound(void)
 size_t count_referrers(const char *repo, const char *subject)
 {
     size_t all = 0;
-    struct meta_referrers page = {.more = true};
+    struct oci_referrers page = {.more = true};
     berth_str type = STR(""), digest = STR("");
     while (page.more) {
         CHECK_OK(f.m->ops->referrers(f.m, str_from(repo), ds(subject), STR(""), type, digest, 50, 1 * MIB,
@@ -213,7 +213,7 @@ size_t count_referrers(const char *repo, const char *subject)
 
 size_t count_tags(const char *repo)
 {
-    struct meta_list l;
+    struct oci_list l;
     CHECK_OK(f.m->ops->tag_list(f.m, str_from(repo), STR(""), 1000000, &f.a, &l, &test_err));
     return l.n;
 }

@@ -37,7 +37,7 @@ static int put_referrer(size_t thread, size_t i, const berth_digest *subject, be
 {
     berth_digest d;
     berth_error err;
-    struct meta_list missing;
+    struct oci_list missing;
     name_digest(&d, "referrer", thread, i);
     struct meta_manifest_put row = {.repo = STR("app"),
                                     .create_repo = true,
@@ -57,7 +57,7 @@ static void *push_referrers(void *arg)
     digest_of(HASH_SHA256, "subject", 7, &subject);
     for (size_t i = 0; i < EACH; i++) {
         berth_digest d;
-        struct meta_manifest got;
+        struct oci_stored got;
         name_digest(&d, "referrer", thread, i);
         wrong += put_referrer(thread, i, &subject, &a) != BERTH_OK;
         /* a caller sees what it has just written */
@@ -83,7 +83,7 @@ static void *push_good_and_bad(void *arg)
     for (size_t i = 0; i < EACH; i++) {
         berth_digest good, bad, layer;
         berth_error err = BERTH_ERROR_INIT;
-        struct meta_list missing = {0};
+        struct oci_list missing = {0};
         name_digest(&good, "good", thread, i);
         name_digest(&bad, "bad", thread, i);
         name_digest(&layer, "absent", thread, i);
@@ -115,7 +115,7 @@ static void test_metadata_threads__fail_alone(void **state)
     assert_int_equal(s.failures, THREADS * EACH);
     CHECK(s.transactions <= s.operations && s.queue == 0);
     CLEANUP(berth_buf_done) berth_buf cursor = BERTH_BUF_INIT(KIB);
-    struct meta_list repos, digests, bodies;
+    struct oci_list repos, digests, bodies;
     CHECK_OK(
         OPS->manifests_page(f.m, 2 * THREADS * EACH, &cursor, &f.a, &repos, &digests, &bodies, &test_err));
     assert_int_equal(repos.n, THREADS * EACH);
@@ -129,8 +129,8 @@ static void *move_a_tag(void *arg)
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     for (size_t i = 0; i < EACH; i++) {
         berth_digest d;
-        struct meta_list missing;
-        struct meta_manifest got;
+        struct oci_list missing;
+        struct oci_stored got;
         berth_str tag = STR("latest");
         name_digest(&d, "m", thread, i);
         struct meta_manifest_put row = {.repo = STR("app"),
@@ -215,7 +215,7 @@ static void *push_and_rely(void *arg)
     }
     for (size_t i = 0; i < EACH / 2; i++) {
         berth_digest layer, m;
-        struct meta_list missing = {0};
+        struct oci_list missing = {0};
         name_digest(&layer, "layer", thread % 4, i); /* four pushers want the same */
         name_digest(&m, "m", thread, i);
         struct meta_edge edge = {digest_str(&layer), false};

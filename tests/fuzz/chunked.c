@@ -1,5 +1,5 @@
-/* tests/fuzz/chunked.c - chunked bodies: the same bytes and verdict however they arrive. The first byte says in
- * which steps. */
+/* tests/fuzz/chunked.c - chunked bodies: the same bytes and verdict however they arrive. The first byte says
+ * in which steps. */
 #include <stdint.h>
 
 #include "http/parser.h"

@@ -1,5 +1,5 @@
-/* tests/fuzz/header_block.c - the checker of header blocks: the same verdict however the bytes arrive, and what
- * passes has one meaning only. */
+/* tests/fuzz/header_block.c - the checker of header blocks: the same verdict however the bytes arrive, and
+ * what passes has one meaning only. */
 #include <stdint.h>
 
 #include "http/parser.h"
@@ -48,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         codings += str_eq_nocase(fields[i].name, STR("transfer-encoding"));
         hosts += str_eq_nocase(fields[i].name, STR("host"));
     }
-    require(lengths == (b.content_length >= 0) && codings == b.chunked && hosts <= 1 && lengths + codings <= 1);
+    require(lengths == (b.content_length >= 0) && codings == b.chunked && hosts <= 1 &&
+            lengths + codings <= 1);
     /* no verdict is asked for here, only that llhttp reads it in peace */
     struct http_chunked *k = NULL;
     http_parser_agrees(p, end, &b, &k);

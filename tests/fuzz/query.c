@@ -1,5 +1,5 @@
-/* tests/fuzz/query.c - percent-coding and query strings: what is decoded encodes and decodes to itself, and a bad
- * escape anywhere refuses the query. */
+/* tests/fuzz/query.c - percent-coding and query strings: what is decoded encodes and decodes to itself, and a
+ * bad escape anywhere refuses the query. */
 #include <stdint.h>
 
 #include "http/url.h"

@@ -1,5 +1,5 @@
-/* tests/fuzz/range.c - Range: whatever is asked for, the ranges lie in the body, apart from each other. The first
- * eight bytes are its size. */
+/* tests/fuzz/range.c - Range: whatever is asked for, the ranges lie in the body, apart from each other. The
+ * first eight bytes are its size. */
 #include <stdint.h>
 
 #include "http/range.h"

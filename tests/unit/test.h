@@ -19,42 +19,43 @@
 static UNUSED berth_error test_err;
 
 #define CHECK(cond) assert_true(cond)
-#define CHECK_ROW(i, cond)                                                                                      \
-    do {                                                                                                        \
-        if (!(cond))                                                                                            \
-            fail_msg("row %zu: %s (%s)", (size_t)(i), #cond, test_err.message);                                 \
+#define CHECK_ROW(i, cond)                                                                                   \
+    do {                                                                                                     \
+        if (!(cond))                                                                                         \
+            fail_msg("row %zu: %s (%s)", (size_t)(i), #cond, test_err.message);                              \
     } while (0)
-#define CHECK_OK(call)                                                                                          \
-    do {                                                                                                        \
-        int r_ = (call);                                                                                        \
-        if (r_ != BERTH_OK)                                                                                     \
-            fail_msg("%s: %d %s", #call, r_, test_err.message);                                                 \
+#define CHECK_OK(call)                                                                                       \
+    do {                                                                                                     \
+        int r_ = (call);                                                                                     \
+        if (r_ != BERTH_OK)                                                                                  \
+            fail_msg("%s: %d %s", #call, r_, test_err.message);                                              \
     } while (0)
-#define CHECK_CODE(call, code)                                                                                  \
-    do {                                                                                                        \
-        int r_ = (call);                                                                                        \
-        if (r_ != (code))                                                                                       \
-            fail_msg("%s: %d, wanted %d (%s)", #call, r_, (int)(code), test_err.message);                       \
+#define CHECK_CODE(call, code)                                                                               \
+    do {                                                                                                     \
+        int r_ = (call);                                                                                     \
+        if (r_ != (code))                                                                                    \
+            fail_msg("%s: %d, wanted %d (%s)", #call, r_, (int)(code), test_err.message);                    \
     } while (0)
-#define CHECK_STR(have, want)                                                                                   \
-    do {                                                                                                        \
-        berth_str have_ = (have), want_ = (want);                                                               \
-        if (!str_eq(have_, want_))                                                                              \
-            fail_msg("'" STR_FMT "', wanted '" STR_FMT "'", STR_ARG(have_), STR_ARG(want_));                    \
+#define CHECK_STR(have, want)                                                                                \
+    do {                                                                                                     \
+        berth_str have_ = (have), want_ = (want);                                                            \
+        if (!str_eq(have_, want_))                                                                           \
+            fail_msg("'" STR_FMT "', wanted '" STR_FMT "'", STR_ARG(have_), STR_ARG(want_));                 \
     } while (0)
-#define CHECK_STR_ROW(i, have, want)                                                                            \
-    do {                                                                                                        \
-        berth_str have_ = (have), want_ = (want);                                                               \
-        if (!str_eq(have_, want_))                                                                              \
-            fail_msg("row %zu: '" STR_FMT "', wanted '" STR_FMT "'", (size_t)(i), STR_ARG(have_), STR_ARG(want_)); \
+#define CHECK_STR_ROW(i, have, want)                                                                         \
+    do {                                                                                                     \
+        berth_str have_ = (have), want_ = (want);                                                            \
+        if (!str_eq(have_, want_))                                                                           \
+            fail_msg("row %zu: '" STR_FMT "', wanted '" STR_FMT "'", (size_t)(i), STR_ARG(have_),            \
+                     STR_ARG(want_));                                                                        \
     } while (0)
 
 #define TEST(fn) cmocka_unit_test(fn)
-#define RUN_TESTS(...)                                                                                          \
-    int main(void)                                                                                              \
-    {                                                                                                           \
-        const struct CMUnitTest tests_[] = {__VA_ARGS__};                                                       \
-        return cmocka_run_group_tests(tests_, NULL, NULL);                                                      \
+#define RUN_TESTS(...)                                                                                       \
+    int main(void)                                                                                           \
+    {                                                                                                        \
+        const struct CMUnitTest tests_[] = {__VA_ARGS__};                                                    \
+        return cmocka_run_group_tests(tests_, NULL, NULL);                                                   \
     }
 
 #endif

@@ -29,8 +29,8 @@ static int read_block(berth_str text, size_t step, struct http_block *ret)
 /* These are well-formed as blocks; that their targets mean nothing is for the request to find. */
 static bool is_targets_fault(berth_str text)
 {
-    static const char *const lines[] = {"GET a ", "GET * ", "GET http:///x", "GET http://u@a/x", "GET ftp://a/x",
-                                        "CONNECT "};
+    static const char *const lines[] = {"GET a ",           "GET * ",        "GET http:///x",
+                                        "GET http://u@a/x", "GET ftp://a/x", "CONNECT "};
     for (size_t i = 0; i < COUNT(lines); i++)
         if (str_starts(text, str_from(lines[i])))
             return true;
@@ -46,7 +46,8 @@ static void test_http_block__gives_each_block_the_status_it_deserves(void **stat
         int whole = read_block(block_cases[i].text, SIZE_MAX / 2, &b);
         int slow = read_block(block_cases[i].text, 1, &b);
         if (whole != want || slow != want)
-            fail_msg("row %zu: %d and %d, wanted %d: " STR_FMT, i, whole, slow, want, STR_ARG(block_cases[i].text));
+            fail_msg("row %zu: %d and %d, wanted %d: " STR_FMT, i, whole, slow, want,
+                     STR_ARG(block_cases[i].text));
     }
 }
 
@@ -76,7 +77,8 @@ static void test_http_block__takes_a_request_apart(void **state)
     CHECK_STR(http_field_get(&b, STR("X"), 1), STR("two"));
     CHECK(http_field_get(&b, STR("X"), 0).p && !http_field_get(&b, STR("X"), 2).p);
 
-    CHECK(read_block(STR("POST / HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 100-continue\r\n\r\n"), 1, &b) == 0);
+    CHECK(read_block(STR("POST / HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 100-continue\r\n\r\n"), 1,
+                     &b) == 0);
     CHECK(b.minor == 0 && b.keep_alive && !b.expect_continue && b.content_length == -1 && !b.host.p);
     CHECK(read_block(STR("POST / HTTP/1.0\r\n\r\n"), 1, &b) == 0);
     CHECK(!b.keep_alive);
@@ -92,14 +94,17 @@ static void test_http_block__keeps_to_its_limits_exactly(void **state)
         struct http_block_limits limits;
         int status;
     } rows[] = {
-        {{.bytes = 37, .count = 2, .uri = 5}, 0},   {{.bytes = 36, .count = 2, .uri = 5}, 431},
-        {{.bytes = 37, .count = 1, .uri = 5}, 431}, {{.bytes = 37, .count = 2, .uri = 4}, 414},
+        {{.bytes = 37, .count = 2, .uri = 5}, 0},
+        {{.bytes = 36, .count = 2, .uri = 5}, 431},
+        {{.bytes = 37, .count = 1, .uri = 5}, 431},
+        {{.bytes = 37, .count = 2, .uri = 4}, 414},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_block b;
         const char *reason;
         CHECK_ROW(i, text.n == 37);
-        CHECK_ROW(i, http_block_parse(text.p, text.n, &rows[i].limits, fields, &b, &reason) == rows[i].status);
+        CHECK_ROW(i,
+                  http_block_parse(text.p, text.n, &rows[i].limits, fields, &b, &reason) == rows[i].status);
     }
 }
 
@@ -126,6 +131,7 @@ static void test_http_block__walks_lists_around_quoted_commas(void **state)
 }
 
 RUN_TESTS(TEST(test_http_block__gives_each_block_the_status_it_deserves),
-          TEST(test_http_block__needs_more_until_the_empty_line), TEST(test_http_block__takes_a_request_apart),
-          TEST(test_http_block__keeps_to_its_limits_exactly), TEST(test_http_block__refuses_bytes_after_the_end),
+          TEST(test_http_block__needs_more_until_the_empty_line),
+          TEST(test_http_block__takes_a_request_apart), TEST(test_http_block__keeps_to_its_limits_exactly),
+          TEST(test_http_block__refuses_bytes_after_the_end),
           TEST(test_http_block__walks_lists_around_quoted_commas))

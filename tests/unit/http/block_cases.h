@@ -1,5 +1,5 @@
-/* tests/unit/http/block_cases.h - header blocks, and the status that each deserves (0: well-formed). block.c is
- * given them directly; server.c gets them over a socket, at once and byte by byte. */
+/* tests/unit/http/block_cases.h - header blocks, and the status that each deserves (0: well-formed). block.c
+ * is given them directly; server.c gets them over a socket, at once and byte by byte. */
 #ifndef BLOCK_CASES_H
 #define BLOCK_CASES_H
 
@@ -10,9 +10,12 @@ struct block_case {
     int status;
 };
 
-#define BLOCK(status, text) {{"" text, sizeof(text) - 1}, (status)}
-#define GET_LINE            "GET / HTTP/1.1\r\n"
-#define HOST                "Host: a\r\n"
+#define BLOCK(status, text)                                                                                  \
+    {                                                                                                        \
+        {"" text, sizeof(text) - 1}, (status)                                                                \
+    }
+#define GET_LINE "GET / HTTP/1.1\r\n"
+#define HOST     "Host: a\r\n"
 
 static const struct block_case block_cases[] = {
     /* well-formed */

@@ -7,10 +7,13 @@
 
 static const struct {
     berth_str text;
-    int state;       /* CHUNK_END, CHUNK_BAD, or -1 for one that waits */
+    int state; /* CHUNK_END, CHUNK_BAD, or -1 for one that waits */
     const char *data;
 } rows[] = {
-#define ROW(text, state, data) {{"" text, sizeof(text) - 1}, (state), (data)}
+#define ROW(text, state, data)                                                                               \
+    {                                                                                                        \
+        {"" text, sizeof(text) - 1}, (state), (data)                                                         \
+    }
     ROW("0\r\n\r\n", CHUNK_END, ""),
     ROW("5\r\nhello\r\n0\r\n\r\n", CHUNK_END, "hello"),
     ROW("05\r\nhello\r\n6\r\n world\r\n000\r\n\r\n", CHUNK_END, "hello world"),
@@ -136,5 +139,6 @@ static void test_http_chunk__refuses_a_block_that_llhttp_reads_otherwise(void **
 }
 
 RUN_TESTS(TEST(test_http_chunk__decodes_or_refuses_each_body_at_once_and_byte_by_byte),
-          TEST(test_http_chunk__leaves_what_follows_the_body), TEST(test_http_chunk__bounds_size_lines_and_trailers),
+          TEST(test_http_chunk__leaves_what_follows_the_body),
+          TEST(test_http_chunk__bounds_size_lines_and_trailers),
           TEST(test_http_chunk__refuses_a_block_that_llhttp_reads_otherwise))

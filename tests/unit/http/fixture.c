@@ -71,9 +71,10 @@ static void hello(http_request *req)
 static void info(http_request *req)
 {
     http_respond(req, 200);
-    char *text = berth_arena_printf(&req->arena, STR_FMT " " STR_FMT " " STR_FMT " " STR_FMT " " STR_FMT " " STR_FMT
-                                    " " STR_FMT, STR_ARG(req->method_text), STR_ARG(req->scheme), STR_ARG(req->host),
-                                    STR_ARG(req->prefix), STR_ARG(req->path), STR_ARG(req->query), STR_ARG(req->peer));
+    char *text = berth_arena_printf(
+        &req->arena, STR_FMT " " STR_FMT " " STR_FMT " " STR_FMT " " STR_FMT " " STR_FMT " " STR_FMT,
+        STR_ARG(req->method_text), STR_ARG(req->scheme), STR_ARG(req->host), STR_ARG(req->prefix),
+        STR_ARG(req->path), STR_ARG(req->query), STR_ARG(req->peer));
     http_body_lend(req, str_from(text));
 }
 
@@ -280,7 +281,9 @@ static const struct {
     {"/stream", HTTP_PUT, {HTTP_WORKER, HTTP_BODY_STREAM, 0, stream_begin, stream_piece, stream_end, NULL}},
     {"/bare", HTTP_PUT, {HTTP_WORKER, HTTP_BODY_STREAM, 0, NULL, stream_piece, stream_end, NULL}},
     {"/inline", HTTP_PUT, {HTTP_INLINE, HTTP_BODY_STREAM, 0, stream_begin, stream_piece, stream_end, NULL}},
-    {"/most", HTTP_PUT, {HTTP_WORKER, HTTP_BODY_STREAM, 1000000, stream_begin, stream_piece, stream_end, NULL}},
+    {"/most",
+     HTTP_PUT,
+     {HTTP_WORKER, HTTP_BODY_STREAM, 1000000, stream_begin, stream_piece, stream_end, NULL}},
     {"/slow", HTTP_PUT, {HTTP_WORKER, HTTP_BODY_STREAM, 0, stream_begin, slow_piece, stream_end, NULL}},
     {"/401", HTTP_PUT, {HTTP_WORKER, HTTP_BODY_STREAM, 0, refuse_at_begin, stream_piece, stream_end, NULL}},
     {"/413", HTTP_PUT, {HTTP_WORKER, HTTP_BODY_STREAM, 0, stream_begin, refuse_at_piece, stream_end, NULL}},
@@ -325,7 +328,8 @@ static void finished(http_request *req)
 
 static int make_file(void)
 {
-    char name[] = "/tmp/berth-site-XXXXXX"; /* on a disk, where there is one: see posix_fadvise() in server.c */
+    char name[] =
+        "/tmp/berth-site-XXXXXX"; /* on a disk, where there is one: see posix_fadvise() in server.c */
     int fd = mkostemp(name, O_CLOEXEC);
     unlink(name);
     char *p = malloc(SITE_FILE_SIZE);

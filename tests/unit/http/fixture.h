@@ -20,14 +20,14 @@ static inline char site_byte(uint64_t i)
 
 struct site {
     http_server *server;
-    char *address;          /* as http_server_listen() gave it */
+    char *address; /* as http_server_listen() gave it */
     int port;
     int file;
     struct {
         atomic_int begun, pieces, ended, done, finished, aborted, overlaps, status;
         atomic_uint_least64_t body, sent;
     } seen;
-    atomic_bool gate;       /* closed while true: /gate and /slow wait */
+    atomic_bool gate; /* closed while true: /gate and /slow wait */
 };
 
 /* Starts it. @opts NULL: two loops, four workers, defaults. @address NULL: 127.0.0.1:0. */

@@ -24,12 +24,23 @@ static void test_http_proxy__reads_and_prints_addresses(void **state)
     static const struct {
         const char *in, *want; /* NULL: refused */
     } rows[] = {
-        {"1.2.3.4", "1.2.3.4"},    {"1.2.3.4:80", "1.2.3.4"}, {"::1", "::1"},
-        {"[::1]", "::1"},          {"[::1]:80", "::1"},       {"::ffff:1.2.3.4", "1.2.3.4"},
-        {"2001:db8::1", "2001:db8::1"}, {"", NULL},           {"unknown", NULL},
-        {"1.2.3", NULL},           {"1.2.3.4.5", NULL},       {"[1.2.3.4]", NULL},
-        {"[::1]x", NULL},          {"[::1", NULL},            {":80", NULL},
-        {"1.2.3.4\n", NULL},       {"_hidden", NULL},
+        {"1.2.3.4", "1.2.3.4"},
+        {"1.2.3.4:80", "1.2.3.4"},
+        {"::1", "::1"},
+        {"[::1]", "::1"},
+        {"[::1]:80", "::1"},
+        {"::ffff:1.2.3.4", "1.2.3.4"},
+        {"2001:db8::1", "2001:db8::1"},
+        {"", NULL},
+        {"unknown", NULL},
+        {"1.2.3", NULL},
+        {"1.2.3.4.5", NULL},
+        {"[1.2.3.4]", NULL},
+        {"[::1]x", NULL},
+        {"[::1", NULL},
+        {":80", NULL},
+        {"1.2.3.4\n", NULL},
+        {"_hidden", NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_address a;
@@ -50,13 +61,20 @@ static void test_http_proxy__trusts_addresses_within_its_networks(void **state)
         const char *network, *address;
         bool want;
     } rows[] = {
-        {"10.0.0.0/8", "10.255.1.2", true},    {"10.0.0.0/8", "11.0.0.0", false},
-        {"10.0.0.1", "10.0.0.1", true},        {"10.0.0.1", "10.0.0.2", false},
-        {"10.0.0.1/32", "10.0.0.0", false},    {"10.1.2.128/25", "10.1.2.200", true},
-        {"10.1.2.128/25", "10.1.2.127", false}, {"0.0.0.0/0", "1.2.3.4", true},
-        {"0.0.0.0/0", "::1", false},           {"::/0", "1.2.3.4", true},
-        {"2001:db8::/33", "2001:db8:7fff::", true}, {"2001:db8::/33", "2001:db8:8000::", false},
-        {"::1", "::1", true},                  {"127.0.0.1", "::ffff:127.0.0.1", true},
+        {"10.0.0.0/8", "10.255.1.2", true},
+        {"10.0.0.0/8", "11.0.0.0", false},
+        {"10.0.0.1", "10.0.0.1", true},
+        {"10.0.0.1", "10.0.0.2", false},
+        {"10.0.0.1/32", "10.0.0.0", false},
+        {"10.1.2.128/25", "10.1.2.200", true},
+        {"10.1.2.128/25", "10.1.2.127", false},
+        {"0.0.0.0/0", "1.2.3.4", true},
+        {"0.0.0.0/0", "::1", false},
+        {"::/0", "1.2.3.4", true},
+        {"2001:db8::/33", "2001:db8:7fff::", true},
+        {"2001:db8::/33", "2001:db8:8000::", false},
+        {"::1", "::1", true},
+        {"127.0.0.1", "::ffff:127.0.0.1", true},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_proxies *p = trust(rows[i].network, NULL);
@@ -68,7 +86,8 @@ static void test_http_proxy__trusts_addresses_within_its_networks(void **state)
     struct http_proxies *p = trust("unix", "10.0.0.1");
     CHECK(http_proxies_trust(p, NULL));
     http_proxies_free(p);
-    static const char *const bad[] = {"10.0.0.0/33", "::/129", "10.0.0/8", "host.example", "", "10.0.0.1/", "10.0.0.1/x"};
+    static const char *const bad[] = {"10.0.0.0/33", "::/129",    "10.0.0/8", "host.example", "",
+                                      "10.0.0.1/",   "10.0.0.1/x"};
     for (size_t i = 0; i < COUNT(bad); i++)
         CHECK_ROW(i, http_proxies_new(&bad[i], 1, &p, &test_err) == BERTH_E_INVALID);
 }

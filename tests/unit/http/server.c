@@ -20,7 +20,8 @@ static void test_http_server__answers_on_the_loop_and_on_a_worker(void **state)
     (void)state;
     struct site *s = site_new(NULL, NULL, NULL);
     int fd = client_connect(s);
-    static const char *const requests[] = {REQUEST("GET /hello"), REQUEST("GET /worker"), REQUEST("GET /over")};
+    static const char *const requests[] = {REQUEST("GET /hello"), REQUEST("GET /worker"),
+                                           REQUEST("GET /over")};
     char ids[COUNT(requests)][64];
     for (size_t i = 0; i < COUNT(requests); i++) { /* on one connection */
         struct reply r;
@@ -53,8 +54,9 @@ static void test_http_server__answers_pipelined_requests_in_order(void **state)
     for (unsigned i = 0; i < 300; i++) {
         berth_buf_addf(&all, "POST /echo%s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%03u",
                        i % 3 ? "" : "-worker", 3, i);
-        berth_buf_addf(&all, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n%03u\r\n0\r\n\r\n",
-                       i);
+        berth_buf_addf(
+            &all,
+            "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n%03u\r\n0\r\n\r\n", i);
     }
     client_send(fd, berth_buf_str(&all));
     for (unsigned i = 0; i < 600; i++) {
@@ -132,7 +134,8 @@ static void test_http_server__gives_each_block_the_status_it_deserves(void **sta
 static void test_http_server__refuses_bodies_that_are_malformed(void **state)
 {
     (void)state;
-    static const char *const bodies[] = {"x\r\n", "5\nhello", "5\r\nhelloo", "0\r\nX\r\n\r\n", "-1\r\n", " 1\r\nx\r\n"};
+    static const char *const bodies[] = {"x\r\n",          "5\nhello", "5\r\nhelloo",
+                                         "0\r\nX\r\n\r\n", "-1\r\n",   " 1\r\nx\r\n"};
     struct site *s = site_new(NULL, NULL, NULL);
     for (size_t i = 0; i < COUNT(bodies); i++)
         for (unsigned to = 0; to < 2; to++) {
@@ -158,8 +161,10 @@ static void test_http_server__tells_handlers_what_was_asked(void **state)
         bool proxied;
         const char *request, *want;
     } rows[] = {
-        {false, "GET /my/path/info?a=b?c HTTP/1.1\r\nHost: h:1\r\n", "GET http h:1 /my/path /info a=b?c 127.0.0.1"},
-        {false, "PATCH http://o:2/my/path/info HTTP/1.1\r\nHost: h:1\r\n", "PATCH http o:2 /my/path /info  127.0.0.1"},
+        {false, "GET /my/path/info?a=b?c HTTP/1.1\r\nHost: h:1\r\n",
+         "GET http h:1 /my/path /info a=b?c 127.0.0.1"},
+        {false, "PATCH http://o:2/my/path/info HTTP/1.1\r\nHost: h:1\r\n",
+         "PATCH http o:2 /my/path /info  127.0.0.1"},
         {false, "BREW /my/path/info HTTP/1.1\r\nHost: h\r\n", "BREW http h /my/path /info  127.0.0.1"},
         {false,
          "GET /my/path/info HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\n"
@@ -200,10 +205,12 @@ static void test_http_server__writes_headers_as_set(void **state)
     struct site *s = site_new(&opts, NULL, NULL);
     int fd = client_connect(s);
     struct reply r;
-    client_say(fd, "GET /headers HTTP/1.1\r\nHost: a\r\nX-List: a\r\nx-list:\r\nX-LIST: b, c\r\nX-Request-Id: evil\r\n\r\n");
+    client_say(fd, "GET /headers HTTP/1.1\r\nHost: a\r\nX-List: a\r\nx-list:\r\nX-LIST: b, "
+                   "c\r\nX-Request-Id: evil\r\n\r\n");
     CHECK(client_read(fd, false, &r) && r.status == 200);
-    static const char *const lines[] = {"X-Seen: 3 a, , b, c", "X-First: a", "x-twice: two", "X-Many: one",
-                                        "X-Many: two", "X-Own: yes", "Server: berth/test", "Content-Length: 0"};
+    static const char *const lines[] = {"X-Seen: 3 a, , b, c", "X-First: a",       "x-twice: two",
+                                        "X-Many: one",         "X-Many: two",      "X-Own: yes",
+                                        "Server: berth/test",  "Content-Length: 0"};
     for (size_t i = 0; i < COUNT(lines); i++)
         CHECK_ROW(i, reply_has(&r, lines[i]));
     CHECK(!strstr(r.head.p, "X-Twice: one") && !strstr(r.head.p, "operator") && !strstr(r.head.p, "evil"));
@@ -369,7 +376,8 @@ static void test_http_server__refuses_what_exceeds_its_limits(void **state)
     memset(filling, 'a', sizeof(filling));
     for (size_t i = 0; i < COUNT(rows); i++) {
         char request[6000];
-        snprintf(request, sizeof(request), "%s%.*s%s", rows[i].before, rows[i].filling, filling, rows[i].after);
+        snprintf(request, sizeof(request), "%s%.*s%s", rows[i].before, rows[i].filling, filling,
+                 rows[i].after);
         int status = site_ask(s, request);
         if (status != rows[i].status)
             fail_msg("row %zu: %d, wanted %d", i, status, rows[i].status);
@@ -377,8 +385,9 @@ static void test_http_server__refuses_what_exceeds_its_limits(void **state)
     CHECK(atomic_load(&s->seen.begun) == 0);
 
     /* unannounced, it is found out on the way */
-    static const char *const chunked[] = {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
-                                          "PUT /most HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"};
+    static const char *const chunked[] = {
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "PUT /most HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"};
     for (size_t i = 0; i < COUNT(chunked); i++) {
         int fd = client_connect(s);
         client_say(fd, chunked[i]);
@@ -559,8 +568,9 @@ static void test_http_server__refuses_connections_once_stopped(void **state)
     int running = client_connect(s);
     client_say(running, REQUEST("GET /gate"));
     http_server_stop(s->server);
-    const struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const struct sockaddr_in a = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)s->port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     bool refused = false;
     for (unsigned tries = 0; !refused && tries < 1000; tries++, sleep_ms(2)) {
         int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -579,8 +589,13 @@ static void test_http_server__starts_whole_or_not_at_all(void **state)
     (void)state;
 #ifdef BERTH_FAULT
     const char *own[] = {"X-Own: yes"}, *trusted[] = {"10.0.0.1"};
-    struct http_options opts = {.loops = 2, .workers = 2, .headers = own, .n_headers = 1, .server_name = "x",
-                                .trusted_proxies = trusted, .n_trusted_proxies = 1,
+    struct http_options opts = {.loops = 2,
+                                .workers = 2,
+                                .headers = own,
+                                .n_headers = 1,
+                                .server_name = "x",
+                                .trusted_proxies = trusted,
+                                .n_trusted_proxies = 1,
                                 .limits = {.connections_per_peer = 1}};
     const struct http_app app = {.data = NULL};
     bool fired = true;
@@ -650,10 +665,10 @@ static void test_http_server__listens_where_it_is_told_to(void **state)
     static const struct {
         const char *address, *want; /* NULL: cannot be */
     } rows[] = {
-        {"localhost:0", "localhost:"},  {":0", "localhost:"},  {"127.0.0.1:0", "127.0.0.1:"},
-        {"0.0.0.0:0", "0.0.0.0:"},      {"localhost", NULL},   {"localhost:x", NULL},
-        {"localhost:70000", NULL},      {"", NULL},            {"unix:", NULL},
-        {"unix:/nonexistent/dir/x", NULL}, {"fd:9999", NULL},  {"fd:0", NULL},
+        {"localhost:0", "localhost:"},     {":0", "localhost:"}, {"127.0.0.1:0", "127.0.0.1:"},
+        {"0.0.0.0:0", "0.0.0.0:"},         {"localhost", NULL},  {"localhost:x", NULL},
+        {"localhost:70000", NULL},         {"", NULL},           {"unix:", NULL},
+        {"unix:/nonexistent/dir/x", NULL}, {"fd:9999", NULL},    {"fd:0", NULL},
         {"203.0.113.1:0", NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -709,7 +724,7 @@ static void test_http_server__serves_unix_sockets_and_inherited_ones(void **stat
         site_free(s);
         struct stat st;
         CHECK(stat(address + 5, &st) < 0); /* removed at the end */
-        if (i == 0) { /* one that a crash left does not stand in the way */
+        if (i == 0) {                      /* one that a crash left does not stand in the way */
             int stale = socket(AF_UNIX, SOCK_STREAM, 0);
             struct sockaddr_un a = {.sun_family = AF_UNIX};
             strcpy(a.sun_path, address + 5);
@@ -735,16 +750,19 @@ RUN_TESTS(TEST(test_http_server__answers_on_the_loop_and_on_a_worker),
           TEST(test_http_server__closes_when_the_client_or_the_handler_wants_it),
           TEST(test_http_server__gives_each_block_the_status_it_deserves),
           TEST(test_http_server__refuses_bodies_that_are_malformed),
-          TEST(test_http_server__tells_handlers_what_was_asked), TEST(test_http_server__writes_headers_as_set),
+          TEST(test_http_server__tells_handlers_what_was_asked),
+          TEST(test_http_server__writes_headers_as_set),
           TEST(test_http_server__gives_the_true_length_without_a_body),
           TEST(test_http_server__sends_files_and_memory_in_the_order_given),
           TEST(test_http_server__brings_in_pages_that_are_not_in_memory),
           TEST(test_http_server__serves_others_while_one_client_does_not_read),
           TEST(test_http_server__refuses_what_exceeds_its_limits),
           TEST(test_http_server__bounds_connections_in_all_and_for_each_peer),
-          TEST(test_http_server__rests_when_descriptors_run_out), TEST(test_http_server__cuts_off_who_is_too_slow),
+          TEST(test_http_server__rests_when_descriptors_run_out),
+          TEST(test_http_server__cuts_off_who_is_too_slow),
           TEST(test_http_server__does_not_blame_the_client_for_a_slow_handler),
-          TEST(test_http_server__finishes_what_runs_when_stopped), TEST(test_http_server__refuses_connections_once_stopped),
+          TEST(test_http_server__finishes_what_runs_when_stopped),
+          TEST(test_http_server__refuses_connections_once_stopped),
           TEST(test_http_server__starts_whole_or_not_at_all), TEST(test_http_server__stops_in_bounded_time),
           TEST(test_http_server__runs_foreign_work), TEST(test_http_server__listens_where_it_is_told_to),
           TEST(test_http_server__refuses_a_port_that_another_server_holds),

@@ -1,4 +1,5 @@
-/* tests/unit/http/tls.c - the server behind TLS: round trips, reload, client certificates, who speaks plainly. */
+/* tests/unit/http/tls.c - the server behind TLS: round trips, reload, client certificates, who speaks
+ * plainly. */
 #include "fixture.h"
 
 #include <sys/socket.h>
@@ -357,7 +358,8 @@ static void test_http_tls__refuses_files_it_cannot_use(void **state)
     CHECK_OK(http_server_new(&app, NULL, &server, &test_err));
     for (size_t i = 0; i < COUNT(rows); i++) {
         char *address = NULL;
-        CHECK_ROW(i, http_server_listen(server, "127.0.0.1:0", &rows[i], &address, &test_err) == BERTH_E_INVALID);
+        CHECK_ROW(i, http_server_listen(server, "127.0.0.1:0", &rows[i], &address, &test_err) ==
+                         BERTH_E_INVALID);
         CHECK_ROW(i, !address && test_err.message[0]);
     }
     http_server_free(server);

@@ -25,7 +25,8 @@ static void put(int fd, const char *path, uint64_t n, bool chunked, size_t step,
 {
     char head[256];
     if (chunked)
-        snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n%s\r\n", path, more);
+        snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n%s\r\n",
+                 path, more);
     else
         snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\nHost: a\r\nContent-Length: %llu\r\n%s\r\n", path,
                  (unsigned long long)n, more);
@@ -39,7 +40,8 @@ static void put(int fd, const char *path, uint64_t n, bool chunked, size_t step,
 static void test_http_upload__streams_bodies_of_any_size_in_both_codings(void **state)
 {
     (void)state;
-    static const uint64_t sizes[] = {0, 1, 1000, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 1000003, 64 * 1024 * 1024};
+    static const uint64_t sizes[] = {
+        0, 1, 1000, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 1000003, 64 * 1024 * 1024};
     static const char *const paths[] = {"/stream", "/bare", "/inline"};
     struct site *s = site_new(NULL, NULL, NULL);
     int fd = client_connect(s);
@@ -70,7 +72,8 @@ static void test_http_upload__takes_a_body_byte_by_byte(void **state)
     (void)state;
     struct site *s = site_new(NULL, NULL, NULL);
     int fd = client_connect(s);
-    client_send_slowly(fd, STR("PUT /stream HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n"));
+    client_send_slowly(fd,
+                       STR("PUT /stream HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\n"));
     client_send_body(fd, 0, 1);
     client_send_body(fd, 1, 1);
     client_send_slowly(fd, STR("\r\n1\r\n"));
@@ -97,12 +100,13 @@ static void test_http_upload__collects_a_body_up_to_its_ceiling(void **state)
             char head[256];
             const char *path = way & 1 ? "/echo" : "/echo-worker";
             if (way & 2) {
-                snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", path);
+                snprintf(head, sizeof(head),
+                         "POST %s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", path);
                 client_say(fd, head);
                 send_chunked(fd, rows[i].n, 9973);
             } else {
-                snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", path,
-                         rows[i].n);
+                snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n",
+                         path, rows[i].n);
                 client_say(fd, head);
                 client_send_body(fd, 0, rows[i].n);
             }
@@ -156,7 +160,8 @@ static void test_http_upload__answers_early_and_is_heard(void **state)
     /* and the answer comes at once, before the rest is sent */
     for (unsigned i = 0; i < 2; i++) {
         char head[128];
-        snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n", paths[i]);
+        snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n",
+                 paths[i]);
         client_say(fd, head);
         client_send_body(fd, 0, 1000000);
         CHECK_ROW(i, client_ask(fd, "") == statuses[i]);
@@ -238,7 +243,8 @@ static void test_http_upload__says_continue_when_the_body_is_wanted(void **state
     /* who does not wait needs no invitation */
     int fd = client_connect(s);
     CLEANUP(berth_buf_done) berth_buf all = BERTH_BUF_INIT(KIB);
-    berth_buf_add_str(&all, STR("PUT /stream HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
+    berth_buf_add_str(
+        &all, STR("PUT /stream HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"));
     berth_buf_putc(&all, site_byte(0));
     berth_buf_putc(&all, site_byte(1));
     client_send(fd, berth_buf_str(&all));
@@ -254,8 +260,9 @@ static void test_http_upload__calls_done_once_when_the_client_leaves(void **stat
     for (int i = 0; i < 40; i++) {
         int fd = client_connect(s);
         atomic_store(&s->gate, i % 4 == 3); /* a worker may be in the middle of a piece */
-        client_say(fd, i % 2 ? "PUT /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n"
-                             : "PUT /stream HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n");
+        client_say(fd,
+                   i % 2 ? "PUT /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n"
+                         : "PUT /stream HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n");
         client_send_body(fd, 0, i % 5 ? 600000 : 100);
         if (i % 3 == 0) { /* a reset instead of an end */
             const struct linger now = {1, 0};
@@ -372,11 +379,13 @@ static void test_http_upload__survives_any_failing_call(void **state)
 }
 
 RUN_TESTS(TEST(test_http_upload__streams_bodies_of_any_size_in_both_codings),
-          TEST(test_http_upload__takes_a_body_byte_by_byte), TEST(test_http_upload__collects_a_body_up_to_its_ceiling),
-          TEST(test_http_upload__drops_a_body_that_nobody_wants), TEST(test_http_upload__answers_early_and_is_heard),
+          TEST(test_http_upload__takes_a_body_byte_by_byte),
+          TEST(test_http_upload__collects_a_body_up_to_its_ceiling),
+          TEST(test_http_upload__drops_a_body_that_nobody_wants),
+          TEST(test_http_upload__answers_early_and_is_heard),
           TEST(test_http_upload__drains_no_more_than_its_limit),
           TEST(test_http_upload__says_continue_when_the_body_is_wanted),
           TEST(test_http_upload__calls_done_once_when_the_client_leaves),
           TEST(test_http_upload__fills_one_buffer_while_the_other_is_worked_on),
-          TEST(test_http_upload__waits_its_turn_when_buffers_are_short), TEST(test_http_upload__carries_many_at_once),
-          TEST(test_http_upload__survives_any_failing_call))
+          TEST(test_http_upload__waits_its_turn_when_buffers_are_short),
+          TEST(test_http_upload__carries_many_at_once), TEST(test_http_upload__survives_any_failing_call))

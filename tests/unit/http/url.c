@@ -11,10 +11,14 @@ static void test_http_url__decodes_escapes_or_refuses_them(void **state)
         bool plus;
         const char *want; /* NULL: refused */
     } rows[] = {
-        {"", false, ""},          {"abc", true, "abc"},  {"a%20b", false, "a b"}, {"a+b", false, "a+b"},
-        {"a+b", true, "a b"},     {"%2B", true, "+"},    {"%2f%2F", false, "//"}, {"%c3%A9", false, "\xc3\xa9"},
-        {"%25", false, "%"},      {"%2541", false, "%41"}, {"%", false, NULL},    {"%4", false, NULL},
-        {"a%zz", false, NULL},    {"%00", false, NULL},  {"a%0", true, NULL},     {"%-1", false, NULL},
+        {"", false, ""},         {"abc", true, "abc"},
+        {"a%20b", false, "a b"}, {"a+b", false, "a+b"},
+        {"a+b", true, "a b"},    {"%2B", true, "+"},
+        {"%2f%2F", false, "//"}, {"%c3%A9", false, "\xc3\xa9"},
+        {"%25", false, "%"},     {"%2541", false, "%41"},
+        {"%", false, NULL},      {"%4", false, NULL},
+        {"a%zz", false, NULL},   {"%00", false, NULL},
+        {"a%0", true, NULL},     {"%-1", false, NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
@@ -56,20 +60,30 @@ static void test_http_url__finds_values_in_a_query(void **state)
         bool ok;
         const char *want; /* NULL: none */
     } rows[] = {
-        {"n=5&last=a%2Fb", "n", 0, true, "5"},      {"n=5&last=a%2Fb", "last", 0, true, "a/b"},
-        {"n=5&last=a%2Fb", "n", 1, true, NULL},     {"n=5", "N", 0, true, NULL},
-        {"", "n", 0, true, NULL},                   {"n", "n", 0, true, ""},
-        {"n=", "n", 0, true, ""},                   {"tag=a&x=y&tag=b", "tag", 1, true, "b"},
-        {"tag=a&x=y&tag=b", "tag", 2, true, NULL},  {"&&n=5&", "n", 0, true, "5"},
-        {"%6e=5", "n", 0, true, "5"},               {"n=a=b", "n", 0, true, "a=b"},
-        {"s=a+b%2Bc", "s", 0, true, "a b+c"},       {"n=%zz", "n", 0, false, NULL},
-        {"x=%zz&n=5", "n", 0, false, NULL},         {"n=5&x=%", "n", 0, false, NULL},
-        {"n=5&x=%00", "n", 0, false, NULL},         {"=5", "", 0, true, "5"},
+        {"n=5&last=a%2Fb", "n", 0, true, "5"},
+        {"n=5&last=a%2Fb", "last", 0, true, "a/b"},
+        {"n=5&last=a%2Fb", "n", 1, true, NULL},
+        {"n=5", "N", 0, true, NULL},
+        {"", "n", 0, true, NULL},
+        {"n", "n", 0, true, ""},
+        {"n=", "n", 0, true, ""},
+        {"tag=a&x=y&tag=b", "tag", 1, true, "b"},
+        {"tag=a&x=y&tag=b", "tag", 2, true, NULL},
+        {"&&n=5&", "n", 0, true, "5"},
+        {"%6e=5", "n", 0, true, "5"},
+        {"n=a=b", "n", 0, true, "a=b"},
+        {"s=a+b%2Bc", "s", 0, true, "a b+c"},
+        {"n=%zz", "n", 0, false, NULL},
+        {"x=%zz&n=5", "n", 0, false, NULL},
+        {"n=5&x=%", "n", 0, false, NULL},
+        {"n=5&x=%00", "n", 0, false, NULL},
+        {"=5", "", 0, true, "5"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
         berth_str out = STR_NULL;
-        CHECK_ROW(i, http_query_get(str_from(rows[i].query), rows[i].key, rows[i].i, &arena, &out) == rows[i].ok);
+        CHECK_ROW(i, http_query_get(str_from(rows[i].query), rows[i].key, rows[i].i, &arena, &out) ==
+                         rows[i].ok);
         CHECK_ROW(i, http_query_valid(str_from(rows[i].query)) == rows[i].ok);
         CHECK_ROW(i, !rows[i].ok || (out.p != NULL) == (rows[i].want != NULL));
         if (rows[i].ok && rows[i].want)

@@ -31,7 +31,7 @@ static void *write_for_ever(void *arg)
     for (size_t i = 0;; i++) {
         CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
         berth_digest d;
-        struct meta_list missing;
+        struct oci_list missing;
         char tag[32];
         name_digest(&d, job->round, job->thread, i);
         int n = snprintf(tag, sizeof(tag), "r%zu-t%zu-%zu", job->round, job->thread, i);
@@ -78,7 +78,7 @@ static void check_round(meta *m, size_t round, const size_t *acknowledged)
     for (size_t t = 0; t < THREADS; t++)
         for (size_t i = 0; i < acknowledged[t]; i++) {
             berth_digest d;
-            struct meta_manifest got;
+            struct oci_stored got;
             struct meta_blob b;
             char tag[32];
             name_digest(&d, round, t, i);
@@ -89,7 +89,7 @@ static void check_round(meta *m, size_t round, const size_t *acknowledged)
             CHECK_OK(m->ops->blob_get(m, STR("app"), &d, true, &a, &b, &test_err));
             CHECK_STR(b.body, digest_str(&d));
         }
-    struct meta_list problems;
+    struct oci_list problems;
     CHECK_OK(m->ops->integrity(m, &a, &problems, &test_err));
     if (problems.n)
         fail_msg(STR_FMT, STR_ARG(problems.items[0]));

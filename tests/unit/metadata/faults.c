@@ -147,7 +147,7 @@ static const berth_digest *dg(const char *name)
 static int put_image(meta *m, const char *name, const char *layer, const char *tag, berth_error *err)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
-    struct meta_list missing;
+    struct oci_list missing;
     berth_str tags = str_from(tag);
     struct meta_edge edges[] = {{digest_str(dg(layer)), false}, {digest_str(dg("foreign")), true}};
     struct meta_manifest_put put = {.repo = STR("app"),
@@ -204,7 +204,7 @@ static int do_collect(meta *m, berth_error *err)
 static bool tag_is(meta *m, const char *tag, const char *name)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
-    struct meta_manifest got;
+    struct oci_stored got;
     return m->ops->manifest_get(m, STR("app"), str_from(tag), NULL, true, &a, &got, NULL) == BERTH_OK &&
            digest_eq(&got.digest, dg(name));
 }
@@ -275,7 +275,7 @@ static meta *prepared(bool later)
 static void check_sound(meta *m)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
-    struct meta_list problems;
+    struct oci_list problems;
     CHECK_OK(m->ops->integrity(m, &a, &problems, &test_err));
     if (problems.n)
         fail_msg(STR_FMT, STR_ARG(problems.items[0]));

@@ -56,10 +56,10 @@ static void call_everything(meta *m, berth_arena *a)
 {
     const struct meta_ops *o = m->ops;
     berth_str app = STR("app"), tags[] = {STR("v1"), STR("v2")};
-    struct meta_list l;
+    struct oci_list l;
     struct meta_blob b;
-    struct meta_manifest mf;
-    struct meta_referrers refs;
+    struct oci_stored mf;
+    struct oci_referrers refs;
     struct meta_gc_plan plan;
     struct meta_gc_step step;
     struct meta_gc_object *due;
@@ -146,7 +146,7 @@ static void call_everything(meta *m, berth_arena *a)
     CHECK_OK(o->blob_rekey(m, rows[0].digest.p, "o3", &test_err));
     CHECK_OK(o->blob_forget(m, rows[0].digest.p, &test_err));
     berth_buf_reset(&cursor);
-    struct meta_list repos, digests, bodies;
+    struct oci_list repos, digests, bodies;
     CHECK_OK(o->manifests_page(m, 10, &cursor, a, &repos, &digests, &bodies, &test_err));
     CHECK_OK(o->repo_delete(m, app, &test_err));
     CHECK_OK(o->gc_step(m, 1000, &step, &test_err));

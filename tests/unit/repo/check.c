@@ -145,7 +145,7 @@ static void test_repo_check__a_lost_blob_is_forgotten_and_may_be_pushed_again(vo
 
         push_blob(&f, NAME, layer);
         CHECK_STR_ROW(i, pull_blob(&f, NAME, &lost), layer);
-        struct meta_list referrers = {0}; /* the edge is back as well */
+        struct oci_list referrers = {0}; /* the edge is back as well */
         CHECK_CODE(repo_blob_delete(f.r, STR(NAME), &lost, &f.a, &referrers, &test_err), BERTH_E_CONFLICT);
         meta_sqlite_shift_clock(f.m, 3 * GRACE_MS);
         collect(&f, NULL);

@@ -208,7 +208,7 @@ berth_digest push_image(struct fixture *f, const char *name, const char *referen
 berth_digest tag_digest(struct fixture *f, const char *name, const char *tag)
 {
     oci_reference ref = {.tag = str_from(tag)};
-    struct meta_manifest m = {.digest = {.text = ""}};
+    struct oci_stored m = {.digest = {.text = ""}};
     repo_manifest_get(f->r, str_from(name), &ref, false, &f->a, &m, NULL);
     return m.digest;
 }
@@ -216,7 +216,7 @@ berth_digest tag_digest(struct fixture *f, const char *name, const char *tag)
 bool manifest_is_there(struct fixture *f, const char *name, const berth_digest *d)
 {
     oci_reference ref = {.is_digest = true, .digest = *d};
-    struct meta_manifest m;
+    struct oci_stored m;
     return repo_manifest_get(f->r, str_from(name), &ref, false, &f->a, &m, NULL) == BERTH_OK;
 }
 

@@ -5,7 +5,9 @@
 
 #include "test.h"
 
+#include "metadata/meta.h"
 #include "repo/repo.h"
+#include "storage/store.h"
 
 /* The database is in memory, too, but for FIXTURE_FS: <folder>/meta.db. */
 enum fixture_store { FIXTURE_MEMORY, FIXTURE_FS, FIXTURE_FAULTY /* over memory */ };

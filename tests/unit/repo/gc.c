@@ -67,8 +67,8 @@ static void test_repo_gc__everything_goes_when_everything_was_deleted(void **sta
     for (int store = FIXTURE_MEMORY; store <= FIXTURE_FS; store++)
         for (int whole = 0; whole < 2; whole++) {
             struct fixture f;
-            struct meta_list list;
-            struct meta_gc_plan plan;
+            struct oci_list list;
+            struct repo_gc_preview plan;
             fixture_init(&f, (enum fixture_store)store);
             berth_digest images[] = {push_image(&f, NAME, "v1", 1), push_image(&f, NAME, "v2", 2)};
             berth_str index = index_text(&f, images, 2, "");

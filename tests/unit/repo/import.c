@@ -195,7 +195,7 @@ static void test_repo_import__brings_a_tree_of_distribution(void **state)
         check_tag(&f, "library/alpine/nested/deep", "latest", &a);
         CHECK(manifest_is_there(&f, "library/alpine", &untagged));
         CHECK(said(&h, "library/alpine: tag v1: sha256:"));
-        struct meta_referrers list;
+        struct oci_referrers list;
         CHECK_OK(repo_referrers(f.r, STR("library/alpine"), &a, STR_NULL, STR_NULL, STR_NULL, 10, &f.a, &list,
                                 &test_err));
         assert_int_equal(list.n, 1);

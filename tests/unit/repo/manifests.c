@@ -8,7 +8,7 @@ static berth_digest absent(struct fixture *f, unsigned seed)
     return digest_sha256(fixture_bytes(f, 20, 1000 + seed));
 }
 
-static bool names(const struct meta_list *missing, const berth_digest *d)
+static bool names(const struct oci_list *missing, const berth_digest *d)
 {
     for (size_t i = 0; i < missing->n; i++)
         if (str_eq(missing->items[i], digest_str(d)))
@@ -24,7 +24,7 @@ static void test_repo_manifests__an_image_is_found_by_tag_and_by_digest(void **s
     berth_digest d = push_image(&f, NAME, "v1", 1), tagged = tag_digest(&f, NAME, "v1");
     CHECK(digest_eq(&d, &tagged));
     oci_reference ref = {.is_digest = true, .digest = d};
-    struct meta_manifest m;
+    struct oci_stored m;
     CHECK_OK(repo_manifest_get(f.r, STR(NAME), &ref, true, &f.a, &m, &test_err));
     berth_digest have = digest_sha256(m.body);
     CHECK(digest_eq(&have, &d));
@@ -233,7 +233,7 @@ static void test_repo_manifests__a_referrer_may_come_before_its_subject(void **s
     (void)state;
     struct fixture f;
     struct repo_manifest_stored stored;
-    struct meta_referrers list;
+    struct oci_referrers list;
     fixture_init(&f, FIXTURE_MEMORY);
     berth_digest config = push_blob(&f, NAME, STR("{}"));
     berth_str subject = image_text(&f, &config, NULL, 0, "");
@@ -282,7 +282,7 @@ static void test_repo_manifests__tags_become_visible_together_or_not_at_all(void
             assert_string_equal(d.text, good ? put.reference.digest.text : "");
         }
     }
-    struct meta_list list;
+    struct oci_list list;
     CHECK_OK(repo_tag_list(f.r, STR(NAME), STR("a"), 10, &f.a, &list, &test_err));
     assert_int_equal(list.n, 2);
     CHECK_STR(list.items[1], STR("c"));
@@ -293,7 +293,7 @@ static void test_repo_manifests__the_child_for_a_platform_is_found(void **state)
 {
     (void)state;
     struct fixture f;
-    struct meta_manifest index, child;
+    struct oci_stored index, child;
     fixture_init(&f, FIXTURE_MEMORY);
     berth_digest children[] = {push_image(&f, NAME, NULL, 1), push_image(&f, NAME, NULL, 2)};
     CHECK_OK(put_manifest(&f, NAME, "v1", MT_OCI_INDEX, index_text(&f, children, 2, ""), NULL, &test_err));
@@ -313,7 +313,7 @@ static void test_repo_manifests__a_blob_in_use_is_not_deleted(void **state)
 {
     (void)state;
     struct fixture f;
-    struct meta_list referrers = {0};
+    struct oci_list referrers = {0};
     fixture_init(&f, FIXTURE_MEMORY);
     berth_digest d = push_image(&f, NAME, "v1", 1), layer = digest_sha256(fixture_bytes(&f, 1000, 1));
     CHECK_CODE(repo_blob_delete(f.r, STR(NAME), &layer, &f.a, &referrers, &test_err), BERTH_E_CONFLICT);

@@ -196,7 +196,7 @@ static void test_repo_uploads__a_single_upload_leaves_no_session_behind(void **s
 {
     (void)state;
     struct fixture f;
-    struct meta_gc_plan plan;
+    struct repo_gc_preview plan;
     fixture_init(&f, FIXTURE_MEMORY);
     berth_str body = fixture_bytes(&f, 1000, 31);
     berth_digest d = digest_sha256(STR("other")), right = digest_sha256(body);
