@@ -61,7 +61,7 @@ const struct config_setting config_settings[] = {
     {"http.relative_urls", CONFIG_BOOL, AT(http.relative_urls), .fallback = "false",
      .about = "send Location headers without scheme and host"},
     {"http.headers", CONFIG_LIST, MANY_AT(http.headers), .unit = "HEADER", .form = &config_form_header,
-     .reloads = true, .about = "headers to add to every answer, `Name: value`"},
+     .about = "headers to add to every answer, `Name: value`"},
     {"http.trusted_proxies", CONFIG_LIST, MANY_AT(http.trusted_proxies), .unit = "ADDRESS",
      .form = &config_form_proxy,
      .about = "addresses or networks whose X-Forwarded-For, -Proto and -Host headers are believed"},

@@ -45,6 +45,30 @@ static const char *exceeded(const char *p, size_t n, const oci_json_limits *limi
     return NULL;
 }
 
+/* After JSON_DECODE_INT_AS_REAL: what a double holds exactly is an integer again. The depth is bounded by
+ * now. */
+static bool restore_integers(json_t *j)
+{
+    json_t *fresh = NULL;
+    for (void *at = json_object_iter(j); at; at = json_object_iter_next(j, at)) {
+        json_t *v = json_object_iter_value(at);
+        double real = json_real_value(v);
+        if (!json_is_real(v) || real <= -REAL_EXACT || real >= REAL_EXACT ||
+            (double)(json_int_t)real != real) {
+            if (!restore_integers(v))
+                return false;
+            continue;
+        }
+        fresh = json_integer((json_int_t)real);
+        if (!fresh || json_object_iter_set_new(j, at, fresh) < 0)
+            return false;
+    }
+    for (size_t i = 0; i < json_array_size(j); i++)
+        if (!restore_integers(json_array_get(j, i)))
+            return false;
+    return true;
+}
+
 int oci_json_load_object(const void *p, size_t n, const oci_json_limits *limits, json_t **ret,
                          berth_error *err)
 {
@@ -55,8 +79,11 @@ int oci_json_load_object(const void *p, size_t n, const oci_json_limits *limits,
     /* jansson reads NULL as a mistake of ours, not as no bytes */
     CLEANUP(oci_json_unrefp) json_t *j = json_loadb(n ? p : "", n, JSON_REJECT_DUPLICATES, &e);
     /* A custom field may hold an integer beyond 64 bits; the bytes are kept as they are in any case. */
-    if (!j && json_error_code(&e) == json_error_numeric_overflow)
+    if (!j && json_error_code(&e) == json_error_numeric_overflow) {
         j = json_loadb(p, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
+        if (j && !restore_integers(j))
+            return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    }
     if (!j) {
         if (json_error_code(&e) == json_error_out_of_memory)
             return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -84,6 +111,7 @@ static const char *type_name(json_type type)
     case JSON_STRING:
         return "a string";
     case JSON_INTEGER:
+        return "an integer";
     case JSON_REAL:
     case JSON_TRUE:
     case JSON_FALSE:
@@ -106,14 +134,11 @@ int oci_json_get(const json_t *object, const char *key, json_type type, json_t *
 int oci_json_get_integer(const json_t *object, const char *key, json_int_t *ret, bool *ret_present,
                          berth_error *err)
 {
-    const json_t *v = json_object_get(object, key);
-    double real = json_real_value(v); /* 0 for another type */
-    *ret_present = v && !json_is_null(v);
-    bool exact = real > -REAL_EXACT && real < REAL_EXACT;
-    *ret = json_is_real(v) ? (exact ? (json_int_t)real : 0) : json_integer_value(v);
-    if (!*ret_present || json_is_integer(v) || (json_is_real(v) && exact && (double)*ret == real))
-        return BERTH_OK;
-    return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "'%s' must be an integer", key);
+    json_t *v = NULL;
+    int r = oci_json_get(object, key, JSON_INTEGER, &v, err);
+    *ret_present = v;
+    *ret = json_integer_value(v);
+    return r;
 }
 
 int oci_json_get_string(const json_t *object, const char *key, berth_str *ret, berth_error *err)

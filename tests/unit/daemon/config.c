@@ -581,12 +581,20 @@ static void test_daemon_config__lists_the_keys_that_differ(void **state)
 static void test_daemon_config__knows_what_a_reload_may_change(void **state)
 {
     (void)state;
-    static const char *const reload[] = {"log.level", "registry.read_only", "registry.warnings", "gc.grace",
-                                         "http.headers"};
-    static const char *const restart[] = {
-        "listen",       "data",        "storage.driver",       "http.loops",
-        "http.workers", "http.prefix", "http.max_header_size", "metrics.enabled",
-        "tls.key",      "no.such"};
+    static const char *const reload[] = {"log.level", "registry.read_only", "registry.warnings",
+                                         "gc.interval"};
+    static const char *const restart[] = {"listen",
+                                          "data",
+                                          "storage.driver",
+                                          "http.loops",
+                                          "http.workers",
+                                          "http.prefix",
+                                          "http.max_header_size",
+                                          "metrics.enabled",
+                                          "tls.key",
+                                          "no.such",
+                                          "gc.grace",
+                                          "http.headers"};
     for (size_t i = 0; i < COUNT(reload); i++)
         CHECK_ROW(i, config_key_reloads(str_from(reload[i])));
     for (size_t i = 0; i < COUNT(restart); i++)
