@@ -1,8 +1,24 @@
 /* daemon/offline.c - runs a command on the server that owns the folder, or, when none runs, on the folder
  * itself. */
 #include "daemon/admin.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <sys/stat.h>
+
 #include "daemon/control.h"
 #include "daemon/wiring.h"
+
+/* Files made by root in a service's folder would lock the service out: root becomes the folder's owner. */
+static int become_owner(const char *data, berth_error *err)
+{
+    struct stat st;
+    if (geteuid() != 0 || stat(data, &st) < 0 || st.st_uid == 0)
+        return BERTH_OK;
+    if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 || setuid(st.st_uid) < 0)
+        return berth_error_set(err, BERTH_E_DENIED, "acting as the owner of '%s': %s", data, strerror(errno));
+    return BERTH_OK;
+}
 
 int admin_command(const struct config *c, berth_str command, const struct admin_out *out, berth_error *err)
 {
@@ -17,6 +33,9 @@ int admin_command(const struct config *c, berth_str command, const struct admin_
         str_starts(command, STR("reload")))
         return berth_error_set(err, BERTH_E_NOT_FOUND, "no server runs on the folder '%s'", c->data);
     struct instance in;
+    rc = become_owner(c->data, err);
+    if (rc != BERTH_OK)
+        return rc;
     rc = instance_open(c, str_starts(command, STR("import")), &in, err);
     if (rc != BERTH_OK)
         return rc;
