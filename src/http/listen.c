@@ -36,13 +36,15 @@ void http_listeners_free(struct http_listener *list)
 
 void http_listener_leave(struct http_listener *l, int *fd)
 {
-    if (l->n_fds == 1 && atomic_fetch_sub(&l->users, 1) > 1)
+    bool shared = l->n_fds == 1;
+    if (shared && atomic_fetch_sub(&l->users, 1) > 1)
         return;
     int old = steal_fd(fd);
     closep(&old);
-    if (l->unix_path)
+    if (shared && l->unix_path) {
         unlink(l->unix_path);
-    free(steal(&l->unix_path));
+        free(steal(&l->unix_path));
+    }
 }
 
 static void listeners_freep(struct http_listener **l)

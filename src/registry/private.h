@@ -10,15 +10,14 @@
 #include "oci/document.h"
 #include "registry/metrics.h"
 #include "registry/registry.h"
-
-struct policy_box;
+#include "util/publish.h"
 
 struct registry {
     repo *repo;
     http_server *server;
     struct http_app app;
     struct metrics metrics;
-    _Atomic(struct policy_box *) policy;
+    berth_publisher policy; /* of struct registry_policy */
     atomic_bool stopping;
     atomic_int audit_fd;
 };

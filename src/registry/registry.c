@@ -1,23 +1,6 @@
 /* registry/registry.c - opens the API over a repo and holds its policy. */
 #include "registry/private.h"
 
-/* As in repo/repo.c: requests may still read the last policy, so old ones live as long as the registry. */
-struct policy_box {
-    struct registry_policy policy;
-    struct policy_box *older;
-    berth_arena strings;
-};
-
-static void box_free(struct policy_box *box)
-{
-    while (box) {
-        struct policy_box *older = box->older;
-        berth_arena_done(&box->strings);
-        free(box);
-        box = older;
-    }
-}
-
 static const char *copy(berth_arena *a, const char *s, bool *ok)
 {
     const char *c = s ? berth_arena_dup(a, str_from(s)) : NULL;
@@ -27,11 +10,10 @@ static const char *copy(berth_arena *a, const char *s, bool *ok)
 
 int registry_set_policy(registry *reg, const struct registry_policy *policy, berth_error *err)
 {
-    struct policy_box *box = calloc(1, sizeof(*box));
-    if (!box)
+    berth_arena *a;
+    struct registry_policy *p = publish_new(sizeof(*p), &a);
+    if (!p)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory for the policy");
-    struct registry_policy *p = &box->policy;
-    berth_arena *a = &box->strings;
     *p = *policy;
     const char **types = berth_arena_alloc(a, (p->n_blob_content_types + 1) * sizeof(*types));
     struct registry_warning *warnings = berth_arena_alloc(a, (p->n_warnings + 1) * sizeof(*warnings));
@@ -45,19 +27,18 @@ int registry_set_policy(registry *reg, const struct registry_policy *policy, ber
                                                 copy(a, w->text, &ok)};
     }
     if (!ok) {
-        box_free(box);
+        publish_discard(p);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory for the policy");
     }
     p->blob_content_types = types;
     p->warnings = warnings;
-    box->older = atomic_load(&reg->policy);
-    atomic_store(&reg->policy, box);
+    publish_put(&reg->policy, p);
     return BERTH_OK;
 }
 
 const struct registry_policy *registry_policy_now(registry *reg)
 {
-    return &atomic_load(&reg->policy)->policy;
+    return publish_now(&reg->policy);
 }
 
 int registry_new(repo *r, const struct registry_policy *policy, registry **ret_reg, berth_error *err)
@@ -88,7 +69,7 @@ void registry_free(registry *reg)
     if (!reg)
         return;
     metrics_done(&reg->metrics);
-    box_free(atomic_load(&reg->policy));
+    publish_done(&reg->policy);
     free(reg);
 }
 

@@ -4,14 +4,6 @@
 
 #include "util/buf.h"
 
-/* Policies change on reload, while requests read the last one: old ones are kept until repo_free(). They are
- * small, and a reload is rare. */
-struct policy_box {
-    struct repo_policy policy;
-    struct policy_box *older;
-    berth_arena strings;
-};
-
 static int copy_list(berth_arena *a, const char *const *from, size_t n, const char *const **ret,
                      berth_error *err)
 {
@@ -27,40 +19,28 @@ static int copy_list(berth_arena *a, const char *const *from, size_t n, const ch
     return BERTH_OK;
 }
 
-static void box_free(struct policy_box *box)
-{
-    while (box) {
-        struct policy_box *older = box->older;
-        berth_arena_done(&box->strings);
-        free(box);
-        box = older;
-    }
-}
-
 int repo_set_policy(repo *r, const struct repo_policy *policy, berth_error *err)
 {
-    struct policy_box *box = calloc(1, sizeof(*box));
-    if (!box)
+    berth_arena *a;
+    struct repo_policy *p = publish_new(sizeof(*p), &a);
+    if (!p)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory for the policy");
-    box->policy = *policy;
-    berth_arena *a = &box->strings;
-    int rc = copy_list(a, policy->platforms, policy->n_platforms, &box->policy.platforms, err);
+    *p = *policy;
+    int rc = copy_list(a, policy->platforms, policy->n_platforms, &p->platforms, err);
     if (rc == BERTH_OK)
-        rc = copy_list(a, policy->urls_allow, policy->n_urls_allow, &box->policy.urls_allow, err);
+        rc = copy_list(a, policy->urls_allow, policy->n_urls_allow, &p->urls_allow, err);
     if (rc == BERTH_OK)
-        rc = copy_list(a, policy->urls_deny, policy->n_urls_deny, &box->policy.urls_deny, err);
-    if (rc != BERTH_OK) {
-        box_free(box);
-        return rc;
-    }
-    box->older = atomic_load(&r->policy);
-    atomic_store(&r->policy, box);
-    return BERTH_OK;
+        rc = copy_list(a, policy->urls_deny, policy->n_urls_deny, &p->urls_deny, err);
+    if (rc == BERTH_OK)
+        publish_put(&r->policy, p);
+    else
+        publish_discard(p);
+    return rc;
 }
 
 const struct repo_policy *repo_policy_now(repo *r)
 {
-    return &atomic_load(&r->policy)->policy;
+    return publish_now(&r->policy);
 }
 
 int repo_new(meta *m, blob_store *s, const struct repo_policy *policy, repo **ret_r, berth_error *err)
@@ -84,7 +64,7 @@ void repo_free(repo *r)
 {
     if (!r)
         return;
-    box_free(atomic_load(&r->policy));
+    publish_done(&r->policy);
     pthread_mutex_destroy(&r->gc_lock);
     free(r);
 }

@@ -8,13 +8,12 @@
 #include "metadata/meta.h"
 #include "repo/repo.h"
 #include "storage/store.h"
-
-struct policy_box; /* a policy and the copies of its strings */
+#include "util/publish.h"
 
 struct repo {
     meta *m;
     blob_store *store;
-    _Atomic(struct policy_box *) policy;
+    berth_publisher policy;  /* of struct repo_policy */
     _Atomic bool read_only;  /* switched while it runs */
     pthread_mutex_t gc_lock; /* one collection at a time */
 };

@@ -101,8 +101,8 @@ static int hash_stored(repo_upload *u, enum hash_algorithm algorithm, berth_erro
     return rc;
 }
 
-int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *digest, repo_upload **ret_u,
-                     berth_error *err)
+/* A hold on nothing yet, when uploads are welcome at all. */
+static int upload_new(repo *r, berth_str name, repo_upload **ret_u, berth_error *err)
 {
     int rc = repo__may_write(r, err);
     if (rc == BERTH_OK)
@@ -116,6 +116,17 @@ int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *
     }
     u->r = r;
     berth_buf_init(&u->small, repo_policy_now(r)->inline_size);
+    *ret_u = u;
+    return BERTH_OK;
+}
+
+int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *digest, repo_upload **ret_u,
+                     berth_error *err)
+{
+    repo_upload *u = NULL;
+    int rc = upload_new(r, name, &u, err);
+    if (rc != BERTH_OK)
+        return rc;
     rc = r->m->ops->upload_claim(r->m, name, id, &u->session, err);
     if (rc != BERTH_OK) {
         upload_free(u);
@@ -139,19 +150,11 @@ int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *
 int repo_upload_single(repo *r, berth_str name, const berth_digest *digest, repo_upload **ret_u,
                        berth_error *err)
 {
-    int rc = repo__may_write(r, err);
-    if (rc == BERTH_OK)
-        rc = repo__has_space(r, err);
+    repo_upload *u = NULL;
+    int rc = upload_new(r, name, &u, err);
     if (rc != BERTH_OK)
         return rc;
-    repo_upload *u = fault_hit() ? NULL : calloc(1, sizeof(*u));
-    if (!u || !(u->name = str_dup(name))) {
-        free(u);
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    }
-    u->r = r;
     u->single = true;
-    berth_buf_init(&u->small, repo_policy_now(r)->inline_size);
     hash_init(&u->hash, digest->algorithm);
     *ret_u = u;
     return BERTH_OK;

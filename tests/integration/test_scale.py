@@ -102,8 +102,11 @@ class TestLayerOf2GiB:
         # Bytes pass through; they are not gathered in memory.
         assert memory_of(registry) < 256 << 20, f"{before >> 20} MiB after the push"
 
-    def test_by_regctl_in_chunks(self, clients, registry, big):
+    def test_by_regctl_in_chunks(self, make_server, certificates, scheme, big, tmp_path):
         path, digest, layer = big
+        # A registry of its own: where another repository has the layer, regctl would only mount it.
+        registry = make_server(tls=certificates if scheme == "https" else None)
+        clients = Clients(registry, certificates, tmp_path / "home")
         clients.run("regctl", "registry", "set", registry.address, "--skip-check", "--blob-max", "67108864",
                     "--blob-chunk", "33554432", *self.trust(clients))
         clients.run("regctl", "image", "copy", f"ocidir://{path}:big", clients.ref("scale/regctl", "big"))
@@ -115,6 +118,10 @@ class TestLayerOf2GiB:
         with open(layout.Layout(path).blob_path(layer["digest"]), "rb") as f:
             f.seek(2 * GIB)
             assert f.read() == part
+
+    @pytest.fixture(params=["http", "https"])
+    def scheme(self, request):
+        return request.param
 
     @staticmethod
     def trust(clients):
