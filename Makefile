@@ -43,7 +43,7 @@ conformance: all ## the official suite, built elsewhere: SUITE=/path/to/binary; 
 	@test -n '$(SUITE)' || { echo 'make conformance SUITE=/path/to/binary'; exit 2; }
 	@tests/conformance/official '$(SUITE)'
 
-fuzz: ## every fuzz target in turn, MINUTES=10 for all of them together; what they find stays in build-fuzz
+fuzz: ## every fuzz target in turn, MINUTES=10 for all of them together; what they find stays in build-test/fuzz-found
 	@tests/run fuzz --minutes $(MINUTES)
 
 format: ## apply .clang-format
@@ -67,7 +67,7 @@ bench: ## compare with what else there is
 endif
 
 clean: ## remove what was built
-	@rm -rf $(BUILD) build-test build-fuzz
+	@rm -rf $(BUILD) build-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20

@@ -784,6 +784,8 @@ void http_conn_tick(struct http_conn *c)
 
 void http_conn_stop(struct http_conn *c, bool now)
 {
+    if (!now && c->state == CONN_IDLE)
+        advance(c, HTTP_READ); /* a request may have come that we have not looked at */
     if (now || c->state == CONN_IDLE || c->state == CONN_HANDSHAKE)
         break_off(c);
 }
