@@ -32,17 +32,19 @@ typedef enum berth_code {
 } berth_code;
 
 typedef struct berth_error {
-    int code;           /* a berth_code */
-    int http_status;    /* 0: not yet decided; registry/errors.c maps @code */
-    char oci_code[32];  /* "MANIFEST_UNKNOWN", or "" */
-    char message[256];  /* one sentence; never a secret */
+    int code;          /* a berth_code */
+    int http_status;   /* 0: not yet decided; registry/errors.c maps @code */
+    char oci_code[32]; /* "MANIFEST_UNKNOWN", or "" */
+    char message[256]; /* one sentence; never a secret */
 } berth_error;
 
-#define BERTH_ERROR_INIT {0}
+#define BERTH_ERROR_INIT                                                                                     \
+    {                                                                                                        \
+        0                                                                                                    \
+    }
 
 /* Records and returns @code. @err may be NULL. A message that does not fit is cut. */
-int berth_error_set(berth_error *err, int code, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
+int berth_error_set(berth_error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same, with the registry's code ("NAME_INVALID") beside ours. */
 int berth_error_set_oci(berth_error *err, int code, const char *oci_code, const char *fmt, ...)

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "daemon/admin.h"
 #include "http/url.h"
 

@@ -1,7 +1,7 @@
 /* cli/config.c - `berth config check|show|document`. */
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static const char help[] =
     "usage: berth config check [FILE] [SETTING...]\n"

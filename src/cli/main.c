@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);

@@ -1,7 +1,7 @@
 /* cli/serve.c - `berth serve`. */
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 #include "daemon/serve.h"
 
 static int help(void)

@@ -1,7 +1,7 @@
 /* cli/settings.c - settings given as flags, for every command that reads the configuration. */
 #include <stdio.h>
 
-#include "cli.h"
+#include "cli/cli.h"
 
 /* Short names that people expect; everything else is --<section>-<key>. */
 static const struct {

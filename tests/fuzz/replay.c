@@ -1,7 +1,7 @@
-/* Stands in for libFuzzer: hands every file named, and every file in the folders named, to the target's entry point,
- * and reports in TAP. Every saved case is thereby an ordinary test; what it must not do is crash or make a
- * sanitizer speak, which ends the program. Each input lies in a block of exactly its size, so that a read beyond it
- * is seen. */
+/* Stands in for libFuzzer: hands every file named, and every file in the folders named, to the target's entry
+ * point, and reports in TAP. Every saved case is thereby an ordinary test; what it must not do is crash or
+ * make a sanitizer speak, which ends the program. Each input lies in a block of exactly its size, so that a
+ * read beyond it is seen. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>

@@ -381,7 +381,7 @@ int client_connect(const struct site *s)
     int fd, r;
     if (strncmp(s->address, "unix:", 5) == 0) {
         struct sockaddr_un a = {.sun_family = AF_UNIX};
-        strcpy(a.sun_path, s->address + 5);
+        snprintf(a.sun_path, sizeof(a.sun_path), "%s", s->address + 5);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         r = connect(fd, (const struct sockaddr *)&a, sizeof(a));
     } else {

@@ -70,10 +70,10 @@ static void test_http_range__reads_what_a_client_asks_for(void **state)
         char text[512] = "";
         switch (http_range_parse(str_from(rows[i].header), rows[i].size, ranges, &n)) {
         case HTTP_RANGE_NONE:
-            strcpy(text, "none");
+            snprintf(text, sizeof(text), "none");
             break;
         case HTTP_RANGE_UNSATISFIABLE:
-            strcpy(text, "unsatisfiable");
+            snprintf(text, sizeof(text), "unsatisfiable");
             break;
         case HTTP_RANGE_SOME:
             for (size_t r = 0; r < n; r++)

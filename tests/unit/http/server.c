@@ -727,7 +727,7 @@ static void test_http_server__serves_unix_sockets_and_inherited_ones(void **stat
         if (i == 0) {                      /* one that a crash left does not stand in the way */
             int stale = socket(AF_UNIX, SOCK_STREAM, 0);
             struct sockaddr_un a = {.sun_family = AF_UNIX};
-            strcpy(a.sun_path, address + 5);
+            snprintf(a.sun_path, sizeof(a.sun_path), "%s", address + 5);
             CHECK(bind(stale, (const struct sockaddr *)&a, sizeof(a)) == 0);
             close(stale);
         }
