@@ -33,10 +33,15 @@ static void report_line(void *arg, const char *text)
 {
     struct report *r = arg;
     clear_progress(r);
+    /* A line may repeat a name from a foreign tree: nothing in it shall act on a terminal, or be no UTF-8. */
+    CLEANUP(freep) char *shown = str_dup(str_from(text));
+    for (char *at = shown; at && *at; at++)
+        if (*at < 0x20 || *at > 0x7e)
+            *at = '?';
     if (r->json)
-        json_array_append_new(r->lines, json_string(text));
+        json_array_append_new(r->lines, json_string(shown ? shown : ""));
     else
-        printf("%s\n", text);
+        printf("%s\n", shown ? shown : "");
 }
 
 static void report_progress(void *arg, const char *text)

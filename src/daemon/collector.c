@@ -56,8 +56,10 @@ static void run_once(collector *c)
     berth_error err;
     int64_t start = clock_mono_ms();
     int rc = repo_gc(c->r, &c->stop, &r, &err);
-    if (rc == BERTH_E_BUSY)
-        return; /* somebody asked for one just now */
+    if (rc == BERTH_E_BUSY) { /* somebody asked for one just now, or the clock was moved */
+        log_event(LOG_WARN, "collection put off", F_CSTR("reason", err.message));
+        return;
+    }
     registry_count_gc(c->reg, &r, rc != BERTH_OK);
     if (rc != BERTH_OK)
         log_event(LOG_ERROR, "collection failed", F_CSTR("reason", err.message));
@@ -73,22 +75,28 @@ static void *collector_main(void *arg)
     if (c->untagged)
         requeue_untagged(c);
     pthread_mutex_lock(&c->lock);
+    int64_t last = clock_mono_ms(); /* a reload must not put off what is due */
     while (!atomic_load(&c->stop)) {
+        int64_t past = clock_mono_ms() - last;
+        bool due = c->interval && past >= (int64_t)c->interval;
+        if (due && window_open(c->window)) {
+            pthread_mutex_unlock(&c->lock);
+            run_once(c);
+            pthread_mutex_lock(&c->lock);
+            last = clock_mono_ms();
+            continue;
+        }
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
-        uint64_t wait = c->interval ? c->interval : 3600000;
+        /* due, but outside the window: its beginning must not be missed */
+        uint64_t wait = !c->interval ? 3600000 : due ? 60000 : c->interval - (uint64_t)past;
         until.tv_sec += (time_t)(wait / 1000);
         until.tv_nsec += (long)(wait % 1000) * 1000000;
         if (until.tv_nsec >= 1000000000) {
             until.tv_sec++;
             until.tv_nsec -= 1000000000;
         }
-        int timed_out = pthread_cond_timedwait(&c->changed, &c->lock, &until);
-        if (!timed_out || atomic_load(&c->stop) || !c->interval || !window_open(c->window))
-            continue;
-        pthread_mutex_unlock(&c->lock);
-        run_once(c);
-        pthread_mutex_lock(&c->lock);
+        pthread_cond_timedwait(&c->changed, &c->lock, &until);
     }
     pthread_mutex_unlock(&c->lock);
     return NULL;

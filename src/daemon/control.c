@@ -19,6 +19,7 @@ struct session {
     control *owner;
     int fd;
     bool used, ended;
+    _Atomic bool stop; /* the server stops, or nobody listens any more */
     pthread_t thread;
 };
 
@@ -45,8 +46,8 @@ static int address_of(const char *data, struct sockaddr_un *ret, berth_error *er
     return BERTH_OK;
 }
 
-/* One line; newlines in @text would forge another. A peer that has gone is noticed by the next read. */
-static void send_line(int fd, const char *kind, const char *text)
+/* One line; newlines in @text would forge another. False: nobody takes it. */
+static bool send_line(int fd, const char *kind, const char *text)
 {
     CLEANUP(berth_buf_done) berth_buf b = BERTH_BUF_INIT(COMMAND_MAX);
     berth_buf_addf(&b, "%s %s", kind, text);
@@ -54,20 +55,23 @@ static void send_line(int fd, const char *kind, const char *text)
         if (b.p[i] == '\n' || b.p[i] == '\r')
             b.p[i] = ' ';
     berth_buf_putc(&b, '\n');
-    if (!berth_buf_failed(&b)) {
-        ssize_t unused = send(fd, b.p, b.n, MSG_NOSIGNAL);
-        (void)unused;
-    }
+    return !berth_buf_failed(&b) && send(fd, b.p, b.n, MSG_NOSIGNAL) == (ssize_t)b.n;
+}
+
+static void tell(struct session *s, const char *kind, const char *text)
+{
+    if (!atomic_load(&s->stop) && !send_line(s->fd, kind, text))
+        atomic_store(&s->stop, true);
 }
 
 static void out_line(void *arg, const char *text)
 {
-    send_line(((struct session *)arg)->fd, "L", text);
+    tell(arg, "L", text);
 }
 
 static void out_progress(void *arg, const char *text)
 {
-    send_line(((struct session *)arg)->fd, "P", text);
+    tell(arg, "P", text);
 }
 
 static void out_value(void *arg, const char *key, const char *v)
@@ -76,18 +80,31 @@ static void out_value(void *arg, const char *key, const char *v)
     berth_buf_addf(&b, "%s %s", key, v);
     const char *text = berth_buf_cstr(&b);
     if (text)
-        send_line(((struct session *)arg)->fd, "V", text);
+        tell(arg, "V", text);
 }
 
-/* A line into @buf without its end; false at the end of the stream or beyond the buffer's ceiling. */
-static bool read_line(int fd, berth_buf *buf)
+static bool stopped(const _Atomic bool *stop)
+{
+    return stop && atomic_load(stop);
+}
+
+/* A line into @buf without its end; false at the end of the stream, beyond the buffer's ceiling, or after
+ * @stop. */
+static bool read_line(int fd, berth_buf *buf, const _Atomic bool *stop)
 {
     char c;
     berth_buf_reset(buf);
     for (;;) {
-        ssize_t n = recv(fd, &c, 1, 0);
+        if (stopped(stop))
+            return false;
+        ssize_t n = recv(fd, &c, 1, stop ? MSG_DONTWAIT : 0);
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && stop && errno == EAGAIN) {
+            struct pollfd p = {.fd = fd, .events = POLLIN};
+            poll(&p, 1, 200);
+            continue;
+        }
         if (n <= 0)
             return false;
         if (c == '\n')
@@ -106,10 +123,10 @@ static void *session_main(void *arg)
     const struct timeval patience = {.tv_sec = 10};
     setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    if (read_line(s->fd, &line)) {
+    if (read_line(s->fd, &line, NULL)) {
         berth_error err = BERTH_ERROR_INIT;
         const struct admin_out out = {
-            .line = out_line, .progress = out_progress, .value = out_value, .arg = s, .stop = &c->stop};
+            .line = out_line, .progress = out_progress, .value = out_value, .arg = s, .stop = &s->stop};
         if (c->run(c->arg, berth_buf_str(&line), &out, &err) == BERTH_OK) {
             send_line(s->fd, "OK", "");
         } else {
@@ -204,6 +221,8 @@ void control_stop(control *c)
     atomic_store(&c->stop, true);
     pthread_join(c->thread, NULL);
     for (size_t i = 0; i < SESSIONS_MAX; i++)
+        atomic_store(&c->sessions[i].stop, true);
+    for (size_t i = 0; i < SESSIONS_MAX; i++)
         if (c->sessions[i].used)
             pthread_join(c->sessions[i].thread, NULL);
     unlink(c->path);
@@ -212,9 +231,11 @@ void control_stop(control *c)
     free(c);
 }
 
-int control_ask(const char *data, berth_str command, const struct admin_out *out, berth_error *err)
+int control_ask(const char *data, berth_str command, const struct admin_out *out, bool *ret_served,
+                berth_error *err)
 {
     struct sockaddr_un sa;
+    *ret_served = false;
     int rc = address_of(data, &sa, err);
     if (rc != BERTH_OK)
         return rc;
@@ -224,12 +245,13 @@ int control_ask(const char *data, berth_str command, const struct admin_out *out
     if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
         return berth_error_set(err, errno == EACCES ? BERTH_E_DENIED : BERTH_E_NOT_FOUND,
                                "connecting to '%s': %s", sa.sun_path, strerror(errno));
+    *ret_served = true;
     CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(COMMAND_MAX);
     berth_buf_add_str(&line, command);
     berth_buf_putc(&line, '\n');
     if (berth_buf_failed(&line) || send(fd, line.p, line.n, MSG_NOSIGNAL) != (ssize_t)line.n)
         return berth_error_set(err, BERTH_E_IO, "sending the command: %s", strerror(errno));
-    while (read_line(fd, &line)) {
+    while (read_line(fd, &line, out->stop)) {
         const char *text = berth_buf_cstr(&line);
         if (!text)
             break;
@@ -253,5 +275,8 @@ int control_ask(const char *data, berth_str command, const struct admin_out *out
                                    *rest == ' ' ? rest + 1 : rest);
         }
     }
+    if (stopped(out->stop))
+        return berth_error_set(err, BERTH_E_CANCELLED,
+                               "interrupted; the server stops when it next has something to say");
     return berth_error_set(err, BERTH_E_IO, "the server ended the connection before the command was done");
 }

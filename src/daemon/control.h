@@ -15,7 +15,8 @@ int control_start(const char *data,
                   void *arg, control **ret_c, berth_error *err);
 void control_stop(control *c); /* ends commands that run; NULL is fine */
 
-/* BERTH_E_NOT_FOUND: no server listens. */
-int control_ask(const char *data, berth_str command, const struct admin_out *out, berth_error *err);
+/* *@ret_served: a server took the command, and the answer, whatever its code, is its own. */
+int control_ask(const char *data, berth_str command, const struct admin_out *out, bool *ret_served,
+                berth_error *err);
 
 #endif

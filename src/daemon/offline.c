@@ -23,8 +23,9 @@ static int become_owner(const char *data, berth_error *err)
 int admin_command(const struct config *c, berth_str command, const struct admin_out *out, berth_error *err)
 {
     berth_error asked = BERTH_ERROR_INIT;
-    int rc = control_ask(c->data, command, out, &asked);
-    if (rc != BERTH_E_NOT_FOUND) {
+    bool served;
+    int rc = control_ask(c->data, command, out, &served, &asked);
+    if (served || rc != BERTH_E_NOT_FOUND) {
         if (err)
             *err = asked;
         return rc;

@@ -27,18 +27,25 @@ struct server {
     int audit_fd;
 };
 
-static int open_audit(struct server *s, berth_error *err)
+static int open_audit(struct server *s, const struct config *c, berth_error *err)
 {
-    const char *path = s->config->log.audit;
-    int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+    const char *path = c->log.audit;
+    CLEANUP(closep) int fd = -1;
+    if (path || s->audit_fd >= 0)
+        fd = open(path ? path : "/dev/null", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (path && fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening the audit log '%s': %s", path, strerror(errno));
-    int was = s->audit_fd;
-    s->audit_fd = fd;
-    registry_set_audit(s->reg, fd);
-    if (was >= 0)
-        close(was); /* a line being written this instant may be lost to the old file's descriptor: reload is
-                       rare */
+    /* A loop may be about to write to the number it has read: that number must never become an object's or a
+     * client's, so the file behind it changes and the number stays until the server is freed. */
+    int r = 0;
+    if (s->audit_fd < 0)
+        s->audit_fd = steal_fd(&fd);
+    else
+        while ((r = dup3(fd, s->audit_fd, O_CLOEXEC)) < 0 && (errno == EINTR || errno == EBUSY))
+            ;
+    if (r < 0)
+        return berth_error_set(err, BERTH_E_IO, "changing the audit log: %s", strerror(errno));
+    registry_set_audit(s->reg, path ? s->audit_fd : -1);
     return BERTH_OK;
 }
 
@@ -55,8 +62,6 @@ static int apply_policies(struct server *s, berth_error *err)
         rc = repo_set_policy(s->in.repo, &rules, err);
     if (rc == BERTH_OK)
         rc = registry_set_policy(s->reg, &api, err);
-    if (rc == BERTH_OK)
-        rc = open_audit(s, err);
     return rc;
 }
 
@@ -75,8 +80,10 @@ static int reload(struct server *s, berth_error *err)
                                           : "setting changed, but takes effect after a restart",
                   F_STR("key", key));
     }
-    /* Certificates first: they are what can be wrong, and then nothing has changed yet. */
+    /* Files first: they are what can be wrong, and then no setting has changed yet. */
     rc = http_server_reload_tls(s->http, err);
+    if (rc == BERTH_OK)
+        rc = open_audit(s, fresh, err);
     if (rc != BERTH_OK) {
         config_free(fresh);
         return rc;
@@ -202,7 +209,7 @@ static int start(struct server *s, char **ret_url, berth_error *err)
     if (rc == BERTH_OK)
         rc = registry_new(s->in.repo, &api, &s->reg, err);
     if (rc == BERTH_OK)
-        rc = open_audit(s, err);
+        rc = open_audit(s, s->config, err);
     if (rc == BERTH_OK)
         rc = wiring_http_options(s->config, &http);
     if (rc == BERTH_OK)

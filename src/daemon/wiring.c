@@ -33,8 +33,12 @@ static int check_format(int data_fd, const char *path, berth_error *err)
     if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
         return berth_error_set(err, BERTH_E_IO, "reading '%s/format': %s", path, strerror(errno));
     int number;
-    if (text[0] == '\0') /* a crash between its creation and its content */
-        return BERTH_OK;
+    if (text[0] == '\0') { /* a crash between its creation and its content */
+        if (unlinkat(data_fd, "format", 0) < 0)
+            return berth_error_set(err, BERTH_E_IO, "removing the empty '%s/format': %s", path,
+                                   strerror(errno));
+        return check_format(data_fd, path, err);
+    }
     if (sscanf(text, "berth %d", &number) != 1)
         return berth_error_set(err, BERTH_E_CORRUPT, "'%s/format' is not berth's: is this the right folder?",
                                path);

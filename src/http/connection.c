@@ -132,7 +132,8 @@ static void half_close(struct http_conn *c)
         http_tls_shutdown(c->tls);
     shutdown(c->fd, SHUT_WR);
     c->in_n = 0;
-    bool sending = !c->body.complete && c->state == CONN_ANSWER;
+    bool sending = !c->body.complete && c->state == CONN_ANSWER &&
+                   !atomic_load_explicit(&c->loop->server->stopping, memory_order_relaxed);
     move(c, CONN_LINGER);
     if (sending)
         c->deadline_ms = c->loop->now_ms + c->loop->server->timeouts.drain;
@@ -788,4 +789,7 @@ void http_conn_stop(struct http_conn *c, bool now)
         advance(c, HTTP_READ); /* a request may have come that we have not looked at */
     if (now || c->state == CONN_IDLE || c->state == CONN_HANDSHAKE)
         break_off(c);
+    else if (c->state == CONN_HEADER || c->state == CONN_DRAIN || c->state == CONN_LINGER)
+        c->deadline_ms =
+            MIN(c->deadline_ms, c->loop->now_ms + HTTP_LINGER_MS); /* nothing of ours runs there */
 }

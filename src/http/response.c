@@ -33,6 +33,12 @@ bool http_responded(const http_request *pub)
     return http_req_of_const(pub)->answer.set;
 }
 
+int http_answer_status(const http_request *pub)
+{
+    const struct http_answer *a = &http_req_of_const(pub)->answer;
+    return a->set ? a->status : 0;
+}
+
 void http_close_after(http_request *pub)
 {
     http_req_of(pub)->answer.close_after = true;

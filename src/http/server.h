@@ -109,6 +109,7 @@ berth_str http_body(const http_request *req); /* COLLECT: the whole body */
 /* --- the answer --- */
 void http_respond(http_request *req,
                   int status); /* sets the status; a later call replaces everything set so far */
+int http_answer_status(const http_request *req); /* as set, whether or not it reached the client; 0: none */
 bool http_responded(const http_request *req);
 void http_set_header(http_request *req, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3,

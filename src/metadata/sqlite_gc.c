@@ -484,8 +484,12 @@ int sqlite_gc_plan(meta *base, struct meta_gc_plan *ret, berth_error *err)
                  " (SELECT count(*) FROM repo_blobs l WHERE l.review_at<=?1 AND l.lease_until<=?1 AND NOT"
                  "   EXISTS(SELECT 1 FROM manifest_blobs e WHERE e.repo_id=l.repo_id AND e.digest=l.digest)),"
                  " b.n, b.bytes, u.n, u.bytes, o.n, o.bytes FROM"
-                 " (SELECT count(*) AS n, total(size) AS bytes FROM blobs b WHERE b.review_at<=?1 AND NOT"
-                 "   EXISTS(SELECT 1 FROM repo_blobs l WHERE l.digest=b.digest)) AS b,"
+                 /* A blob goes in the same run as its last link: count those whose every link is due. */
+                 " (SELECT count(*) AS n, total(size) AS bytes FROM blobs b WHERE (b.review_at<=?1"
+                 "   OR b.digest IN (SELECT digest FROM repo_blobs WHERE review_at<=?1)) AND NOT EXISTS("
+                 "   SELECT 1 FROM repo_blobs l WHERE l.digest=b.digest AND NOT (ifnull(l.review_at<=?1,0)"
+                 "     AND l.lease_until<=?1 AND NOT EXISTS(SELECT 1 FROM manifest_blobs e"
+                 "     WHERE e.repo_id=l.repo_id AND e.digest=l.digest)))) AS b,"
                  " (SELECT count(*) AS n, total(size) AS bytes FROM uploads WHERE expires_at<=?1) AS u,"
                  " (SELECT count(*) AS n, total(size) AS bytes FROM gc_objects WHERE delete_after<=?1) AS o",
                  "iii", sqlite_now(m), (int64_t)(m->times.untagged_ms > 0), (int64_t)m->times.keep_referrers);

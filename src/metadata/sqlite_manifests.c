@@ -124,6 +124,7 @@ static int put_row(struct db *db, int64_t repo_id, const struct meta_manifest_pu
         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10, ?11)"
         " ON CONFLICT(repo_id, digest) DO UPDATE SET media_type=excluded.media_type,"
         " artifact_type=excluded.artifact_type, subject=excluded.subject, annotations=excluded.annotations,"
+        " size=excluded.size, body=excluded.body,"
         " lease_until=max(lease_until, excluded.lease_until),"
         " review_at=coalesce(excluded.review_at, review_at)",
         "izssSiiiiSb", repo_id, put->digest->text, put->media_type, put->artifact_type, put->subject,

@@ -155,6 +155,27 @@ static int read_annotations(const json_t *root, berth_arena *arena, berth_str *r
     return BERTH_OK;
 }
 
+/* Its layers hold their blobs as those of an image do; their sizes it does not say. */
+static int read_schema1(const json_t *root, size_t max, berth_arena *arena, oci_manifest *m, berth_error *err)
+{
+    json_t *layers = NULL;
+    int r = oci_json_get(root, "fsLayers", JSON_ARRAY, &layers, err);
+    size_t n = json_array_size(layers);
+    if (r == BERTH_OK)
+        r = alloc_descriptors(arena, n, max, &m->blobs, err);
+    for (size_t i = 0; r == BERTH_OK && i < n; i++) {
+        berth_str text = STR("");
+        const json_t *layer = json_array_get(layers, i);
+        m->blobs[i].size = UINT64_MAX;
+        r = json_is_object(layer) ? oci_json_get_string(layer, "blobSum", &text, err)
+                                  : invalid(err, "'fsLayers' must hold objects");
+        if (r == BERTH_OK && digest_parse(text, &m->blobs[i].digest, NULL) != BERTH_OK)
+            r = invalid(err, "'blobSum' must be a digest");
+    }
+    m->n_blobs = r == BERTH_OK ? n : 0;
+    return r;
+}
+
 /* Where an image and an index are alike. */
 static int read_common(const json_t *root, berth_arena *arena, oci_manifest *m, berth_error *err)
 {
@@ -199,6 +220,8 @@ int oci_manifest_parse(const void *p, size_t n, berth_str content_type, const oc
         r = read_image(root, max_descriptors, arena, &m, err);
     if (r == BERTH_OK && m.kind == MANIFEST_INDEX)
         r = read_index(root, max_descriptors, arena, &m, err);
+    if (r == BERTH_OK && m.kind == MANIFEST_SCHEMA1)
+        r = read_schema1(root, max_descriptors, arena, &m, err);
     if (r == BERTH_OK && m.kind != MANIFEST_SCHEMA1)
         r = read_common(root, arena, &m, err);
     if (r == BERTH_OK)

@@ -17,7 +17,8 @@ static void access_line(const http_request *req, int64_t us)
               F_STR("agent", http_header(req, "User-Agent")));
 }
 
-/* {"time":…,"id":…,"peer":…,"method":…,"repository":…,"thing":…,"digest":…,"status":…} */
+/* {"time":…,"id":…,"peer":…,"method":…,"repository":…,"reference":…,"digest":…,"path":…,"query":…}; the query
+ * names the tags of a PUT by digest, and the source of a mount */
 static void audit_line(int fd, const http_request *req)
 {
     const struct call *c = call_of(req);
@@ -27,9 +28,9 @@ static void audit_line(int fd, const http_request *req)
         STR("time"),      str_from(time), STR("id"),        str_from(req->id),      STR("peer"),
         req->peer,        STR("method"),  req->method_text, STR("repository"),      c->name,
         STR("reference"), c->thing,       STR("digest"),    digest_str(&c->digest), STR("path"),
-        req->path,
+        req->path,        STR("query"),   req->query,
     };
-    CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(64 * KIB);
+    CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(256 * KIB);
     oci_print_object(&line, pairs, COUNT(pairs) / 2);
     berth_buf_putc(&line, '\n');
     if (!berth_buf_failed(&line))
@@ -44,8 +45,9 @@ void registry_finished(http_request *req)
     if (registry_policy_now(reg)->access_log)
         access_line(req, us);
     int fd = atomic_load(&reg->audit_fd);
-    if (fd >= 0 && c && req->status < 300 && req->status >= 200 &&
-        route_methods_that_write(c->route) & req->method)
+    /* Not req->status: a client that resets the connection before its answer has written all the same. */
+    int done = http_answer_status(req);
+    if (fd >= 0 && c && done < 300 && done >= 200 && route_methods_that_write(c->route) & req->method)
         audit_line(fd, req);
     metrics_count(reg, req, us);
 }

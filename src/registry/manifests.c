@@ -28,8 +28,6 @@ static int find(http_request *req, struct oci_stored *ret, berth_error *err)
     bool platform = registry_policy_now(c->reg)->default_platform != NULL;
     int rc = repo_manifest_get(c->reg->repo, c->name, &c->reference, req->method == HTTP_GET || platform,
                                &req->arena, ret, err);
-    if (rc == BERTH_OK && platform)
-        http_set_header(req, "Vary", "Accept");
     if (rc == BERTH_OK && wants_child(req, ret)) {
         struct oci_stored child;
         berth_str want = str_from(registry_policy_now(c->reg)->default_platform);

@@ -63,6 +63,8 @@ static const struct route routes[] = {
     ROUTE(GET, "/metrics", ACCESS_NONE, WRITE, metrics_get, HTTP_BODY_NONE, NULL),
 };
 
+_Static_assert(COUNT(routes) < METRICS_ROUTES, "a row for each route, and one for none");
+
 size_t route_count(void)
 {
     return COUNT(routes);

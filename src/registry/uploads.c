@@ -282,7 +282,13 @@ void upload_close_begin(http_request *req)
     int rc = repo_upload_open(c->reg->repo, c->name, c->session, &c->digest, &c->upload, &err);
     /* An answer that was lost on its way: the repeated PUT gets it again. */
     if (rc == BERTH_E_NOT_FOUND && repo_upload_was_finished(c->reg->repo, c->name, c->session, &c->digest)) {
-        answer_created(req, &c->digest);
+        /* a 201 is a promise; the blob may have been deleted or collected since the first */
+        berth_error gone = BERTH_ERROR_INIT;
+        int there = repo_blob_promise(c->reg->repo, c->name, &c->digest, &gone);
+        if (there == BERTH_OK)
+            answer_created(req, &c->digest);
+        else
+            refuse(req, there == BERTH_E_NOT_FOUND ? &err : &gone);
         return;
     }
     if (rc != BERTH_OK)

@@ -309,19 +309,40 @@ static int forget(struct check *c, struct lost *l, berth_error *err)
     return BERTH_OK;
 }
 
+static int one_is_enough(void *arg, const char *key, uint64_t size, const char *digest)
+{
+    (void)key, (void)size, (void)digest;
+    *(bool *)arg = false;
+    return 1;
+}
+
+/* Not one object of anybody's: a folder that is not mounted looks so. */
+static int store_is_empty(struct check *c, bool *ret, berth_error *err)
+{
+    *ret = true;
+    int rc = store_list(c->r->store, one_is_enough, ret, err);
+    if (rc == BERTH_E_UNSUPPORTED)
+        *ret = false;
+    return rc == 1 || rc == BERTH_E_UNSUPPORTED ? BERTH_OK : rc;
+}
+
 /* The same bytes under another key where the store has them; else the blob is forgotten. */
 static int settle_lost(struct check *c, berth_error *err)
 {
     size_t n = c->n_lost;
     if (n == 0)
         return BERTH_OK;
-    if (c->there == 0 && n >= STORE_GONE) {
+    bool empty;
+    int rc = store_is_empty(c, &empty, err);
+    if (rc != BERTH_OK)
+        return rc;
+    if (c->there == 0 && (empty ? n > 1 : n >= STORE_GONE)) {
         say(c, "not one object of %zu blobs is there: is this the right store? Nothing is forgotten", n);
         c->n_lost = 0;
         return BERTH_OK;
     }
     c->err = err;
-    int rc = store_list(c->r->store, find_substitute, c, err);
+    rc = store_list(c->r->store, find_substitute, c, err);
     if (rc == BERTH_E_UNSUPPORTED)
         rc = BERTH_OK;
     for (size_t i = 0; rc == BERTH_OK && i < n; i++) {

@@ -86,8 +86,10 @@ bool repo_reads_inline(repo *r)
 
 int repo_ready(repo *r, berth_error *err)
 {
-    int64_t now;
-    int rc = r->m->ops->now(r->m, &now, err);
+    /* Not now(): SQLite's needs no database. No repository has this name; that it is unknown was read. */
+    int rc = r->m->ops->repo_exists(r->m, STR("!"), err);
+    if (rc == BERTH_E_NOT_FOUND)
+        rc = BERTH_OK;
     uint64_t space;
     if (rc == BERTH_OK && r->store->ops->space)
         rc = r->store->ops->space(r->store, &space, err);

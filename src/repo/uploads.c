@@ -10,6 +10,8 @@
 
 /* A long PATCH is recorded this often, so that a crash costs the client no more than this. */
 #define CHECKPOINT_BYTES (256 * MIB)
+/* The reserve is asked for again this often: one large body must not eat what deletes need. */
+#define SPACE_BYTES (16 * MIB)
 
 struct repo_upload {
     repo *r;
@@ -18,11 +20,13 @@ struct repo_upload {
     bool claimed;               /* else: a single upload whose session is not in the metadata yet */
     berth_hash hash;            /* of everything appended so far */
     uint64_t offset;            /* bytes appended so far, those of earlier holds included */
+    uint64_t unchecked;         /* of those, appended since the space was last asked for */
     uint64_t unrecorded;        /* of those, appended since the last record */
     berth_buf small;            /* the bytes while they may still end up in the database */
     blob_writer *writer;        /* NULL while everything is in @small, or nothing came */
     bool single;                /* nobody else knows the session's id: it goes with a hold that fails */
     bool made;                  /* this hold made the object, and no row was asked to count it yet */
+    bool chunked;               /* a PATCH: what came of it is kept, so it is recorded now and then */
     bool broken;                /* an append failed: the hold can only be given up */
 };
 
@@ -133,6 +137,7 @@ int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *
         return rc;
     }
     u->claimed = true;
+    u->chunked = !digest; /* a closing PUT that fails leaves the session as it was */
     u->offset = u->session.size;
     enum hash_algorithm algorithm = digest && u->offset == 0 ? digest->algorithm : u->session.algorithm;
     if (u->offset == 0)
@@ -247,7 +252,12 @@ int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err
         if (berth_buf_failed(&u->small))
             rc = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     } else {
-        if (!u->writer)
+        u->unchecked += n;
+        if (u->unchecked >= SPACE_BYTES) {
+            u->unchecked = 0;
+            rc = repo__has_space(u->r, err);
+        }
+        if (rc == BERTH_OK && !u->writer)
             rc = spill(u, err);
         if (rc == BERTH_OK)
             rc = store_append(u->writer, p, n, err);
@@ -256,7 +266,7 @@ int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err
         hash_update(&u->hash, p, n);
         u->offset += n;
         u->unrecorded += n;
-        if (u->unrecorded >= CHECKPOINT_BYTES)
+        if (u->chunked && u->unrecorded >= CHECKPOINT_BYTES)
             rc = checkpoint(u, err);
     }
     u->broken = rc != BERTH_OK;

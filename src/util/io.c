@@ -70,6 +70,16 @@ int io_sync_dir(int dir_fd, berth_error *err)
     return fsync(dir_fd) < 0 ? io_error(err, "syncing a folder") : BERTH_OK;
 }
 
+/* The name of a new folder is durable before anything in it can be acknowledged. */
+static int sync_parent(const char *path, berth_error *err)
+{
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(closep) int parent_fd = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent_fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "opening what holds '%s': %s", path, strerror(errno));
+    return io_sync_dir(parent_fd, err);
+}
+
 int io_mkdirs(const char *path, berth_error *err)
 {
     CLEANUP(freep) char *copy = str_dup(str_from(path));
@@ -80,8 +90,12 @@ int io_mkdirs(const char *path, berth_error *err)
             continue;
         char was = *at;
         *at = '\0';
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+        bool made = mkdir(copy, 0700) == 0;
+        if (!made && errno != EEXIST)
             return berth_error_set(err, BERTH_E_IO, "creating the folder '%s': %s", copy, strerror(errno));
+        int r = made ? sync_parent(copy, err) : BERTH_OK;
+        if (r != BERTH_OK)
+            return r;
         if (!was)
             break;
         *at = was;
