@@ -142,8 +142,10 @@ int admin_run(struct instance *in, berth_str command, const struct admin_out *ou
             off = true;
         else if (str_starts(w, STR("name=")))
             name = str_from_offset(w, 5);
-        else
+        else if (str_eq(verb, STR("import")) && !path.p)
             path = w;
+        else
+            return berth_error_set(err, BERTH_E_INVALID, "'" STR_FMT "' is not understood", STR_ARG(w));
     }
     if (str_eq(verb, STR("gc")))
         return gc(in, dry_run, out, err);

@@ -14,7 +14,6 @@
 struct collector {
     repo *r;
     meta *m;
-    registry *reg;
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -60,7 +59,6 @@ static void run_once(collector *c)
         log_event(LOG_WARN, "collection put off", F_CSTR("reason", err.message));
         return;
     }
-    registry_count_gc(c->reg, &r, rc != BERTH_OK);
     if (rc != BERTH_OK)
         log_event(LOG_ERROR, "collection failed", F_CSTR("reason", err.message));
     else if (r.manifests + r.links + r.blobs + r.uploads + r.objects + r.repositories)
@@ -111,15 +109,13 @@ void collector_reconfigure(collector *c, const struct config *config)
     pthread_mutex_unlock(&c->lock);
 }
 
-int collector_start(repo *r, meta *m, registry *reg, const struct config *config, collector **ret_c,
-                    berth_error *err)
+int collector_start(repo *r, meta *m, const struct config *config, collector **ret_c, berth_error *err)
 {
     collector *c = calloc(1, sizeof(*c));
     if (!c)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     c->r = r;
     c->m = m;
-    c->reg = reg;
     c->untagged = config->gc.untagged > 0;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);

@@ -108,7 +108,8 @@ const struct config_setting config_settings[] = {
      .about = "content types accepted in blob uploads, others are answered 415; empty: all"},
     {"registry.sparse", CONFIG_TEXT, AT(registry.sparse), .fallback = "none", .values = sparse,
      .reloads = true,
-     .about = "children an index may lack when it is pushed: none, those of platforms not listed, or all"},
+     .about = "what may be absent when a manifest is pushed: nothing, children of platforms not listed, or "
+              "anything"},
     {"registry.sparse_platforms", CONFIG_LIST, MANY_AT(registry.sparse_platforms), .unit = "PLATFORM",
      .form = &config_form_platform, .reloads = true,
      .about = "platforms whose children must be present when `registry.sparse` is `platforms`"},

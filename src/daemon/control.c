@@ -168,11 +168,15 @@ static void *accept_main(void *arg)
         if (poll(&p, 1, 500) <= 0)
             continue;
         int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+            poll(NULL, 0, 100); /* out of descriptors, say: the caller waits */
             continue;
+        }
         struct session *s = free_session(c);
         if (!s) {
-            send_line(fd, "ERR", "-14 too many commands are running: try again later");
+            char busy[80];
+            snprintf(busy, sizeof(busy), "%d too many commands are running: try again later", BERTH_E_BUSY);
+            send_line(fd, "ERR", busy);
             close(fd);
             continue;
         }

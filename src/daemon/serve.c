@@ -219,7 +219,7 @@ static int start(struct server *s, char **ret_url, berth_error *err)
     registry_set_server(s->reg, s->http);
     rc = listen_everywhere(s, ret_url, err);
     if (rc == BERTH_OK)
-        rc = collector_start(s->in.repo, s->in.m, s->reg, s->config, &s->collector, err);
+        rc = collector_start(s->in.repo, s->in.m, s->config, &s->collector, err);
     if (rc != BERTH_OK)
         return rc;
     if (strcmp(s->config->storage.driver, "memory") != 0) {

@@ -152,9 +152,10 @@ struct meta_ops {
      * dead process's claim ends with it. */
     int (*upload_claim)(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
     void (*upload_release)(meta *m, berth_str id, int64_t epoch);
-    /* What is durable now (size, hash, algorithm, expires_at, stored from @u; id and epoch name it); releases
-     * the claim. BERTH_E_CONFLICT: fenced off, the bytes are not ours any more. */
-    int (*upload_record)(meta *m, const struct meta_upload *u, berth_error *err);
+    /* What is durable now (size, hash, algorithm, expires_at, stored from @u; id and epoch name it). Ends the
+     * claim, unless @keep_claim and it succeeds. BERTH_E_CONFLICT: fenced off, the bytes are not ours any
+     * more. */
+    int (*upload_record)(meta *m, const struct meta_upload *u, bool keep_claim, berth_error *err);
     /* Ends the session with a blob linked into its repository. Another object may hold the digest already:
      * then the session's own goes to the collector, in the same transaction. */
     int (*upload_commit)(meta *m, const struct meta_commit *c, berth_error *err);

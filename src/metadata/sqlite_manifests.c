@@ -200,12 +200,21 @@ static int resolve_waiting(struct db *db, int64_t repo_id, const char *digest, b
     return r;
 }
 
+/* A tag that moves every minute must not grow the database for ever. */
+#define HISTORY_MAX 100
+
 static int add_history(struct db *db, int64_t repo_id, berth_str tag, berth_str manifest, int64_t now,
                        berth_error *err)
 {
+    int r =
+        db_run(db, err, "INSERT INTO tag_history(repo_id, name, id, manifest, at) VALUES(?1, ?2, ?3, ?4, ?5)",
+               "isiSi", repo_id, tag, sqlite_new_id(db->m), manifest, now);
+    if (r != BERTH_OK)
+        return r;
     return db_run(db, err,
-                  "INSERT INTO tag_history(repo_id, name, id, manifest, at) VALUES(?1, ?2, ?3, ?4, ?5)",
-                  "isiSi", repo_id, tag, sqlite_new_id(db->m), manifest, now);
+                  "DELETE FROM tag_history WHERE repo_id=?1 AND name=?2 AND id<=(SELECT id FROM tag_history"
+                  " WHERE repo_id=?1 AND name=?2 ORDER BY id DESC LIMIT 1 OFFSET ?3)",
+                  "isi", repo_id, tag, (int64_t)HISTORY_MAX);
 }
 
 /* The digest that @tag points at: 1, or 0. */
@@ -254,6 +263,8 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
         r = collect_missing(db, repo_id, op, err);
     if (r == BERTH_OK)
         r = put_row(db, repo_id, put, now, err);
+    if (r == BERTH_OK)
+        r = repo_list_it(db, repo_id, err);
     if (r == BERTH_OK)
         r = put_edges(db, repo_id, op, err);
     if (r == BERTH_OK)
@@ -425,6 +436,8 @@ int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t 
                    "izi", repo_id, digest, until);
     if (r == BERTH_OK) /* the rest of its edges goes with the row */
         r = db_run(db, err, "DELETE FROM manifests WHERE repo_id=?1 AND digest=?2", "iz", repo_id, digest);
+    if (r == BERTH_OK)
+        r = repo_list_no_more(db, repo_id, err);
     return r == BERTH_OK ? repo_review(db, repo_id, now, err) : r;
 }
 

@@ -136,6 +136,9 @@ int repo_find(struct db *db, berth_str name, int64_t *ret_id, berth_error *err);
 int repo_ensure(struct db *db, berth_str name, bool create, int64_t *ret_id, berth_error *err);
 /* Something of the repository went: the collector looks whether anything is left. */
 int repo_review(struct db *db, int64_t repo_id, int64_t now, berth_error *err);
+/* In the catalogue as long as it holds a manifest. */
+int repo_list_it(struct db *db, int64_t repo_id, berth_error *err);
+int repo_list_no_more(struct db *db, int64_t repo_id, berth_error *err);
 int sqlite_repo_exists(meta *m, berth_str repo, berth_error *err);
 int sqlite_repo_list(meta *m, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                      berth_error *err);
@@ -168,7 +171,7 @@ int sqlite_upload_begin(meta *m, berth_str repo, bool create_repo, const struct 
 int sqlite_upload_get(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
 int sqlite_upload_claim(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
 void sqlite_upload_release(meta *m, berth_str id, int64_t epoch);
-int sqlite_upload_record(meta *m, const struct meta_upload *u, berth_error *err);
+int sqlite_upload_record(meta *m, const struct meta_upload *u, bool keep_claim, berth_error *err);
 int sqlite_upload_commit(meta *m, const struct meta_commit *c, berth_error *err);
 int sqlite_upload_cancel(meta *m, berth_str repo, berth_str id, berth_error *err);
 int sqlite_upload_result(meta *m, berth_str repo, berth_str id, berth_digest *ret, berth_error *err);

@@ -37,6 +37,19 @@ int repo_review(struct db *db, int64_t repo_id, int64_t now, berth_error *err)
                   "ii", repo_id, now);
 }
 
+int repo_list_it(struct db *db, int64_t repo_id, berth_error *err)
+{
+    return db_run(db, err, "UPDATE repositories SET listed=1 WHERE id=?1 AND listed=0", "i", repo_id);
+}
+
+int repo_list_no_more(struct db *db, int64_t repo_id, berth_error *err)
+{
+    return db_run(db, err,
+                  "UPDATE repositories SET listed=0 WHERE id=?1 AND listed=1"
+                  " AND NOT EXISTS(SELECT 1 FROM manifests WHERE repo_id=?1)",
+                  "i", repo_id);
+}
+
 int sqlite_repo_exists(meta *base, berth_str repo, berth_error *err)
 {
     struct db *db;
@@ -53,10 +66,10 @@ int sqlite_repo_list(meta *base, berth_str after, size_t n, berth_arena *a, stru
     if (r != BERTH_OK)
         return r;
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    r = db_start(db, &st, err,
-                 "SELECT name FROM repositories r WHERE name>?1 AND state=0"
-                 " AND EXISTS(SELECT 1 FROM manifests m WHERE m.repo_id=r.id) ORDER BY name LIMIT ?2",
-                 "si", after, (int64_t)MIN(n, (size_t)INT32_MAX) + 1);
+    r = db_start(
+        db, &st, err,
+        "SELECT name FROM repositories WHERE name>?1 AND listed=1 AND state=0 ORDER BY name LIMIT ?2", "si",
+        after, (int64_t)MIN(n, (size_t)INT32_MAX) + 1);
     if (r != BERTH_OK)
         return r;
     struct list_builder l = {0};
@@ -85,8 +98,8 @@ static int repo_delete(struct db *db, void *arg, berth_error *err)
         return r;
     char name[32]; /* no repository can be called so: the old name is free at once */
     snprintf(name, sizeof(name), "!%lld", (long long)id);
-    return db_run(db, err, "UPDATE repositories SET name=?2, state=1, review_at=?3 WHERE id=?1", "izi", id,
-                  name, now);
+    return db_run(db, err, "UPDATE repositories SET name=?2, state=1, listed=0, review_at=?3 WHERE id=?1",
+                  "izi", id, name, now);
 }
 
 int sqlite_repo_delete(meta *base, berth_str repo, berth_error *err)

@@ -191,28 +191,35 @@ void sqlite_upload_release(meta *base, berth_str id, int64_t epoch)
         claim_drop(sqlite_of(base), id, epoch);
 }
 
+struct upload_record {
+    const struct meta_upload *u;
+    bool keep_claim;
+};
+
 static int upload_record(struct db *db, void *arg, berth_error *err)
 {
-    const struct meta_upload *u = arg;
+    const struct upload_record *op = arg;
+    const struct meta_upload *u = op->u;
     if (!claim_is(db->m, str_from(u->id), u->epoch))
         return fenced_off(str_from(u->id), err);
     int r = db_run(
         db, err,
         "UPDATE uploads SET size=?2, stored=?3, algorithm=?4, hash_version=?5, hash_state=?6, expires_at=?7,"
-        " epoch=epoch+1 WHERE id=?1",
-        "ziiziBi", u->id, (int64_t)u->size, (int64_t)u->stored, hash_name(u->algorithm),
+        " epoch=epoch+?8 WHERE id=?1",
+        "ziiziBii", u->id, (int64_t)u->size, (int64_t)u->stored, hash_name(u->algorithm),
         (int64_t)(u->hash_len ? u->hash[0] : 0), (berth_str){(const char *)u->hash, u->hash_len},
-        u->expires_at);
+        u->expires_at, (int64_t)!op->keep_claim);
     if (r == BERTH_OK && db_changes(db) == 0)
         r = fenced_off(str_from(u->id), err);
     return r;
 }
 
-int sqlite_upload_record(meta *base, const struct meta_upload *u, berth_error *err)
+int sqlite_upload_record(meta *base, const struct meta_upload *u, bool keep_claim, berth_error *err)
 {
-    struct meta_upload copy = *u;
-    int r = writer_run(sqlite_of(base), "recording an upload", upload_record, &copy, err);
-    sqlite_upload_release(base, str_from(u->id), u->epoch);
+    struct upload_record op = {u, keep_claim};
+    int r = writer_run(sqlite_of(base), "recording an upload", upload_record, &op, err);
+    if (!keep_claim || r != BERTH_OK)
+        sqlite_upload_release(base, str_from(u->id), u->epoch);
     return r;
 }
 

@@ -37,6 +37,33 @@ static const struct mapping *mapping_of(int code)
     return &server_fault;
 }
 
+/* What the request was about, as far as it is known: {"name":…,"tag":…}, else {"method":…,"path":…}. */
+static void print_detail(const http_request *req, const struct call *c, berth_buf *out)
+{
+    berth_str pairs[6];
+    size_t n = 0;
+    if (c && c->name.n) {
+        pairs[2 * n] = STR("name");
+        pairs[2 * n++ + 1] = c->name;
+    }
+    if (c && c->thing_kind) {
+        pairs[2 * n] = str_from(c->thing_kind);
+        pairs[2 * n++ + 1] = c->thing;
+        if (c->has_digest && strcmp(c->thing_kind, "session") == 0) {
+            pairs[2 * n] = STR("digest");
+            pairs[2 * n++ + 1] = digest_str(&c->digest);
+        }
+    }
+    if (!n && req->method_text.n) {
+        pairs[2 * n] = STR("method");
+        pairs[2 * n++ + 1] = req->method_text;
+        pairs[2 * n] = STR("path");
+        pairs[2 * n++ + 1] = req->path;
+    }
+    if (n)
+        oci_print_object(out, pairs, n);
+}
+
 static void print(http_request *req, int status, const char *oci_code, const char *message, berth_str detail)
 {
     struct call *c = call_of(req);
@@ -45,31 +72,18 @@ static void print(http_request *req, int status, const char *oci_code, const cha
     if (c) {
         snprintf(c->oci_code, sizeof(c->oci_code), "%s", oci_code);
         snprintf(c->message, sizeof(c->message), "%s", message);
-        if (!detail.n && (c->name.n || c->thing_kind)) {
-            berth_str pairs[6];
-            size_t n = 0;
-            if (c->name.n) {
-                pairs[2 * n] = STR("name");
-                pairs[2 * n++ + 1] = c->name;
-            }
-            if (c->thing_kind) {
-                pairs[2 * n] = str_from(c->thing_kind);
-                pairs[2 * n++ + 1] = c->thing;
-            }
-            if (c->has_digest && strcmp(c->thing_kind, "session") == 0) {
-                pairs[2 * n] = STR("digest");
-                pairs[2 * n++ + 1] = digest_str(&c->digest);
-            }
-            oci_print_object(&own, pairs, n);
-            if (!berth_buf_failed(&own))
-                detail = berth_buf_str(&own);
-        }
     }
+    if (!detail.n)
+        print_detail(req, c, &own);
+    if (own.n && !berth_buf_failed(&own))
+        detail = berth_buf_str(&own);
     oci_error_entry entry = {.code = oci_code, .message = str_from(message), .detail_json = detail};
     oci_print_errors(&body, &entry, 1);
     answer_json(req, status, "application/json", &body);
     if (status == 429 || status == 503)
         http_set_header(req, "Retry-After", "1");
+    if (status == 405)
+        route_set_allow(req);
 }
 
 void registry_refuse(http_request *req, const berth_error *err, berth_str detail_json)
@@ -77,8 +91,6 @@ void registry_refuse(http_request *req, const berth_error *err, berth_str detail
     const struct mapping *m = mapping_of(err->code);
     int status = err->http_status ? err->http_status : m->status;
     print(req, status, err->oci_code[0] ? err->oci_code : m->oci_code, err->message, detail_json);
-    if (status == 405)
-        http_set_header(req, "Allow", "GET, HEAD");
     if (status >= 500)
         log_event(LOG_ERROR, "request failed", F_CSTR("id", req->id), F_STR("path", req->path),
                   F_INT("status", status), F_CSTR("reason", err->message));
@@ -96,12 +108,16 @@ void registry_refuse_with(http_request *req, int status, const char *oci_code, c
 
 void registry_refuse_http(http_request *req, int status, const char *reason)
 {
+    struct call *c = call_of(req);
+    if (status == 413 && c && c->route) { /* only manifests are collected under a ceiling */
+        registry_refuse_with(req, status, "MANIFEST_INVALID",
+                             "the manifest is larger than %llu bytes (setting registry.max_manifest_size)",
+                             (unsigned long long)registry_policy_now(c->reg)->max_manifest_size);
+        return;
+    }
     const char *code = status == 413                    ? "SIZE_INVALID"
                        : status == 429 || status == 503 ? "TOOMANYREQUESTS"
-                       : status >= 500 && status != 501 ? "UNKNOWN"
+                       : status == 500                  ? "UNKNOWN"
                                                         : "UNSUPPORTED";
-    struct call *c = call_of(req);
-    if (status == 413 && c && c->route)
-        code = "MANIFEST_INVALID"; /* only manifests are collected under a ceiling */
     print(req, status, code, reason, STR_NULL);
 }

@@ -152,6 +152,10 @@ void manifest_put(http_request *req)
         .body = http_body(req),
     };
     struct repo_manifest_stored stored = {0};
+    if (req->content_length < 0 && !req->chunked) {
+        registry_refuse_with(req, 411, "SIZE_INVALID", "send Content-Length, or the body in chunked coding");
+        return;
+    }
     if (!tags_of(req, &put.tags, &put.n_tags))
         return;
     int rc = repo_manifest_put(c->reg->repo, &put, &req->arena, &stored, &err);

@@ -74,18 +74,6 @@ void metrics_count(registry *reg, const http_request *req, int64_t us)
         count_repository(&reg->metrics, c->name, req, us);
 }
 
-void registry_count_gc(registry *reg, const struct repo_gc_result *result, bool failed)
-{
-    struct metrics *m = &reg->metrics;
-    m->gc_runs++;
-    m->gc_failures += failed;
-    m->gc_manifests += result->manifests;
-    m->gc_blobs += result->blobs;
-    m->gc_uploads += result->uploads;
-    m->gc_objects += result->objects;
-    m->gc_bytes += result->bytes;
-}
-
 static void print_routes(berth_buf *out, struct metrics *m)
 {
     static const char *const classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -128,18 +116,28 @@ static void print_routes(berth_buf *out, struct metrics *m)
     }
 }
 
+/* One metric after the other: the format wants each in one group. */
 static void print_repositories(berth_buf *out, struct metrics *m)
 {
+    enum { REQUESTS, SECONDS, BYTES, KINDS };
+    static const char *const names[KINDS] = {
+        "berth_repository_requests_total", "berth_repository_seconds_total", "berth_repository_bytes_total"};
     pthread_mutex_lock(&m->repositories_lock);
-    for (size_t i = 0; i < COUNT(m->repositories); i++)
-        for (const struct metrics_repository *r = m->repositories[i]; r; r = r->next)
-            berth_buf_addf(out,
-                           "berth_repository_requests_total{repository=\"%s\"} %llu\n"
-                           "berth_repository_seconds_total{repository=\"%s\"} %.6f\n"
-                           "berth_repository_bytes_total{repository=\"%s\",direction=\"in\"} %llu\n"
-                           "berth_repository_bytes_total{repository=\"%s\",direction=\"out\"} %llu\n",
-                           r->name, r->requests, r->name, (double)r->latency_us / 1e6, r->name, r->bytes_in,
-                           r->name, r->bytes_out);
+    for (int kind = 0; kind < KINDS; kind++) {
+        berth_buf_addf(out, "# TYPE %s counter\n", names[kind]);
+        for (size_t i = 0; i < COUNT(m->repositories); i++)
+            for (const struct metrics_repository *r = m->repositories[i]; r; r = r->next)
+                if (kind == REQUESTS)
+                    berth_buf_addf(out, "%s{repository=\"%s\"} %llu\n", names[kind], r->name, r->requests);
+                else if (kind == SECONDS)
+                    berth_buf_addf(out, "%s{repository=\"%s\"} %.6f\n", names[kind], r->name,
+                                   (double)r->latency_us / 1e6);
+                else
+                    berth_buf_addf(out,
+                                   "%s{repository=\"%s\",direction=\"in\"} %llu\n"
+                                   "%s{repository=\"%s\",direction=\"out\"} %llu\n",
+                                   names[kind], r->name, r->bytes_in, names[kind], r->name, r->bytes_out);
+    }
     pthread_mutex_unlock(&m->repositories_lock);
 }
 
@@ -169,12 +167,5 @@ void metrics_get(http_request *req)
     print_number(&out, "counter", "berth_uploads_started_total", m->uploads_started);
     print_number(&out, "counter", "berth_uploads_finished_total", m->uploads_finished);
     repo_print_metrics(reg->repo, &out);
-    print_number(&out, "counter", "berth_gc_runs_total", m->gc_runs);
-    print_number(&out, "counter", "berth_gc_failures_total", m->gc_failures);
-    print_number(&out, "counter", "berth_gc_manifests_total", m->gc_manifests);
-    print_number(&out, "counter", "berth_gc_blobs_total", m->gc_blobs);
-    print_number(&out, "counter", "berth_gc_uploads_total", m->gc_uploads);
-    print_number(&out, "counter", "berth_gc_objects_total", m->gc_objects);
-    print_number(&out, "counter", "berth_gc_bytes_total", m->gc_bytes);
     answer_json(req, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }

@@ -27,7 +27,6 @@ struct metrics_repository {
 
 struct metrics {
     struct metrics_route routes[METRICS_ROUTES];
-    atomic_ullong gc_runs, gc_failures, gc_manifests, gc_blobs, gc_uploads, gc_objects, gc_bytes;
     atomic_ullong uploads_started, uploads_finished;
     pthread_mutex_t repositories_lock;
     struct metrics_repository *repositories[256];

@@ -28,7 +28,8 @@ const struct registry_policy *registry_policy_now(registry *reg);
 struct call {
     registry *reg;
     const struct route *route;
-    berth_str name;          /* {name} */
+    const char *pattern; /* of the path, also where no route of it has the method; NULL: an unknown path */
+    berth_str name;      /* {name} */
     oci_reference reference; /* {reference} */
     berth_digest digest;     /* {digest}, or ?digest= of an upload */
     bool has_digest;
@@ -96,6 +97,7 @@ size_t route_count(void);
 const char *route_labels(size_t i); /* method="…",route="…", for metrics; also of route_count() */
 size_t route_index(const struct route *route); /* route_count(): no route */
 
+void route_set_allow(http_request *req); /* Allow: what the path takes now, but for the method refused */
 unsigned route_methods_that_write(const struct route *route); /* of enum http_method; 0: it only reads */
 
 /* --- access_log.c --- */

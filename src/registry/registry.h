@@ -41,7 +41,4 @@ void registry_set_server(registry *reg, http_server *server);
 void registry_set_stopping(registry *reg);      /* /readyz answers 503 from now on */
 void registry_set_audit(registry *reg, int fd); /* every write is appended to @fd as a JSON line; -1: none */
 
-/* What the daemon's collector reports for /metrics. */
-void registry_count_gc(registry *reg, const struct repo_gc_result *result, bool failed);
-
 #endif

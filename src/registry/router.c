@@ -150,7 +150,7 @@ static bool parse_variables(http_request *req, struct call *c)
         return true;
     if (strcmp(c->thing_kind, "reference") == 0) {
         rc = oci_reference_parse(c->thing, &c->reference, &err);
-        c->thing_kind = c->reference.is_digest ? "digest" : "tag";
+        c->thing_kind = c->thing.n && memchr(c->thing.p, ':', c->thing.n) ? "digest" : "tag";
         /* A tag that cannot exist is an unknown manifest to a reader, an invalid one to a writer. */
         if (rc != BERTH_OK && !c->reference.is_digest && req->method & (HTTP_GET | HTTP_HEAD | HTTP_DELETE))
             berth_error_set_oci(&err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN",
@@ -164,28 +164,39 @@ static bool parse_variables(http_request *req, struct call *c)
     return rc == BERTH_OK;
 }
 
-static void refuse_method(http_request *req, const char *pattern)
+void route_set_allow(http_request *req)
 {
     static const struct {
         unsigned method;
         const char *name;
     } names[] = {{HTTP_GET, "GET"},   {HTTP_HEAD, "HEAD"},   {HTTP_PUT, "PUT"},
                  {HTTP_POST, "POST"}, {HTTP_PATCH, "PATCH"}, {HTTP_DELETE, "DELETE"}};
+    const struct call *c = call_of(req);
     unsigned methods = 0;
-    for (size_t i = 0; i < COUNT(routes); i++)
-        if (strcmp(routes[i].pattern, pattern) == 0)
+    for (size_t i = 0; c && c->pattern && i < COUNT(routes); i++)
+        if (strcmp(routes[i].pattern, c->pattern) == 0)
             methods |= routes[i].methods;
+    if (c && repo_is_read_only(c->reg->repo))
+        methods &= (unsigned)GET;
+    if (c && !repo_policy_now(c->reg->repo)->deletes)
+        methods &= ~(unsigned)DELETE;
+    methods &= ~req->method;
     char allow[64] = "";
     for (size_t i = 0, n = 0; i < COUNT(names); i++)
         if (methods & names[i].method)
             n += (size_t)snprintf(allow + n, sizeof(allow) - n, "%s%s", n ? ", " : "", names[i].name);
-    if (req->method == HTTP_OPTIONS) {
-        http_respond(req, 204);
-        http_set_header(req, "Allow", "%s", allow);
+    http_set_header(req, "Allow", "%s", allow);
+}
+
+static void refuse_method(http_request *req)
+{
+    if (req->method != HTTP_OPTIONS) {
+        registry_refuse_with(req, 405, "UNSUPPORTED", "this path does not take " STR_FMT ": see Allow",
+                             STR_ARG(str_head(req->method_text, 40)));
         return;
     }
-    registry_refuse_with(req, 405, "UNSUPPORTED", "this path takes %s", allow);
-    http_set_header(req, "Allow", "%s", allow);
+    http_respond(req, 204);
+    route_set_allow(req);
 }
 
 /* POST …/uploads/ is three calls in one; only the one with a body streams it. */
@@ -239,16 +250,16 @@ void registry_route(http_request *req, struct http_plan *plan)
             continue;
         if (!pattern)
             *c = found;
-        pattern = routes[i].pattern;
+        c->pattern = pattern = routes[i].pattern;
         if (routes[i].methods & req->method)
             c->route = &routes[i];
     }
     if (!pattern) {
-        registry_refuse_with(req, 404, "UNSUPPORTED", "no such path: the API starts at /v2/");
+        registry_refuse_with(req, 404, "UNSUPPORTED", "no such path: see docs/api.md for those there are");
         return;
     }
     if (!c->route) {
-        refuse_method(req, pattern);
+        refuse_method(req);
         return;
     }
     /* Decoded now, not before: an escaped slash makes no further component. */

@@ -114,6 +114,8 @@ static bool content_type_allowed(http_request *req)
     if (p->n_blob_content_types == 0 || (req->content_length <= 0 && !req->chunked))
         return true;
     berth_str type = mediatype_essence(http_header(req, "Content-Type"));
+    if (!type.n) /* none said is the specification's own: octets */
+        return true;
     for (size_t i = 0; i < p->n_blob_content_types; i++)
         if (str_eq_nocase(type, str_from(p->blob_content_types[i])))
             return true;

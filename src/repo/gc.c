@@ -82,6 +82,13 @@ int repo_gc(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, berth
     if (rc == BERTH_OK)
         rc = remove_objects(r, stop, ret, err);
     pthread_mutex_unlock(&r->gc_lock);
+    r->collected.runs++;
+    r->collected.failures += rc != BERTH_OK;
+    r->collected.manifests += ret->manifests;
+    r->collected.blobs += ret->blobs;
+    r->collected.uploads += ret->uploads;
+    r->collected.objects += ret->objects;
+    r->collected.bytes += ret->bytes;
     return rc;
 }
 

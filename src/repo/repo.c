@@ -111,6 +111,13 @@ void repo_print_metrics(repo *r, berth_buf *out)
     print_number(out, "counter", "berth_metadata_failures_total", (double)s.failures);
     print_number(out, "gauge", "berth_metadata_writer_queue", (double)s.queue);
     print_number(out, "counter", "berth_metadata_commit_seconds_total", (double)s.commit_us / 1e6);
+    print_number(out, "counter", "berth_gc_runs_total", (double)r->collected.runs);
+    print_number(out, "counter", "berth_gc_failures_total", (double)r->collected.failures);
+    print_number(out, "counter", "berth_gc_manifests_total", (double)r->collected.manifests);
+    print_number(out, "counter", "berth_gc_blobs_total", (double)r->collected.blobs);
+    print_number(out, "counter", "berth_gc_uploads_total", (double)r->collected.uploads);
+    print_number(out, "counter", "berth_gc_objects_total", (double)r->collected.objects);
+    print_number(out, "counter", "berth_gc_bytes_total", (double)r->collected.bytes);
     if (r->store->ops->space && r->store->ops->space(r->store, &space, NULL) == BERTH_OK)
         print_number(out, "gauge", "berth_store_free_bytes", (double)space);
 }

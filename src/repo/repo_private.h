@@ -13,8 +13,11 @@
 struct repo {
     meta *m;
     blob_store *store;
-    berth_publisher policy;  /* of struct repo_policy */
-    _Atomic bool read_only;  /* switched while it runs */
+    berth_publisher policy; /* of struct repo_policy */
+    _Atomic bool read_only; /* switched while it runs */
+    struct {                /* since start, for /metrics */
+        atomic_ullong runs, failures, manifests, blobs, uploads, objects, bytes;
+    } collected;
     pthread_mutex_t gc_lock; /* one collection at a time */
 };
 

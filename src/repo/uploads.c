@@ -9,7 +9,7 @@
 #include "util/fault.h"
 
 /* A long PATCH is recorded this often, so that a crash costs the client no more than this. */
-#define CHECKPOINT_BYTES (256 * MIB)
+#define CHECKPOINT_BYTES (32 * MIB)
 /* The reserve is asked for again this often: one large body must not eat what deletes need. */
 #define SPACE_BYTES (16 * MIB)
 
@@ -202,8 +202,8 @@ static int spill(repo_upload *u, berth_error *err)
     return rc;
 }
 
-/* Records what was appended in this hold and keeps the hold. */
-static int record(repo_upload *u, berth_error *err)
+/* Records what was appended in this hold; the claim ends with it, unless it is kept. */
+static int record(repo_upload *u, bool keep_claim, berth_error *err)
 {
     struct meta_upload s = u->session;
     s.size = u->offset;
@@ -214,8 +214,8 @@ static int record(repo_upload *u, berth_error *err)
     if (rc != BERTH_OK)
         return rc;
     u->made = false; /* also when this fails: the row may be durable all the same */
-    rc = u->r->m->ops->upload_record(u->r->m, &s, err);
-    u->claimed = false; /* the record ended the claim, or fenced us off */
+    rc = u->r->m->ops->upload_record(u->r->m, &s, keep_claim, err);
+    u->claimed = keep_claim && rc == BERTH_OK; /* else it has ended, or somebody has fenced us off */
     if (rc == BERTH_OK)
         u->session = s;
     return rc;
@@ -223,17 +223,13 @@ static int record(repo_upload *u, berth_error *err)
 
 static int checkpoint(repo_upload *u, berth_error *err)
 {
-    repo *r = u->r;
     int rc = store_suspend(steal(&u->writer), err);
     if (rc == BERTH_OK)
-        rc = record(u, err);
-    if (rc == BERTH_OK)
-        rc = r->m->ops->upload_claim(r->m, str_from(u->name), str_from(u->session.id), &u->session, err);
+        rc = record(u, true, err);
     if (rc != BERTH_OK)
         return rc;
-    u->claimed = true;
     u->unrecorded = 0;
-    return store_resume(r->store, u->session.key, u->session.size, &u->writer, err);
+    return store_resume(u->r->store, u->session.key, u->session.size, &u->writer, err);
 }
 
 /* What was held back may be lost: going on would store other bytes than were hashed. */
@@ -281,7 +277,7 @@ int repo_upload_suspend(repo_upload *u, uint64_t *ret_size, berth_error *err)
     if (rc == BERTH_OK && u->writer)
         rc = store_suspend(steal(&u->writer), err);
     if (rc == BERTH_OK) /* also for an empty chunk: it prolongs the session */
-        rc = record(u, err);
+        rc = record(u, false, err);
     if (rc == BERTH_OK)
         *ret_size = u->offset;
     repo_upload_abandon(u);

@@ -216,7 +216,7 @@ static void test_metadata_upload__goes_on_from_what_was_recorded(void **state)
     got.hash[0] = 1;
     got.hash[102] = 7;
     got.expires_at = u.expires_at + HOUR;
-    CHECK_OK(OPS->upload_record(f.m, &got, &test_err));
+    CHECK_OK(OPS->upload_record(f.m, &got, false, &test_err));
     struct meta_upload again;
     CHECK_OK(OPS->upload_get(f.m, STR("app"), str_from(u.id), &again, &test_err));
     CHECK(again.size == 5000000000 && again.stored && again.algorithm == HASH_SHA256 &&
@@ -239,7 +239,7 @@ static void test_metadata_upload__has_one_holder_at_a_time(void **state)
     OPS->upload_release(f.m, str_from(u.id), first.epoch);
     CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &second, &test_err));
     CHECK(second.epoch != first.epoch);
-    CHECK_CODE(OPS->upload_record(f.m, &first, &test_err), BERTH_E_CONFLICT); /* fenced off */
+    CHECK_CODE(OPS->upload_record(f.m, &first, false, &test_err), BERTH_E_CONFLICT); /* fenced off */
     CHECK_CODE(commit("app", &first, "layer", false), BERTH_E_CONFLICT);
     CHECK_OK(commit("app", &second, "layer", false));
     CHECK(has_blob("app", "layer"));
@@ -309,7 +309,7 @@ static void test_metadata_upload__leaves_no_key_unowned(void **state)
         if (rows[i].recorded) {
             got.stored = true;
             got.size = 3;
-            CHECK_OK(OPS->upload_record(f.m, &got, &test_err));
+            CHECK_OK(OPS->upload_record(f.m, &got, false, &test_err));
             CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err));
         }
         CHECK_OK(commit("app", &got, name, rows[i].in_database));
@@ -329,7 +329,7 @@ static void test_metadata_upload__can_be_cancelled_even_while_held(void **state)
     CHECK_OK(OPS->upload_cancel(f.m, STR("app"), str_from(u.id), &test_err));
     CHECK_OK(OPS->key_owner(f.m, u.key, &owner, &test_err));
     assert_int_equal(owner, META_KEY_GC);
-    CHECK_CODE(OPS->upload_record(f.m, &got, &test_err), BERTH_E_CONFLICT);
+    CHECK_CODE(OPS->upload_record(f.m, &got, false, &test_err), BERTH_E_CONFLICT);
     CHECK_CODE(commit("app", &got, "layer", false), BERTH_E_CONFLICT);
     CHECK(!has_blob("app", "layer"));
     OPS->upload_release(f.m, str_from(u.id), got.epoch); /* too late, and harmless */

@@ -334,7 +334,7 @@ static void test_metadata_collector__takes_sessions_that_are_over_and_not_held(v
     got.size = 5;
     got.stored = true;
     got.expires_at = now + 3 * HOUR;
-    CHECK_OK(OPS->upload_record(f.m, &got, &test_err)); /* its holder goes on undisturbed */
+    CHECK_OK(OPS->upload_record(f.m, &got, false, &test_err)); /* its holder goes on undisturbed */
     later(3 * HOUR);
     struct meta_gc_step step = collect();
     CHECK(step.uploads == 1 && step.bytes == 5);

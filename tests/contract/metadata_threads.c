@@ -168,7 +168,7 @@ static void *fight_for_a_session(void *arg)
             continue;
         wrong += r != BERTH_OK;
         u.size++;
-        wrong += OPS->upload_record(f.m, &u, NULL) != BERTH_OK;
+        wrong += OPS->upload_record(f.m, &u, false, NULL) != BERTH_OK;
         stop = true;
     }
     return NULL;

@@ -14,7 +14,9 @@ CREATE TABLE repositories(
   visibility SMALLINT NOT NULL DEFAULT 0,
   state      SMALLINT NOT NULL DEFAULT 0,
   created_at BIGINT NOT NULL,
+  listed     SMALLINT NOT NULL DEFAULT 0, -- 1: it holds a manifest
   review_at  BIGINT);
+CREATE INDEX repositories_listed ON repositories(name) WHERE listed=1;
 CREATE INDEX repositories_review ON repositories(review_at) WHERE review_at IS NOT NULL;
 
 -- object_key NULL: the bytes are in blob_bodies.

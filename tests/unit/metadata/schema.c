@@ -105,7 +105,7 @@ static void call_everything(meta *m, berth_arena *a)
     for (size_t i = 0; i < COUNT(u); i++)
         CHECK_OK(o->upload_begin(m, i == 3 ? STR("two") : app, true, &u[i], &test_err));
     CHECK_OK(o->upload_claim(m, app, STR("1"), &u[0], &test_err));
-    CHECK_OK(o->upload_record(m, &u[0], &test_err));
+    CHECK_OK(o->upload_record(m, &u[0], false, &test_err));
     CHECK_OK(o->upload_claim(m, app, STR("1"), &u[0], &test_err));
     struct meta_commit c = {.repo = app, .id = STR("1"), .epoch = u[0].epoch, .digest = dg("a"), .size = 1};
     CHECK_OK(o->upload_commit(m, &c, &test_err));
