@@ -211,10 +211,16 @@ static int open_tcp(const char *address, size_t n_loops, struct http_listener **
                                                     : AF_INET6,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    /* RFC 6761: localhost is the loopback address of both families, whatever a hosts file leaves out. */
+    const char *node = *host ? host : NULL;
+    if (str_eq_nocase(name, STR("localhost"))) {
+        node = NULL;
+        hints.ai_flags = AI_NUMERICSERV;
+    }
     struct addrinfo *found = NULL;
     int r = -1, resolved = 0;
     for (unsigned tries = 0; r < 0 && tries < PORT_RETRIES; tries++) {
-        resolved = getaddrinfo(*host ? host : NULL, colon + 1, &hints, &found);
+        resolved = getaddrinfo(node, colon + 1, &hints, &found);
         if (resolved)
             break;
         uint16_t bound;
@@ -224,9 +230,8 @@ static int open_tcp(const char *address, size_t n_loops, struct http_listener **
         if (r == 0)
             port = bound;
         else if (!*host && hints.ai_family == AF_INET6 && failed != EADDRINUSE)
-            hints.ai_family = AF_INET; /* a machine without IPv6 */
-        else if (port ||
-                 failed != EADDRINUSE) /* a port of the kernel's choice may be taken in the other family */
+            hints.ai_family = AF_INET;         /* a machine without IPv6 */
+        else if (port || failed != EADDRINUSE) /* a port that the kernel chose may be taken in the other */
             return berth_error_set(err, BERTH_E_NETWORK, "listening on '%s': %s", address, strerror(failed));
     }
     if (resolved)

@@ -363,6 +363,24 @@ def test_upload__wrong_digest_with_a_body_leaves_the_session_usable(repo):
     assert repo.get("blobs/" + digest_of(data)).body == data
 
 
+def test_upload__large_closing_put_with_a_wrong_digest_leaves_the_session_as_it_was(repo):
+    """The same for a body beyond what a PATCH is recorded after: the whole body is sent again (R249)."""
+    data = noise(1000) * 50000
+    location = repo.start()
+    expect_error(repo.close(location, digest_of(b"wrong"), data), 400, "DIGEST_INVALID")
+    assert held(repo, location) == 0
+    assert repo.close(location, digest_of(data), data).status == 201
+
+
+def test_upload__repeated_closing_put_promises_nothing_that_is_gone(repo):
+    """A 201 is a promise: not for a blob that was deleted since."""
+    data = noise(2000)
+    location = repo.start()
+    assert repo.close(location, digest_of(data), data).status == 201
+    assert repo.delete("blobs/" + digest_of(data)).status == 202
+    assert repo.close(location, digest_of(data), data).status == 404
+
+
 def test_upload__repeated_closing_put_gets_the_same_201(repo):
     """A client that lost the answer asks again: the same 201 for ten minutes, with the body or without."""
     data = noise(20000)

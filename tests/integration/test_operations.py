@@ -150,10 +150,26 @@ def test_read_only_is_switched_while_it_runs(berth_binary, make_server):
     for method, path in (("POST", "/v2/ro/a/blobs/uploads/"), ("DELETE", f"/v2/ro/a/manifests/{digest}")):
         status, headers, body = own.request(method, path)
         assert status == 405 and json.loads(body)["errors"][0]["code"] == "UNSUPPORTED"
+        assert not {"POST", "PUT", "PATCH", "DELETE"} & set(headers["Allow"].split(", "))
         assert "read-only" in json.loads(body)["errors"][0]["message"]
     assert json.loads(berth(berth_binary, "read-only", "off", "--data", own.data, "--output", "json").stdout) == {
         "read_only": "false"}
     push_image(own, "ro/a", "v2", b"more")
+
+
+def test_repair_of_an_unmounted_store_forgets_nothing(berth_binary, make_server, tmp_path):
+    own = make_server()
+    _, manifest = push_image(own, "mount/a", "v1", os.urandom(100_000))
+    push_image(own, "mount/b", "v1", os.urandom(100_000))
+    own.stop()
+    (own.data / "objects").rename(tmp_path / "elsewhere")
+    (own.data / "objects").mkdir(mode=0o700)
+    berth(berth_binary, "check", "--repair", "--data", own.data, code=6)
+    (own.data / "objects").rmdir()
+    (tmp_path / "elsewhere").rename(own.data / "objects")
+    assert "0 problems" in berth(berth_binary, "check", "--data", own.data).stdout
+    own.start()
+    assert own.request("GET", "/v2/mount/a/manifests/v1")[2] == manifest
 
 
 def test_commands_without_a_server_say_so(berth_binary, tmp_path):
@@ -200,6 +216,32 @@ def test_the_server_collects_on_its_own(make_server):
     own.wait_for(lambda: not objects(own.data), seconds=30)
     metrics = own.request("GET", "/metrics")[2].decode()
     assert int(re.search(r"^berth_gc_objects_total (\d+)", metrics, re.M)[1]) == 2
+
+
+def test_a_dry_run_says_what_the_run_then_does(berth_binary, make_server):
+    settings = ("--gc-grace", "0", "--gc-drain", "1h", "--gc-interval", "0")
+    own = make_server(*settings)
+    for _ in range(5):
+        push_blob(own, "plan/a", os.urandom(100_000))
+    plan, done = (json.loads(berth(berth_binary, "gc", *flag, "--output", "json", "--data", own.data).stdout)
+                  for flag in (("--dry-run",), ()))
+    assert plan["blobs"] == done["blobs"] == 5
+    assert plan["waiting_bytes"] == done["waiting_bytes"] == 500_000
+
+
+def test_layers_of_a_tagged_schema_1_manifest_stay(berth_binary, make_server):
+    own = make_server("--registry-schema1", "--gc-grace", "0", "--gc-drain", "0", "--gc-interval", "0")
+    layer = push_blob(own, "old/a", os.urandom(100_000))["digest"]
+
+    def push(digest):
+        manifest = json.dumps({"schemaVersion": 1, "name": "old/a", "tag": "v1", "architecture": "amd64",
+                               "fsLayers": [{"blobSum": digest}], "history": [{"v1Compatibility": "{}"}]}).encode()
+        return own.request("PUT", "/v2/old/a/manifests/v1", manifest,
+                           {"Content-Type": "application/vnd.docker.distribution.manifest.v1+json"})[0]
+
+    assert push(digest_of(b"absent")) == 404 and push(layer) == 201
+    berth(berth_binary, "gc", "--data", own.data)
+    assert own.request("HEAD", f"/v2/old/a/blobs/{layer}")[0] == 200
 
 
 # --- check and repair ---
@@ -337,6 +379,36 @@ def test_systemd_hands_over_a_socket_and_hears_of_readiness(berth_binary, tmp_pa
         process.kill()
 
 
+# --- stopping ---
+
+@pytest.mark.parametrize("sent", [b"", b"GET /v2/ HT", b"BAD\r\n\r\n",
+                                  b"PUT /v2/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"])
+def test_a_client_with_no_request_running_does_not_hold_up_the_stop(make_server, sent):
+    own = make_server()
+    with socket.create_connection((own.host, own.port), timeout=10) as s:
+        s.sendall(sent)
+        time.sleep(0.3)
+        begin = time.monotonic()
+        own.process.terminate()
+        assert own.process.wait(30) == 0
+        assert time.monotonic() - begin < 12
+
+
+def test_ctrl_c_ends_a_command_that_the_server_runs(berth_binary, make_server):
+    own = make_server()
+    for _ in range(20):
+        push_blob(own, "slow/a", os.urandom(1_000_000))
+    own.process.send_signal(signal.SIGSTOP)
+    try:
+        command = subprocess.Popen([str(berth_binary), "check", "--data", str(own.data)], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        command.send_signal(signal.SIGINT)
+        assert command.wait(20) == 1
+    finally:
+        own.process.send_signal(signal.SIGCONT)
+
+
 # --- logs, health, metrics ---
 
 def test_json_logs_carry_ids_and_escape_what_clients_send(make_server):
@@ -359,6 +431,12 @@ def test_the_audit_log_has_every_write_and_nothing_else(make_server, tmp_path):
     own.request("DELETE", f"/v2/audit/a/manifests/{digest}")
     own.wait_for(lambda: audit.exists() and audit.read_text().count("\n") >= 4)
     lines = [json.loads(line) for line in audit.read_text().splitlines()]
+    audit.rename(tmp_path / "rotated")
+    own.process.send_signal(signal.SIGHUP)  # the file is opened anew
+    own.wait_for(lambda: "reloaded" in own.log.read_text())
+    own.wait_for(audit.exists)
+    push_blob(own, "audit/b", b"after")
+    own.wait_for(lambda: audit.read_text().count("\n") == 1)
     assert [(x["method"], x["repository"]) for x in lines] == [("POST", "audit/a")] * 2 + [
         ("PUT", "audit/a"), ("DELETE", "audit/a")]
     assert lines[2]["digest"] == digest and lines[2]["reference"] == "v1"

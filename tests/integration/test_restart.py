@@ -1,7 +1,9 @@
 """What the server has acknowledged outlives it: a restart between the chunks of an upload, and kill -9 in the midst of
 pushes."""
 
+import hashlib
 import json
+import os
 import random
 import threading
 from urllib.parse import urlsplit
@@ -142,3 +144,27 @@ def test_a_client_that_leaves_midway_leaves_nothing_behind(make_server):
     if status == 204 and headers["Range"] not in (None, "0-0"):
         assert int(headers["Range"].split("-")[1]) < len("only a little")
     assert own.request("GET", "/v2/")[0] == 200
+
+
+def test_a_streamed_patch_is_kept_up_to_its_last_record_when_the_server_dies(make_server):
+    """Most clients stream a whole layer in one PATCH: a crash must not cost all of it."""
+    own = make_server()
+    location = own.request("POST", "/v2/streamed/a/blobs/uploads/")[1]["Location"]
+    piece = os.urandom(1 << 20)
+    connection = own.connect()
+    connection.putrequest("PATCH", urlsplit(location).path)
+    connection.putheader("Transfer-Encoding", "chunked")
+    connection.endheaders()
+    for _ in range(100):
+        connection.send(b"%x\r\n%s\r\n" % (len(piece), piece))
+    own.wait_for(lambda: int(own.request("GET", location)[1]["Range"].split("-")[1]) >= 64 << 20)
+    own.kill9()
+    own.start()
+    status, headers, _ = own.request("GET", urlsplit(location).path)
+    kept = int(headers["Range"].split("-")[1]) + 1
+    assert status == 204 and kept % (1 << 20) == 0 and 64 << 20 <= kept <= 100 << 20
+    rest = piece * (100 - (kept >> 20))
+    if rest:
+        assert own.request("PATCH", urlsplit(location).path, rest, {"Content-Range": f"{kept}-{(100 << 20) - 1}"})[0] == 202
+    digest = "sha256:" + hashlib.sha256(piece * 100).hexdigest()
+    assert own.request("PUT", f"{urlsplit(location).path}?digest={digest}")[0] == 201

@@ -689,6 +689,28 @@ static void test_http_server__listens_where_it_is_told_to(void **state)
     }
 }
 
+static void test_http_server__takes_both_families_for_localhost(void **state)
+{
+    (void)state;
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    bool have_six = fd >= 0 && bind(fd, (const struct sockaddr *)&six, sizeof(six)) == 0;
+    close(fd);
+    static const char *const addresses[] = {"localhost:0", ":0"};
+    for (size_t i = 0; i < COUNT(addresses); i++) {
+        struct site *s = site_new(NULL, addresses[i], NULL);
+        CHECK_ROW(i, site_ask(s, REQUEST("GET /hello")) == 200);
+        if (have_six) {
+            six.sin6_port = htons((uint16_t)s->port);
+            fd = socket(AF_INET6, SOCK_STREAM, 0);
+            CHECK_ROW(i, connect(fd, (const struct sockaddr *)&six, sizeof(six)) == 0);
+            CHECK_ROW(i, client_ask(fd, REQUEST("GET /hello")) == 200);
+            close(fd);
+        }
+        site_free(s);
+    }
+}
+
 static void test_http_server__refuses_a_port_that_another_server_holds(void **state)
 {
     (void)state;
@@ -765,5 +787,6 @@ RUN_TESTS(TEST(test_http_server__answers_on_the_loop_and_on_a_worker),
           TEST(test_http_server__refuses_connections_once_stopped),
           TEST(test_http_server__starts_whole_or_not_at_all), TEST(test_http_server__stops_in_bounded_time),
           TEST(test_http_server__runs_foreign_work), TEST(test_http_server__listens_where_it_is_told_to),
+          TEST(test_http_server__takes_both_families_for_localhost),
           TEST(test_http_server__refuses_a_port_that_another_server_holds),
           TEST(test_http_server__serves_unix_sockets_and_inherited_ones))
