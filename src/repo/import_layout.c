@@ -18,6 +18,7 @@
 /* --- blobs --- */
 
 struct wanted {
+    const struct import *im;
     char path[32 + DIGEST_TEXT_MAX]; /* below a layout */
     uint64_t size;
 };
@@ -47,7 +48,7 @@ static bool open_below(int dir_fd, const char *path, unsigned depth, const struc
     if (import_opendir(dir_fd, path, &dir, NULL) != BERTH_OK)
         return false;
     bool is_layout = import_is_file(dirfd(dir), "oci-layout");
-    while ((entry = import_next(dir))) {
+    while (import_go_on(w->im, NULL) == BERTH_OK && (entry = import_next(dir))) {
         if (is_layout && strcmp(entry, "blobs") == 0)
             continue;
         if (open_fitting(dirfd(dir), entry, w, ret_fd, ret_size) ||
@@ -66,7 +67,7 @@ static bool open_elsewhere(struct import *im, const struct wanted *w, int *ret_f
 static int open_blob(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd,
                      uint64_t *ret_size, berth_error *err)
 {
-    struct wanted w = {.size = size};
+    struct wanted w = {.im = ir->im, .size = size};
     CLEANUP(closep) int fd = -1;
     uint64_t have = 0;
     snprintf(w.path, sizeof(w.path), "blobs/%s/%s", hash_name(d->algorithm), strchr(d->text, ':') + 1);

@@ -6,6 +6,9 @@
 
 /* An index within an index within …: no tool nests them deeper than three. */
 #define NESTING_MAX 16
+/* Of a repository of which this much can't be had nothing more is tried: what failed is remembered only up to
+ * a ceiling, and indexes of indexes of what is not there could be walked for ever. */
+#define FAILED_MAX 100000
 
 /* What ends the import, rather than one item of it. */
 static bool is_fatal(int rc)
@@ -261,6 +264,10 @@ static int bring(struct import_repo *ir, const berth_digest *d, berth_str media_
     int rc = import_go_on(im, err);
     if (rc != BERTH_OK)
         return rc;
+    if (ir->failed.n >= FAILED_MAX) {
+        im->res->failed++;
+        return BERTH_OK;
+    }
     bool refused = import_set_has(&ir->refused, d);
     if (refused || import_set_has(&ir->failed, d))
         return tag.n ? give_up(ir, d, tag, refused, "see above") : BERTH_OK;
