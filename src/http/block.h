@@ -1,6 +1,6 @@
 /* http/block.h - the raw header block of a request, checked line by line before llhttp sees it. Pure.
  *
- * llhttp alone is not strict enough (design section 3): a fold passes it, it sets no limit on sizes. What
+ * llhttp alone is not strict enough (docs/adr/0003): a fold passes it, it sets no limit on sizes. What
  * comes through here has CRLF line ends only, token names, no fold, no NUL, one Host, one meaning of its
  * length. */
 #ifndef HTTP_BLOCK_H

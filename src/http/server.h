@@ -7,7 +7,7 @@
  *   body NONE or COLLECT   plan.end(req) runs once; the whole body (COLLECT) is http_body(req).
  *   body STREAM            plan.begin(req), then plan.piece(req, p, n) for each full buffer, then
  *                          plan.end(req) when the body is complete. Each runs to completion; while one works
- *                          on a buffer the loop fills the other (design section 3).
+ *                          on a buffer the loop fills the other (docs/internals/http.md).
  *
  * A handler answers by http_respond() and friends and returns; the answer leaves when it has returned. A
  * begin or piece that has called http_respond() ends the request: the rest of the body is drained for a

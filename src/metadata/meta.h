@@ -4,7 +4,7 @@
  * returns BERTH_OK. Operations block; any thread may call them. Reads are short enough for an event loop when
  * the driver is local (struct meta_ops.local). Times are the database's clock, in ms since the epoch.
  *
- * Schema, leases and the collector: shared design, "Scale-out" section 4; docs/internals/collector.md. In
+ * Schema, leases and the collector: docs/internals/collector.md. In
  * short: a blob's row owns an object key; a link (repository, digest) makes it visible; edges from manifests
  * to links, to children and from tags are foreign keys, RESTRICT and immediate. A promise to a client ("you
  * may rely on it") is a lease on a link or manifest; the collector removes only what has neither edge nor

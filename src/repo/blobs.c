@@ -6,7 +6,7 @@ int repo_blob_open(repo *r, berth_str name, const berth_digest *d, bool with_byt
                    struct repo_blob *ret, berth_error *err)
 {
     /* The row may name an object that the collector has just removed, when the blob was collected and pushed
-     * again between our two steps: ask once more (design section 5). */
+     * again between our two steps: ask once more. */
     for (int attempt = 0;; attempt++) {
         struct meta_blob b = {0};
         int rc = r->m->ops->blob_get(r->m, name, d, with_bytes, a, &b, err);

@@ -1,7 +1,7 @@
 /* util/hash.h - SHA-256 and SHA-512, incremental, with a state that outlives the process.
  *
  * A saved state continues an upload after a restart, or on another node, without reading again what is
- * stored (design section 4). */
+ * stored (docs/adr/0006). */
 #ifndef UTIL_HASH_H
 #define UTIL_HASH_H
 
