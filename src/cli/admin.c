@@ -328,8 +328,9 @@ int cmd_reload(int argc, char **argv)
 {
     static const char help[] =
         "usage: berth reload [--data DIR] [--config FILE] [--output text|json]\n\n"
-        "A running server reads its configuration and certificates again; its log says what\n"
-        "changed, and what takes a restart.\n\nexample:\n  berth reload --data /var/lib/berth\n";
+        "A running server reads its configuration and certificates again, or says what is wrong with\n"
+        "them and goes on with what it had. Its log names what changed, and what takes a "
+        "restart.\n\nexample:\n  berth reload --data /var/lib/berth\n";
     static const char *const words[] = {NULL};
     CLEANUP(options_done) struct options o = {0};
     int rc = parse(&o, "reload", help, words, argc, argv);
@@ -340,7 +341,7 @@ int cmd_reload(int argc, char **argv)
     json_t *v = NULL;
     rc = ask("reload", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
     if (rc == EXIT_OK && !o.json)
-        printf("asked for: see the server's log\n");
+        printf("reloaded; the server's log says what changed\n");
     json_decref(v);
     return rc;
 }

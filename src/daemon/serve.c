@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -25,6 +27,13 @@ struct server {
     collector *collector;
     control *control;
     int audit_fd;
+    /* Reloading is the main thread's alone; a command that asks for it waits here for what came of it. */
+    pthread_mutex_t reload_lock;
+    pthread_cond_t reloaded;
+    unsigned reloads;
+    bool reloading;
+    int reload_result;
+    berth_error reload_err;
 };
 
 static int open_audit(struct server *s, const struct config *c, berth_error *err)
@@ -97,15 +106,39 @@ static int reload(struct server *s, berth_error *err)
     return rc;
 }
 
-/* Reloading is the main thread's alone: whoever asks for it sends it the signal. */
+/* Asks the main thread by its signal, and waits. A reload that is running already may have read the old
+ * files. */
+static int command_reload(struct server *s, const struct admin_out *out, berth_error *err)
+{
+    int rc = BERTH_E_CANCELLED;
+    pthread_mutex_lock(&s->reload_lock);
+    unsigned until = s->reloads + (s->reloading ? 2 : 1);
+    kill(getpid(), SIGHUP);
+    while ((int)(s->reloads - until) < 0 && !atomic_load(out->stop)) {
+        struct timespec soon;
+        clock_gettime(CLOCK_REALTIME, &soon);
+        soon.tv_nsec += 200000000;
+        soon.tv_sec += soon.tv_nsec / 1000000000;
+        soon.tv_nsec %= 1000000000;
+        pthread_cond_timedwait(&s->reloaded, &s->reload_lock, &soon);
+    }
+    if ((int)(s->reloads - until) >= 0) {
+        rc = s->reload_result;
+        *err = s->reload_err;
+        if (rc == BERTH_OK)
+            out->value(out->arg, "reloaded", "true");
+    } else {
+        berth_error_set(err, rc, "the server stops");
+    }
+    pthread_mutex_unlock(&s->reload_lock);
+    return rc;
+}
+
 static int control_command(void *arg, berth_str command, const struct admin_out *out, berth_error *err)
 {
     struct server *s = arg;
-    if (str_eq(command, STR("reload"))) {
-        kill(getpid(), SIGHUP);
-        out->value(out->arg, "reload", "asked for: see the log");
-        return BERTH_OK;
-    }
+    if (str_eq(command, STR("reload")))
+        return command_reload(s, out, err);
     log_event(LOG_INFO, "command", F_STR("command", command));
     return admin_run(&s->in, command, out, err);
 }
@@ -172,6 +205,26 @@ static void print_hints(const char *url)
            host, host, host);
 }
 
+static void reload_and_tell(struct server *s)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    pthread_mutex_lock(&s->reload_lock);
+    s->reloading = true;
+    pthread_mutex_unlock(&s->reload_lock);
+    int rc = reload(s, &err);
+    if (rc == BERTH_OK)
+        log_event(LOG_INFO, "reloaded", F_CSTR("file", s->path ? s->path : "-"));
+    else
+        log_event(LOG_ERROR, "reload failed, the old settings stay", F_CSTR("reason", err.message));
+    pthread_mutex_lock(&s->reload_lock);
+    s->reloading = false;
+    s->reloads++;
+    s->reload_result = rc;
+    s->reload_err = err;
+    pthread_cond_broadcast(&s->reloaded);
+    pthread_mutex_unlock(&s->reload_lock);
+}
+
 /* Until a signal asks to stop. Signals are blocked in every thread and taken here, one after the other. */
 static void wait_for_signals(struct server *s, const sigset_t *signals)
 {
@@ -188,12 +241,8 @@ static void wait_for_signals(struct server *s, const sigset_t *signals)
             log_event(LOG_INFO, "stopping", F_CSTR("signal", sig == SIGTERM ? "SIGTERM" : "SIGINT"));
             return;
         }
-        berth_error err = BERTH_ERROR_INIT;
         systemd_notify("RELOADING=1");
-        if (reload(s, &err) == BERTH_OK)
-            log_event(LOG_INFO, "reloaded", F_CSTR("file", s->path ? s->path : "-"));
-        else
-            log_event(LOG_ERROR, "reload failed, the old settings stay", F_CSTR("reason", err.message));
+        reload_and_tell(s);
         systemd_notify("READY=1");
     }
 }
@@ -251,6 +300,8 @@ int daemon_serve(struct config *c, const char *path, const char *const *flags, s
                        .in = {.data_fd = -1, .lock_fd = -1},
                        .audit_fd = -1};
     CLEANUP(freep) char *url = NULL;
+    pthread_mutex_init(&s.reload_lock, NULL);
+    pthread_cond_init(&s.reloaded, NULL);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -272,5 +323,7 @@ int daemon_serve(struct config *c, const char *path, const char *const *flags, s
         http_server_join(s.http);
     }
     stop(&s);
+    pthread_cond_destroy(&s.reloaded);
+    pthread_mutex_destroy(&s.reload_lock);
     return rc;
 }

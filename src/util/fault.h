@@ -1,5 +1,5 @@
 /* util/fault.h - one counter over allocations, system calls and database I/O, so that a test can fail the
- * n-th of them (style section 2.8). Without -DBERTH_FAULT the question costs nothing. */
+ * n-th of them. Without -DBERTH_FAULT the question costs nothing. */
 #ifndef UTIL_FAULT_H
 #define UTIL_FAULT_H
 

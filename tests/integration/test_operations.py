@@ -75,7 +75,7 @@ def test_config_document_is_the_page_in_the_repository(berth_binary):
     json.loads(berth(berth_binary, "config", "document", "--schema").stdout)
 
 
-def test_a_bad_reload_changes_nothing_and_a_good_one_takes_effect(make_server):
+def test_a_bad_reload_changes_nothing_and_a_good_one_takes_effect(berth_binary, make_server):
     own = make_server(config="version: 1\nregistry:\n  deletes: true\n")
     path = next(Path(f) for f in own.flags if f.endswith(".yaml"))
     digest, _ = push_image(own, "reload/a", "v1", b"layer")
@@ -86,6 +86,10 @@ def test_a_bad_reload_changes_nothing_and_a_good_one_takes_effect(make_server):
     own.process.send_signal(signal.SIGHUP)
     own.wait_for(lambda: "reloaded" in own.log.read_text())
     assert "registry.deletes" in own.log.read_text()
+    path.write_text("version: 2\n")
+    assert "version" in berth(berth_binary, "reload", "--data", own.data, code=1).stderr
+    path.write_text("version: 1\nregistry:\n  deletes: false\n")
+    assert "reloaded" in berth(berth_binary, "reload", "--data", own.data).stdout
     assert own.request("DELETE", f"/v2/reload/a/manifests/{digest}")[0] == 405
 
 
