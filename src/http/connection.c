@@ -553,18 +553,28 @@ static void read_linger(struct http_conn *c)
 
 /* --- TLS --- */
 
-/* A request in plain text on an encrypted port deserves a readable answer. */
-static bool speaks_plainly(const struct http_conn *c)
+/* A request in plain text on an encrypted port deserves a readable answer: the first byte is looked at before
+ * OpenSSL may take it. HTTP_IO_AGAIN: it is not here yet; else whether it begins a method. */
+static int speaks_plainly(const struct http_conn *c)
 {
-    char first;
-    return recv(c->fd, &first, 1, MSG_PEEK) == 1 && first >= 'A' && first <= 'Z';
+    char first = 0;
+    ssize_t n = recv(c->fd, &first, 1, MSG_PEEK);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return HTTP_IO_AGAIN;
+    return n == 1 && first >= 'A' && first <= 'Z';
 }
 
 static bool step_handshake(struct http_conn *c)
 {
     if (c->blocked)
         return false;
-    if (speaks_plainly(c)) {
+    int plain = c->greeted ? 0 : speaks_plainly(c);
+    if (plain == HTTP_IO_AGAIN) {
+        c->tls_wants = HTTP_READ;
+        return false;
+    }
+    c->greeted = true;
+    if (plain) {
         http_tls_free(steal(&c->tls));
         refuse_early(c, 400, "Client sent an HTTP request to an HTTPS server");
         return true;

@@ -198,6 +198,7 @@ struct http_conn {
     unsigned char watched; /* HTTP_READ | HTTP_WRITE */
     unsigned char tls_wants;
     unsigned char interim; /* bytes of "100 Continue" still to send */
+    bool greeted;          /* TLS: the client's first byte was looked at */
     bool is_tls, is_unix, counted, trusted;
     bool keep; /* for another request after this one */
     bool waiting, ready;
