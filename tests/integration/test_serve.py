@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -88,3 +89,23 @@ def test_make_builds_and_installs(tmp_path):
     assert installed.stat().st_mode & 0o111
     assert (build / "berth").exists()
     assert berth(installed, "--version").returncode == 0
+
+    # The library beside it, built against as a stranger does, in C and in C++.
+    library = next(Path(f"{stage}/opt/berth/lib").rglob("libberth-server.so"))
+    exported = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True).stdout
+    assert sorted(line.split()[-1] for line in exported.splitlines()) == [
+        "berth_server_start", "berth_server_stop", "berth_server_url"]
+    env |= {"PKG_CONFIG_PATH": str(library.parent / "pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": str(stage)}
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "berth-server"], capture_output=True, text=True,
+                           env=env, check=True).stdout.split()
+    for language in ("c", "c++"):
+        program = tmp_path / "embedded"
+        subprocess.run(["cc" if language == "c" else "c++", "-x", language, ROOT / "examples" / "embedded.c", "-x", "none",
+                        "-Wall", "-Werror", "-o", program, *flags, f"-Wl,-rpath,{library.parent}"], check=True)
+        for data in ([], [tmp_path / "embedded-data"]):
+            process = subprocess.Popen([program, *data], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            url = process.stdout.readline().strip()
+            with urlopen(f"{url}/v2/", timeout=10) as answer:
+                assert answer.read() == b'{"success":true}'
+            process.communicate("\n", timeout=30)
+            assert process.returncode == 0
