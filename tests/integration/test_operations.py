@@ -57,7 +57,7 @@ def test_config_check_names_file_line_and_reason(berth_binary, tmp_path):
     path = tmp_path / "berth.yaml"
     path.write_text("version: 1\nhttp:\n  idle_timeout: 10 minutes\n")
     done = berth(berth_binary, "config", "check", path, code=3)
-    assert f"{path}:3:" in done.stderr and "10 minutes" in done.stderr
+    assert "berth.yaml:3:" in done.stderr and "10 minutes" in done.stderr
     path.write_text("version: 1\nhttp:\n  idle_timeout: 10m\n")
     assert "valid" in berth(berth_binary, "config", "check", path).stdout
 
