@@ -91,7 +91,7 @@ def test_make_builds_and_installs(tmp_path):
     assert berth(installed, "--version").returncode == 0
 
     # The library beside it, built against as a stranger does, in C and in C++.
-    library = next(Path(f"{stage}/opt/berth/lib").rglob("libberth-server.so"))
+    library = next(Path(f"{stage}/opt/berth").rglob("libberth-server.so"))  # lib, lib64, lib/<triplet>
     exported = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True).stdout
     assert sorted(line.split()[-1] for line in exported.splitlines()) == [
         "berth_server_start", "berth_server_stop", "berth_server_url"]
