@@ -109,57 +109,85 @@ bool http_list_next(berth_str *rest, berth_str *ret)
     return false;
 }
 
-static int refuse(const char **ret_reason, int status, const char *reason)
+static int refuse(struct http_refusal *ret_why, int status, const char *reason)
 {
-    *ret_reason = reason;
+    ret_why->reason = reason;
     return status;
+}
+
+static int refuse_over(struct http_refusal *ret_why, int status, const char *reason, uint64_t limit)
+{
+    ret_why->limit = limit;
+    return refuse(ret_why, status, reason);
+}
+
+/* What may be repeated of a line: enough to find it by, but no header's value, which may be a secret. */
+static berth_str start_of(berth_str line, unsigned number)
+{
+    static const size_t most = 80;
+    size_t n = 0;
+    while (n < line.n && n < most && line.p[n] != '\r' &&
+           (number == 1 || (line.p[n] != ':' && line.p[n] != ' ')))
+        n++;
+    return str_head(line, n);
+}
+
+void http_block_locate(const char *p, size_t n, size_t at, struct http_refusal *ret_why)
+{
+    ret_why->line = 1;
+    for (size_t i = 0; i < at; i++)
+        ret_why->line += p[i] == '\n';
+    ret_why->text = start_of((berth_str){p + at, n - at}, ret_why->line);
 }
 
 /* "METHOD target HTTP/1.x", single spaces, nothing before or after. */
 static int request_line(berth_str line, const struct http_block_limits *limits, struct http_block *b,
-                        const char **ret_reason)
+                        struct http_refusal *ret_why)
 {
     size_t m = span(line.p, line.n, TOKEN);
     if (m == 0 || m == line.n || line.p[m] != ' ')
-        return refuse(ret_reason, 400, "malformed method");
+        return refuse(ret_why, 400,
+                      "the request line must read METHOD TARGET HTTP/1.1, with one space between");
     b->method = str_head(line, m);
 
     berth_str rest = str_from_offset(line, m + 1);
     size_t t = span(rest.p, rest.n, TARGET);
     if (t > limits->uri)
-        return refuse(ret_reason, 414, "request target too long");
+        return refuse_over(ret_why, 414, "the request target has more bytes than the limit", limits->uri);
     if (t == 0 || t == rest.n || rest.p[t] != ' ')
-        return refuse(ret_reason, 400, "malformed request target");
+        return refuse(
+            ret_why, 400,
+            "the request target is empty, or has a blank or another byte that must be percent-encoded");
     b->target = str_head(rest, t);
 
     berth_str version = str_from_offset(rest, t + 1);
     if (version.n != 8 || !str_starts(version, STR("HTTP/")) || version.p[6] != '.' ||
         !is(version.p[5], DIGIT) || !is(version.p[7], DIGIT))
-        return refuse(ret_reason, 400, "malformed protocol version");
+        return refuse(ret_why, 400, "the request line must end with HTTP/1.1 after one space");
     if (version.p[5] != '1' || version.p[7] > '1')
-        return refuse(ret_reason, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+        return refuse(ret_why, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
     b->minor = (unsigned)(version.p[7] - '0');
     return 0;
 }
 
 /* A field that decides about the connection or the framing. */
 static int special(struct http_block *b, const struct http_field *f, unsigned *transfer_encodings,
-                   const char **ret_reason)
+                   struct http_refusal *ret_why)
 {
     switch (f->name.n) {
     case 4:
         if (str_eq_nocase(f->name, STR("host"))) {
             if (b->host.p)
-                return refuse(ret_reason, 400, "more than one Host");
+                return refuse(ret_why, 400, "there is more than one Host header; send one");
             if (!http_is_authority(f->value))
-                return refuse(ret_reason, 400, "malformed Host");
+                return refuse(ret_why, 400, "the Host header is not a host or host:port");
             b->host = f->value;
         }
         break;
     case 6:
         if (str_eq_nocase(f->name, STR("expect"))) {
             if (!str_eq_nocase(f->value, STR("100-continue")))
-                return refuse(ret_reason, 417, "unknown expectation");
+                return refuse(ret_why, 417, "the only expectation understood is 100-continue");
             b->expect_continue = true;
         }
         break;
@@ -178,20 +206,20 @@ static int special(struct http_block *b, const struct http_field *f, unsigned *t
         if (str_eq_nocase(f->name, STR("content-length"))) {
             uint64_t n;
             if (b->content_length >= 0)
-                return refuse(ret_reason, 400, "more than one Content-Length");
+                return refuse(ret_why, 400, "there is more than one Content-Length header; send one");
             if (!str_to_u64(f->value, &n) || n > INT64_MAX)
-                return refuse(ret_reason, 400, "malformed Content-Length");
+                return refuse(ret_why, 400, "Content-Length must be a number of bytes in decimal digits");
             b->content_length = (int64_t)n;
         }
         break;
     case 17:
         if (str_eq_nocase(f->name, STR("transfer-encoding"))) {
             if (++*transfer_encodings > 1)
-                return refuse(ret_reason, 400, "more than one Transfer-Encoding");
+                return refuse(ret_why, 400, "there is more than one Transfer-Encoding header; send one");
             if (!f->value.n) /* a fold may follow that says what it is */
-                return refuse(ret_reason, 400, "empty Transfer-Encoding");
+                return refuse(ret_why, 400, "Transfer-Encoding is empty; send chunked, or leave it out");
             if (!str_eq_nocase(f->value, STR("chunked")))
-                return refuse(ret_reason, 501, "no transfer coding but chunked is understood");
+                return refuse(ret_why, 501, "the only transfer coding understood is chunked");
             b->chunked = true;
         }
         break;
@@ -201,66 +229,74 @@ static int special(struct http_block *b, const struct http_field *f, unsigned *t
     return 0;
 }
 
-static int field_line(berth_str line, struct http_field *f, const char **ret_reason)
+static int field_line(berth_str line, struct http_field *f, struct http_refusal *ret_why)
 {
     if (line.p[0] == ' ' || line.p[0] == '\t')
-        return refuse(ret_reason, 400, "folded header line");
+        return refuse(ret_why, 400, "a header must not go on over several lines; send it as one");
     size_t n = span(line.p, line.n, TOKEN);
     if (n == 0 || n == line.n || line.p[n] != ':')
-        return refuse(ret_reason, 400, "malformed header name");
+        return refuse(ret_why, 400, "a header line must read Name: value, with no blank before the colon");
     f->name = str_head(line, n);
     f->value = str_from_offset(line, n + 1);
     if (!http_is_field_value(f->value))
-        return refuse(ret_reason, 400, "control character in a header value");
+        return refuse(ret_why, 400, "a header value has a control character");
     f->value = str_trim(f->value);
     return 0;
 }
 
 int http_block_parse(const char *p, size_t n, const struct http_block_limits *limits,
-                     struct http_field *fields, struct http_block *ret, const char **ret_reason)
+                     struct http_field *fields, struct http_block *ret, struct http_refusal *ret_why)
 {
     struct http_block b = {.fields = fields, .content_length = -1};
+    *ret_why = (struct http_refusal){.reason = ""};
     unsigned transfer_encodings = 0;
     bool first = true;
     for (size_t at = 0;;) {
         const char *lf = at < n ? memchr(p + at, '\n', n - at) : NULL;
         if (!lf)
-            return refuse(ret_reason, 400, "header without an end");
+            return refuse(ret_why, 400, "the header does not end with an empty line");
         size_t end = (size_t)(lf - p);
         if (end == at || p[end - 1] != '\r')
-            return refuse(ret_reason, 400, "line end without a carriage return");
+            return refuse(ret_why, 400, "each line of the header must end with CR LF");
         berth_str line = {p + at, end - 1 - at};
         at = end + 1;
         if (first) {
-            int r = request_line(line, limits, &b, ret_reason);
-            if (r)
+            int r = request_line(line, limits, &b, ret_why);
+            if (r) {
+                http_block_locate(p, n, 0, ret_why);
                 return r;
+            }
             b.keep_alive = b.minor == 1;
             first = false;
             continue;
         }
         if (!line.n) {
             if (at != n)
-                return refuse(ret_reason, 400, "bytes after the header");
+                return refuse(ret_why, 400, "bytes follow the end of the header");
             break;
         }
-        if (b.n_fields == limits->count)
-            return refuse(ret_reason, 431, "too many header lines");
+        if (b.n_fields == limits->count) {
+            http_block_locate(p, n, (size_t)(line.p - p), ret_why);
+            return refuse_over(ret_why, 431, "the header has more lines than the limit", limits->count);
+        }
         struct http_field *f = &fields[b.n_fields++];
-        int r = field_line(line, f, ret_reason);
+        int r = field_line(line, f, ret_why);
         if (!r)
-            r = special(&b, f, &transfer_encodings, ret_reason);
-        if (r)
+            r = special(&b, f, &transfer_encodings, ret_why);
+        if (r) {
+            http_block_locate(p, n, (size_t)(line.p - p), ret_why);
             return r;
+        }
     }
     if (n > limits->bytes)
-        return refuse(ret_reason, 431, "header too long");
+        return refuse_over(ret_why, 431, "the header has more bytes than the limit", limits->bytes);
     if (b.minor == 1 && !b.host.p)
-        return refuse(ret_reason, 400, "no Host");
+        return refuse(ret_why, 400, "HTTP/1.1 asks for a Host header");
     if (b.chunked && b.content_length >= 0)
-        return refuse(ret_reason, 400, "both Content-Length and Transfer-Encoding");
+        return refuse(ret_why, 400,
+                      "Content-Length and Transfer-Encoding exclude each other; send one of them");
     if (b.chunked && b.minor == 0)
-        return refuse(ret_reason, 400, "Transfer-Encoding in HTTP/1.0");
+        return refuse(ret_why, 400, "HTTP/1.0 knows no Transfer-Encoding");
     if (b.minor == 0)
         b.expect_continue = false; /* RFC 9110 section 10.1.1 */
     *ret = b;

@@ -6,7 +6,7 @@
 #ifndef HTTP_BLOCK_H
 #define HTTP_BLOCK_H
 
-#include "util/str.h"
+#include "http/refusal.h"
 
 struct http_field {
     berth_str name, value; /* value without blanks around it */
@@ -34,9 +34,12 @@ struct http_block_limits {
 int http_block_scan(const char *p, size_t n, size_t *at, size_t *ret_end);
 
 /* Checks and takes apart a whole block. @fields has room for limits->count. The views of *@ret lie in @p.
- * 0, or the status of the refusal: 400, 414, 417, 431, 501, 505; *@ret_reason then says why. */
+ * 0, or the status of the refusal: 400, 414, 417, 431, 501, 505; *@ret_why then says why. */
 int http_block_parse(const char *p, size_t n, const struct http_block_limits *limits,
-                     struct http_field *fields, struct http_block *ret, const char **ret_reason);
+                     struct http_field *fields, struct http_block *ret, struct http_refusal *ret_why);
+
+/* Fills in which line of @p a refusal is about: the one that starts at @at. */
+void http_block_locate(const char *p, size_t n, size_t at, struct http_refusal *ret_why);
 
 bool http_is_token(berth_str s);       /* RFC 9110 section 5.6.2; not empty */
 bool http_is_field_value(berth_str s); /* no control characters but the tab */

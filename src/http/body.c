@@ -29,11 +29,11 @@ static bool dropping(const struct http_conn *c)
     return c->state != CONN_BODY || c->req->plan.body == HTTP_BODY_NONE || c->req->fault;
 }
 
-void http_body_fault(struct http_conn *c, int status, const char *reason)
+void http_body_fault(struct http_conn *c, int status, const char *reason, uint64_t limit)
 {
     if (c->req && !c->req->fault) {
         c->req->fault = status;
-        c->req->fault_reason = reason;
+        c->req->fault_why = (struct http_refusal){.reason = reason, .limit = limit};
     }
 }
 
@@ -84,7 +84,7 @@ static void count_body(struct http_conn *c, size_t n)
         return;
     }
     if (http_body_too_long(c->req, c->body.received))
-        http_body_fault(c, 413, "the body is too large");
+        http_body_fault(c, 413, "the body has more bytes than the limit", c->req->plan.max_body);
 }
 
 /* Decoded bytes; where they are streamed, body_room() has made room for them. */
@@ -103,7 +103,7 @@ static void deliver(void *arg, const char *p, size_t n)
     berth_buf_add(&req->collected, p, n);
     size_t grown = req->collected.cap - req->charged;
     if (berth_buf_failed(&req->collected) || !http_buffer_charge(c->loop, grown))
-        http_body_fault(c, 503, "no memory for the body");
+        http_body_fault(c, 503, "the server is short of memory for the body; try again", 0);
     else
         req->charged += grown;
 }
@@ -115,7 +115,7 @@ static void take_chunks(struct http_conn *c, size_t n)
     http_input_use(c, used);
     if (r == HTTP_CHUNKED_BAD) {
         http_body_lose(c);
-        http_body_fault(c, 400, "malformed chunked body");
+        http_body_fault(c, 400, "the body is not in the chunked coding that its header announces", 0);
     } else if (r == HTTP_CHUNKED_END) {
         free(steal(&c->body.chunked));
         c->body.complete = true;

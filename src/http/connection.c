@@ -141,7 +141,7 @@ static void half_close(struct http_conn *c)
 
 /* --- answers of the server's own --- */
 
-static void refuse(struct http_conn *c, int status, const char *reason)
+static void refuse_for(struct http_conn *c, int status, const struct http_refusal *why)
 {
     struct http_req *req = c->req;
     const struct http_app *app = &c->loop->server->app;
@@ -151,11 +151,16 @@ static void refuse(struct http_conn *c, int status, const char *reason)
     if (status == 429 || status == 503)
         http_set_header(&req->pub, "Retry-After", "%d", 1);
     if (app->refuse)
-        app->refuse(&req->pub, status, reason);
+        app->refuse(&req->pub, status, why);
+}
+
+static void refuse(struct http_conn *c, int status, const char *reason)
+{
+    refuse_for(c, status, &(struct http_refusal){.reason = reason});
 }
 
 /* Before there is a request that could be described; it is the last one on this connection. */
-static void refuse_early(struct http_conn *c, int status, const char *reason)
+static void refuse_early(struct http_conn *c, int status, const struct http_refusal *why)
 {
     if (!c->req)
         c->req = http_req_new(c);
@@ -163,7 +168,7 @@ static void refuse_early(struct http_conn *c, int status, const char *reason)
         break_off(c);
         return;
     }
-    refuse(c, status, reason);
+    refuse_for(c, status, why);
     http_body_lose(c);
     begin_answer(c);
 }
@@ -240,8 +245,28 @@ static bool skip_blank(struct http_conn *c)
     return true;
 }
 
+static const char short_of_memory[] = "the server is short of memory; try again";
+
+/* The line that the scanner stopped at is unfinished or bad. */
+static const struct http_refusal *unreadable(const struct http_conn *c, struct http_refusal *ret_why)
+{
+    ret_why->reason = http_is_token((berth_str){c->in, 1}) ? "each line of the header must end with CR LF"
+                                                           : "a request begins with its method";
+    http_block_locate(c->in, c->in_n, c->scanned, ret_why);
+    return ret_why;
+}
+
+static const struct http_refusal *over(const struct http_conn *c, const char *reason, uint64_t limit,
+                                       struct http_refusal *ret_why)
+{
+    ret_why->reason = reason;
+    ret_why->limit = limit;
+    http_block_locate(c->in, c->in_n, c->scanned, ret_why);
+    return ret_why;
+}
+
 /* The block is complete: takes it apart and asks the application. Returns a refusal's status, or 0. */
-static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
+static int begin_request(struct http_conn *c, size_t n, struct http_refusal *ret_why)
 {
     http_server *server = c->loop->server;
     const struct http_block_limits limits = {server->limits.header_bytes, server->limits.header_count,
@@ -249,23 +274,25 @@ static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
     struct http_req *req = c->req;
     berth_str block = berth_arena_str(&req->pub.arena, (berth_str){c->in, n});
     http_input_use(c, n);
-    *ret_reason = "no memory";
-    if (!block.p)
+    if (!block.p) {
+        ret_why->reason = short_of_memory;
         return 503;
-    int status = http_block_parse(block.p, n, &limits, c->loop->fields, &req->block, ret_reason);
+    }
+    int status = http_block_parse(block.p, n, &limits, c->loop->fields, &req->block, ret_why);
     if (status)
         return status;
     req->block.fields = berth_arena_alloc(&req->pub.arena, req->block.n_fields * sizeof(*req->block.fields));
-    *ret_reason = "no memory";
-    if (!req->block.fields)
+    if (!req->block.fields) {
+        ret_why->reason = short_of_memory;
         return 503;
+    }
     if (req->block.n_fields)
         memcpy(req->block.fields, c->loop->fields, req->block.n_fields * sizeof(*req->block.fields));
 
     c->body = (struct http_body){.left = (uint64_t)MAX(req->block.content_length, 0)};
     c->body.complete = !req->block.chunked && !c->body.left;
     c->body.expects = req->block.expect_continue && !c->body.complete;
-    status = http_req_describe(req, ret_reason);
+    status = http_req_describe(req, ret_why);
     if (status == 400 || status == 503)
         return status;
     c->keep = req->block.keep_alive;
@@ -273,12 +300,12 @@ static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
         HTTP_OTHER) { /* llhttp may not know it; the application answers, nobody reads on */
         http_body_lose(c);
     } else if (!http_parser_agrees(block.p, n, &req->block, &c->body.chunked)) {
-        *ret_reason = "malformed header";
+        ret_why->reason = "the header can be read in more than one way";
         return 400;
     }
     move(c, CONN_BODY);
     if (status) { /* outside of our prefix */
-        refuse(c, status, *ret_reason);
+        refuse_for(c, status, ret_why);
         return 0;
     }
     req->collected.max = SIZE_MAX / 2;
@@ -291,7 +318,9 @@ static int begin_request(struct http_conn *c, size_t n, const char **ret_reason)
         refuse(c, 500, "no handler");
     else if (req->plan.body != HTTP_BODY_NONE &&
              http_body_too_long(req, (uint64_t)MAX(req->block.content_length, 0)))
-        refuse(c, 413, "the body is too large");
+        refuse_for(c, 413,
+                   &(struct http_refusal){.reason = "the body has more bytes than the limit",
+                                          .limit = req->plan.max_body});
     return 0;
 }
 
@@ -314,16 +343,19 @@ static bool step_header(struct http_conn *c)
         return false;
 
     size_t n;
+    struct http_refusal why = {.reason = ""};
     int r = http_block_scan(c->in, c->in_n, &c->scanned, &n);
     if (r < 0) {
-        refuse_early(c, 400, "malformed header");
+        refuse_early(c, 400, unreadable(c, &why));
         return true;
     }
     if (r == 0) {
         if (!c->scanned && c->in_n > limits->uri_bytes + (size_t)64)
-            refuse_early(c, 414, "request line too long");
+            refuse_early(
+                c, 414, over(c, "the request target has more bytes than the limit", limits->uri_bytes, &why));
         else if (c->in_n > limits->header_bytes)
-            refuse_early(c, 431, "header too long");
+            refuse_early(c, 431,
+                         over(c, "the header has more bytes than the limit", limits->header_bytes, &why));
         return c->state != CONN_HEADER;
     }
 
@@ -332,10 +364,9 @@ static bool step_header(struct http_conn *c)
         break_off(c);
         return true;
     }
-    const char *reason = "";
-    int status = begin_request(c, n, &reason);
+    int status = begin_request(c, n, &why);
     if (status)
-        refuse_early(c, status, reason);
+        refuse_early(c, status, &why);
     return true;
 }
 
@@ -417,7 +448,7 @@ static bool step_body(struct http_conn *c)
     if (!req->answer.set && !req->ended)
         http_body_take(c);
     if (req->fault && !req->answer.set)
-        refuse(c, req->fault, req->fault_reason);
+        refuse_for(c, req->fault, &req->fault_why);
     if (req->answer.set || req->ended) {
         begin_answer(c);
         return true;
@@ -576,7 +607,8 @@ static bool step_handshake(struct http_conn *c)
     c->greeted = true;
     if (plain) {
         http_tls_free(steal(&c->tls));
-        refuse_early(c, 400, "Client sent an HTTP request to an HTTPS server");
+        refuse_early(c, 400,
+                     &(struct http_refusal){.reason = "Client sent an HTTP request to an HTTPS server"});
         return true;
     }
     unsigned wants = 0;
@@ -735,9 +767,12 @@ void http_conn_open(struct http_conn *c, int refuse_status)
     berth_buf_init(&c->hold, server->limits.header_bytes + 2 * HTTP_SCRATCH);
     c->body.complete = true;
     if (refuse_status) {
-        refuse_early(c, refuse_status,
-                     refuse_status == 429 ? "too many connections from this address"
-                                          : "too many connections");
+        const struct http_limits *limits = &server->limits;
+        const struct http_refusal by_peer = {.reason = "this address has more connections than the limit",
+                                             .limit = limits->connections_per_peer};
+        const struct http_refusal in_all = {.reason = "there are more connections than the limit",
+                                            .limit = limits->connections};
+        refuse_early(c, refuse_status, refuse_status == 429 ? &by_peer : &in_all);
         if (c->state == CONN_GONE)
             return;
     }
@@ -764,7 +799,7 @@ void http_conn_tick(struct http_conn *c)
         break_off(c);
         return;
     case CONN_HEADER:
-        refuse_early(c, 408, "the header took too long");
+        refuse_early(c, 408, &(struct http_refusal){.reason = "the header did not arrive in time"});
         break;
     case CONN_BODY:
         if (c->req->busy || !(wanted_events(c) & HTTP_READ)) { /* it is not the client that makes us wait */
@@ -775,7 +810,7 @@ void http_conn_tick(struct http_conn *c)
         if (has_progressed(c, c->body.received))
             return;
         c->keep = false;
-        http_body_fault(c, 408, "the body took too long");
+        http_body_fault(c, 408, "the body did not arrive in time; go on with the upload from its Range", 0);
         break;
     case CONN_ANSWER:
         if (c->req->busy)

@@ -142,7 +142,7 @@ struct http_req {
     bool starved; /* no second buffer: what arrives waits for the worker */
     bool begun, ended;
     int fault; /* status of a refusal found in the body, with its reason */
-    const char *fault_reason;
+    struct http_refusal fault_why;
     bool run_begin, run_end;
     struct http_buffer *running, *filling;
     berth_buf collected;
@@ -154,7 +154,7 @@ struct http_req {
 /* request.c. New ones carry an id and the time; NULL without memory. */
 struct http_req *http_req_new(struct http_conn *c);
 /* Fills in path, query, host, scheme, prefix and peer. 0, or the status of a refusal. */
-int http_req_describe(struct http_req *req, const char **ret_reason);
+int http_req_describe(struct http_req *req, struct http_refusal *ret_why);
 void http_req_release(struct http_req *req); /* calls done(), here or on a worker; then frees */
 void http_req_run(struct http_req *req);     /* the handlers that run_… names, in this thread */
 static inline struct http_req *http_req_of(http_request *pub)
@@ -235,8 +235,8 @@ char *http_body_direct(struct http_conn *c); /* where that room is, when bytes m
 void http_body_filled(struct http_conn *c, size_t n); /* they have */
 bool http_body_is_small(const struct http_conn *c);   /* one buffer of its size will do */
 bool http_body_too_long(const struct http_req *req, uint64_t n);
-void http_body_fault(struct http_conn *c, int status,
-                     const char *reason); /* refuse the request, when we may */
+/* Refuse the request, when we may; @limit as in struct http_refusal. */
+void http_body_fault(struct http_conn *c, int status, const char *reason, uint64_t limit);
 void http_body_lose(
     struct http_conn *c); /* where the next request starts is not known: what follows is dropped */
 void http_body_forget(struct http_conn *c); /* done with it */

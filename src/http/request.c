@@ -120,7 +120,7 @@ static bool believe_proxy(struct http_req *req)
     return true;
 }
 
-int http_req_describe(struct http_req *req, const char **ret_reason)
+int http_req_describe(struct http_req *req, struct http_refusal *ret_why)
 {
     http_request *pub = &req->pub;
     pub->method = method_of(req->block.method);
@@ -129,17 +129,18 @@ int http_req_describe(struct http_req *req, const char **ret_reason)
     pub->content_length = req->block.content_length;
     pub->chunked = req->block.chunked;
     if (!split_target(pub, req->block.target)) {
-        *ret_reason = "malformed request target";
+        ret_why->reason = "the request target must be a path that begins with /, or an http URL";
+        http_block_locate(req->block.method.p, req->block.method.n + 1 + req->block.target.n, 0, ret_why);
         return 400;
     }
     if (req->conn->trusted && !believe_proxy(req)) {
-        *ret_reason = "no memory";
+        ret_why->reason = "the server is short of memory; try again";
         return 503;
     }
     if (pub->prefix.n && pub->path.p[0] == '/') {
         berth_str below = str_from_offset(pub->path, pub->prefix.n);
         if (!str_starts(pub->path, pub->prefix) || (below.n && below.p[0] != '/')) {
-            *ret_reason = "nothing is served here";
+            ret_why->reason = "nothing is served outside of the server's prefix";
             return 404;
         }
         pub->path = below.n ? below : STR("/");

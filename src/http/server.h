@@ -21,6 +21,7 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
+#include "http/refusal.h"
 #include "util/arena.h"
 #include "util/buf.h"
 
@@ -67,7 +68,7 @@ struct http_app {
     /* Writes the body of an answer that the server itself must give: a malformed request (400), a limit (413,
      * 414, 431, 429, 503), a time-out (408), a handler without an answer (500). @req may lack method, target
      * and headers. The status is set already; add headers and a body. NULL: a bare answer. */
-    void (*refuse)(http_request *req, int status, const char *reason);
+    void (*refuse)(http_request *req, int status, const struct http_refusal *why);
 
     /* Called on the loop when the last byte of an answer has left or the connection broke: access log,
      * metrics. May be NULL. */

@@ -37,7 +37,8 @@ static const struct mapping *mapping_of(int code)
     return &server_fault;
 }
 
-/* What the request was about, as far as it is known: {"name":…,"tag":…}, else {"method":…,"path":…}. */
+/* What the request was about, as far as it is known: {"name":…,"tag":…}, else {"method":…,"path":…}, else the
+ * client's address. */
 static void print_detail(const http_request *req, const struct call *c, berth_buf *out)
 {
     berth_str pairs[6];
@@ -59,6 +60,10 @@ static void print_detail(const http_request *req, const struct call *c, berth_bu
         pairs[2 * n++ + 1] = req->method_text;
         pairs[2 * n] = STR("path");
         pairs[2 * n++ + 1] = req->path;
+    }
+    if (!n && req->peer.n) {
+        pairs[2 * n] = STR("client");
+        pairs[2 * n++ + 1] = req->peer;
     }
     if (n)
         oci_print_object(out, pairs, n);
@@ -106,8 +111,24 @@ void registry_refuse_with(http_request *req, int status, const char *oci_code, c
     print(req, status, oci_code, message, STR_NULL);
 }
 
-void registry_refuse_http(http_request *req, int status, const char *reason)
+/* Where a header went wrong, and the limit that was gone over: {"line":2,"text":"Content-Length"},
+ * {"limit":32768}. Empty when neither is known: then the request itself is described. */
+static void print_place(const struct http_refusal *why, berth_buf *out)
 {
+    if (why->line) {
+        berth_buf_addf(out, "{\"line\":%u,\"text\":", why->line);
+        oci_print_string(out, why->text);
+    }
+    if (why->limit)
+        berth_buf_addf(out, "%c\"limit\":%llu", why->line ? ',' : '{', (unsigned long long)why->limit);
+    if (out->n)
+        berth_buf_putc(out, '}');
+}
+
+void registry_refuse_http(http_request *req, int status, const struct http_refusal *why)
+{
+    if (!req->state && (req->state = berth_arena_alloc(&req->arena, sizeof(struct call)))) /* for the log */
+        *call_of(req) = (struct call){.reg = http_app_data(req)};
     struct call *c = call_of(req);
     if (status == 413 && c && c->route) { /* only manifests are collected under a ceiling */
         registry_refuse_with(req, status, "MANIFEST_INVALID",
@@ -119,5 +140,10 @@ void registry_refuse_http(http_request *req, int status, const char *reason)
                        : status == 429 || status == 503 ? "TOOMANYREQUESTS"
                        : status == 500                  ? "UNKNOWN"
                                                         : "UNSUPPORTED";
-    print(req, status, code, reason, STR_NULL);
+    CLEANUP(berth_buf_done) berth_buf place = BERTH_BUF_INIT(64 * KIB);
+    char message[256];
+    print_place(why, &place);
+    snprintf(message, sizeof(message), why->limit ? "%s of %llu" : "%s", why->reason,
+             (unsigned long long)why->limit);
+    print(req, status, code, message, berth_buf_failed(&place) ? STR_NULL : berth_buf_str(&place));
 }

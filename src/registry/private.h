@@ -58,7 +58,7 @@ void registry_refuse(http_request *req, const berth_error *err, berth_str detail
 void registry_refuse_with(http_request *req, int status, const char *oci_code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 /* The server's own refusals (http_app.refuse). */
-void registry_refuse_http(http_request *req, int status, const char *reason);
+void registry_refuse_http(http_request *req, int status, const struct http_refusal *why);
 
 /* --- answers.c --- */
 /* "http://host/prefix/v2/<name>/<kind>/<last>", or without scheme and host by policy. */

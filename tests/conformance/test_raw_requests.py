@@ -127,7 +127,7 @@ def test_raw__request_gets_an_answer_of_the_table(server, statuses, then, reques
         kind = (first.header("Content-Type") or "").split(";")[0]
         assert kind == "application/json", first
         errors = json.loads(first.body)["errors"]
-        assert errors and all(error["message"] for error in errors), first
+        assert errors and all(" " in error["message"] and error["detail"] for error in errors), first
         assert first.status >= 500 or all(error["code"] in CODES for error in errors), first
     assert not first.all("X-Injected")
     if first.status == 405:

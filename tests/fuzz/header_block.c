@@ -31,9 +31,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     struct http_field fields[20];
     struct http_block b;
-    const char *reason = NULL;
-    int status = http_block_parse(p, end, &limits, fields, &b, &reason);
-    require(status == 0 || (status >= 400 && status <= 505 && reason));
+    struct http_refusal why = {.reason = NULL};
+    int status = http_block_parse(p, end, &limits, fields, &b, &why);
+    require(status == 0 || (status >= 400 && status <= 505 && why.reason && why.text.n <= 80));
     if (status)
         return 0;
     require(end <= limits.bytes && b.n_fields <= limits.count && b.target.n && b.target.n <= limits.uri);

@@ -11,7 +11,7 @@ static struct http_field fields[100];
 static int read_block(berth_str text, size_t step, struct http_block *ret)
 {
     size_t at = 0, end = 0;
-    const char *reason = NULL;
+    struct http_refusal why = {.reason = NULL};
     for (size_t n = MIN(step, text.n);; n = MIN(n + step, text.n)) {
         int r = http_block_scan(text.p, n, &at, &end);
         if (r < 0)
@@ -21,8 +21,8 @@ static int read_block(berth_str text, size_t step, struct http_block *ret)
         if (n == text.n)
             return -1;
     }
-    int status = http_block_parse(text.p, end, &limits, fields, ret, &reason);
-    CHECK(!status || reason);
+    int status = http_block_parse(text.p, end, &limits, fields, ret, &why);
+    CHECK(!status || why.reason);
     return status;
 }
 
@@ -101,10 +101,36 @@ static void test_http_block__keeps_to_its_limits_exactly(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_block b;
-        const char *reason;
+        struct http_refusal why;
         CHECK_ROW(i, text.n == 37);
-        CHECK_ROW(i,
-                  http_block_parse(text.p, text.n, &rows[i].limits, fields, &b, &reason) == rows[i].status);
+        CHECK_ROW(i, http_block_parse(text.p, text.n, &rows[i].limits, fields, &b, &why) == rows[i].status);
+    }
+}
+
+static void test_http_block__tells_where_a_header_went_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        berth_str block;
+        unsigned line;
+        berth_str text;
+        uint64_t limit;
+    } rows[] = {
+        {{"GET  / HTTP/1.1\r\n\r\n", 19}, 1, {"GET  / HTTP/1.1", 15}, 0},
+        {{"GET /12345 HTTP/1.1\r\n\r\n", 23}, 1, {"GET /12345 HTTP/1.1", 19}, 5},
+        {{"GET / HTTP/1.1\r\nHost: a\r\nX : secret\r\n\r\n", 39}, 3, {"X", 1}, 0},
+        {{"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: secret\r\n\r\n", 51}, 3, {"Content-Length", 14}, 0},
+        {{"GET / HTTP/1.1\r\nHost: a\r\nSecret\r\n\r\n", 35}, 3, {"Secret", 6}, 0},
+        {{"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\nZ: y\r\n\r\n", 39}, 4, {"Z", 1}, 2},
+        {{"GET / HTTP/1.1\r\n\r\n", 18}, 0, {NULL, 0}, 0},
+    };
+    const struct http_block_limits small = {.bytes = 100, .count = 2, .uri = 5};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct http_block b;
+        struct http_refusal why;
+        CHECK_ROW(i, http_block_parse(rows[i].block.p, rows[i].block.n, &small, fields, &b, &why));
+        CHECK_ROW(i, why.line == rows[i].line && why.limit == rows[i].limit);
+        CHECK_ROW(i, str_eq(why.text, rows[i].text));
     }
 }
 
@@ -113,8 +139,8 @@ static void test_http_block__refuses_bytes_after_the_end(void **state)
     (void)state;
     berth_str text = STR("GET / HTTP/1.1\r\nHost: a\r\n\r\nX: y\r\n\r\n");
     struct http_block b;
-    const char *reason;
-    CHECK(http_block_parse(text.p, text.n, &limits, fields, &b, &reason) == 400);
+    struct http_refusal why;
+    CHECK(http_block_parse(text.p, text.n, &limits, fields, &b, &why) == 400);
 }
 
 static void test_http_block__walks_lists_around_quoted_commas(void **state)
@@ -133,5 +159,6 @@ static void test_http_block__walks_lists_around_quoted_commas(void **state)
 RUN_TESTS(TEST(test_http_block__gives_each_block_the_status_it_deserves),
           TEST(test_http_block__needs_more_until_the_empty_line),
           TEST(test_http_block__takes_a_request_apart), TEST(test_http_block__keeps_to_its_limits_exactly),
+          TEST(test_http_block__tells_where_a_header_went_wrong),
           TEST(test_http_block__refuses_bytes_after_the_end),
           TEST(test_http_block__walks_lists_around_quoted_commas))

@@ -308,10 +308,10 @@ static void route(http_request *req, struct http_plan *plan)
     answer_text(req, 404, "not here");
 }
 
-static void refuse(http_request *req, int status, const char *reason)
+static void refuse(http_request *req, int status, const struct http_refusal *why)
 {
     (void)status;
-    http_set_header(req, "X-Refused", "%s", reason);
+    http_set_header(req, "X-Refused", "%s", why->reason);
     http_body_copy(req, STR("refused\n"));
 }
 
