@@ -47,10 +47,10 @@ fuzz: ## every fuzz target in turn, MINUTES=10 for all of them together; what th
 	@tests/run fuzz --minutes $(MINUTES)
 
 format: ## apply .clang-format
-	@find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format -i
+	@find src include tests bench -name '*.[ch]' -print0 | xargs -0 clang-format -i
 
 format-check: ## complain about what `make format` would change
-	@find src include tests -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
+	@find src include tests bench -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
 
 install: ## install below PREFIX (DESTDIR is for packagers)
 install: all

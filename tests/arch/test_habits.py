@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = sorted(p for top in ("src", "include", "tests") for p in (ROOT / top).rglob("*.[ch]"))
+CODE = sorted(p for top in ("src", "include", "tests", "bench") for p in (ROOT / top).rglob("*.[ch]"))
 
 # Why not: no bound (strcpy …), no error (atoi), hidden state (strtok, localtime), a shell (system), a race (mktemp).
 BANNED = """strcpy stpcpy strcat strncpy strncat sprintf vsprintf gets atoi atol atoll atof strtok system popen
@@ -31,7 +31,7 @@ def calls(pattern, text):
 
 
 @pytest.mark.skipif(not shutil.which("clang-format"), reason="no clang-format here")
-@pytest.mark.parametrize("top", ["src", "include", "tests"])
+@pytest.mark.parametrize("top", ["src", "include", "tests", "bench"])
 def test_format(top):
     files = [str(p) for p in CODE if p.is_relative_to(ROOT / top)]
     done = subprocess.run(["clang-format", "--dry-run", "-Werror", *files], capture_output=True, text=True)

@@ -1,0 +1,14 @@
+/* bench/respond.h - a responder that does nothing but answer: what the driver reaches against it is its
+ * ceiling. */
+#ifndef BENCH_RESPOND_H
+#define BENCH_RESPOND_H
+
+#include <berth/error.h>
+
+struct responder;
+
+/* Listens on a free port of 127.0.0.1 with so many threads; they end with the process. */
+int responder_start(unsigned threads, struct responder **ret, berth_error *err);
+unsigned responder_port(const struct responder *r);
+
+#endif
