@@ -57,9 +57,38 @@ bool http_is_field_value(berth_str s)
     return span(s.p, s.n, VALUE) == s.n;
 }
 
+/* Labels of a name or an IPv4 address; one dot may end it. */
+static bool is_host_name(berth_str s)
+{
+    size_t label = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!is(s.p[i], AUTHORITY) || s.p[i] == '%' || s.p[i] == '[' || s.p[i] == ']')
+            return false;
+        if (s.p[i] == '.' && !label)
+            return false;
+        label = s.p[i] == '.' ? 0 : label + 1;
+    }
+    return s.n;
+}
+
 bool http_is_authority(berth_str s)
 {
-    return span(s.p, s.n, AUTHORITY) == s.n;
+    berth_str host = s, port = STR_NULL;
+    if (s.n && s.p[0] == '[') { /* an IPv6 address, perhaps with a zone */
+        berth_str rest;
+        if (!str_cut(str_from_offset(s, 1), ']', &host, &rest) || !memchr(host.p, ':', host.n))
+            return false;
+        if (span(host.p, host.n, AUTHORITY) != host.n || memchr(host.p, '[', host.n))
+            return false;
+        if (rest.n && rest.p[0] != ':')
+            return false;
+        port = str_from_offset(rest, MIN(rest.n, 1));
+    } else {
+        str_cut(s, ':', &host, &port);
+        if (!is_host_name(host))
+            return false;
+    }
+    return port.n <= 5 && span(port.p, port.n, DIGIT) == port.n;
 }
 
 int http_block_scan(const char *p, size_t n, size_t *at, size_t *ret_end)
@@ -229,6 +258,13 @@ static int special(struct http_block *b, const struct http_field *f, unsigned *t
     return 0;
 }
 
+/* RFC 9110 lets a tab stand beside any value, but not every server takes "\tchunked" for chunked: where the
+ * next request starts must not depend on it. */
+static bool says_length(berth_str name)
+{
+    return str_eq_nocase(name, STR("content-length")) || str_eq_nocase(name, STR("transfer-encoding"));
+}
+
 static int field_line(berth_str line, struct http_field *f, struct http_refusal *ret_why)
 {
     if (line.p[0] == ' ' || line.p[0] == '\t')
@@ -240,6 +276,8 @@ static int field_line(berth_str line, struct http_field *f, struct http_refusal 
     f->value = str_from_offset(line, n + 1);
     if (!http_is_field_value(f->value))
         return refuse(ret_why, 400, "a header value has a control character");
+    if (says_length(f->name) && f->value.n && memchr(f->value.p, '\t', f->value.n))
+        return refuse(ret_why, 400, "Content-Length and Transfer-Encoding must have no tab");
     f->value = str_trim(f->value);
     return 0;
 }

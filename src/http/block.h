@@ -43,7 +43,7 @@ void http_block_locate(const char *p, size_t n, size_t at, struct http_refusal *
 
 bool http_is_token(berth_str s);       /* RFC 9110 section 5.6.2; not empty */
 bool http_is_field_value(berth_str s); /* no control characters but the tab */
-bool http_is_authority(berth_str s);   /* host or host:port, fit to be printed in a URL; may be empty */
+bool http_is_authority(berth_str s);   /* host or host:port, fit to be printed in a URL; not empty */
 berth_str http_field_get(const struct http_block *b, berth_str name, size_t i); /* the @i-th; .p NULL: none */
 
 /* The next element of a comma-separated list that is not empty, blanks around it cut; false at the end.

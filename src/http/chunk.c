@@ -14,12 +14,12 @@ static int hex_value(char ch)
     return -1;
 }
 
-/* 15 digits: a sum of sizes does not overflow, and no body is as long. */
+/* 14 digits: a sum of sizes does not overflow, and no body is as long. */
 static int size_byte(struct http_chunk_check *c, char ch)
 {
     int v = hex_value(ch);
     if (v >= 0) {
-        if (++c->digits > 15)
+        if (++c->digits > 14)
             return CHUNK_BAD;
         c->left = c->left * 16 + (uint64_t)v;
         return CHUNK_SIZE;
