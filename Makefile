@@ -39,6 +39,10 @@ test-unit: ## unit and contract tests under ASan and UBSan
 test-integration: ## real clients against the server under ASan and UBSan
 	@tests/run integration
 
+hostile: ## malformed requests compared with a real nginx, attackers by the thousand, all at full size; release build
+	@tools/bootstrap build test
+	@HOSTILE=whole tests/run hostile
+
 conformance: all ## the official suite, built elsewhere: SUITE=/path/to/binary; ours is part of `make test`
 	@test -n '$(SUITE)' || { echo 'make conformance SUITE=/path/to/binary'; exit 2; }
 	@tests/conformance/official '$(SUITE)'
@@ -72,4 +76,4 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20
 
-.PHONY: all deps run test test-unit test-integration conformance fuzz format format-check install clean help
+.PHONY: all deps run test test-unit test-integration conformance hostile fuzz format format-check install clean help
