@@ -40,6 +40,8 @@ struct config {
         uint64_t max_uri_size;                /* [16 KiB] */
         uint32_t max_connections;             /* [16384] */
         uint32_t max_connections_per_address; /* [0: no limit] */
+        uint32_t max_requests;                /* in flight at once [0: no limit] */
+        uint32_t max_requests_per_address;    /* [0: no limit] */
         uint64_t upload_buffers;              /* bytes in all [256 MiB] */
         uint64_t header_timeout, body_timeout, idle_timeout, drain_timeout,
             stop_timeout; /* ms [30s 30s 75s 30s 30s] */

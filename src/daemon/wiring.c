@@ -201,6 +201,8 @@ int wiring_http_options(const struct config *c, struct http_options *ret)
                 .uri_bytes = (uint32_t)h->max_uri_size,
                 .connections = h->max_connections,
                 .connections_per_peer = h->max_connections_per_address,
+                .requests = h->max_requests,
+                .requests_per_peer = h->max_requests_per_address,
                 .buffers_total = h->upload_buffers,
             },
         .timeouts =

@@ -97,6 +97,7 @@ static void finish_request(struct http_conn *c, bool aborted)
     req->pub.body_received = c->body.received;
     const struct http_answer *a = &req->answer;
     req->pub.status = a->sent ? a->status : 0;
+    http_req_dismiss(req);
     req->pub.bytes_sent = a->sent > a->head.n ? a->sent - a->head.n : 0;
     if (a->sent)
         http_count(&c->loop->requests, 1);
@@ -304,7 +305,9 @@ static int begin_request(struct http_conn *c, size_t n, struct http_refusal *ret
         return 400;
     }
     move(c, CONN_BODY);
-    if (status) { /* outside of our prefix */
+    if (!status)
+        status = http_req_admit(req, ret_why);
+    if (status) { /* outside of our prefix, or one too many */
         refuse_for(c, status, ret_why);
         return 0;
     }

@@ -37,16 +37,17 @@ size_t http_pool_waiting(struct http_pool *pool);
 void http_pool_end(struct http_pool *pool);  /* runs what waits, then ends the threads; NULL is fine */
 void http_pool_free(struct http_pool *pool); /* the same, and frees */
 
-/* --- peers.c: how many connections each address holds --- */
+/* --- peers.c: how many connections and requests each address holds --- */
 struct http_peers;
+enum http_peer_kind { HTTP_PEER_CONNECTIONS, HTTP_PEER_REQUESTS, HTTP_PEER_KINDS_ };
 struct http_address {
     unsigned char bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
 };
-struct http_peers *http_peers_new(uint32_t limit);
+struct http_peers *http_peers_new(uint32_t connections, uint32_t requests); /* at most, for each address */
 void http_peers_free(struct http_peers *p);
-bool http_peers_enter(struct http_peers *p,
-                      const struct http_address *a); /* false: over the limit, not counted */
-void http_peers_leave(struct http_peers *p, const struct http_address *a);
+/* False: over the limit, or no memory; not counted. */
+bool http_peers_enter(struct http_peers *p, const struct http_address *a, enum http_peer_kind kind);
+void http_peers_leave(struct http_peers *p, const struct http_address *a, enum http_peer_kind kind);
 
 /* --- proxy.c: whom we believe about the client --- */
 struct http_proxies;
@@ -139,6 +140,9 @@ struct http_req {
     struct http_job job;
     bool busy; /* a worker runs run_…, or brings pages in */
     bool handed_over;
+    bool counted, counted_by_peer; /* as in flight, against the limits */
+    bool has_address;              /* of the client, as far as we believe who it is */
+    struct http_address address;
     bool starved; /* no second buffer: what arrives waits for the worker */
     bool begun, ended;
     int fault; /* status of a refusal found in the body, with its reason */
@@ -218,6 +222,12 @@ struct http_conn {
     char peer[HTTP_ADDRESS_TEXT];
 };
 
+/* admission.c */
+int http_conn_admit(struct http_conn *c); /* 0, a status to turn it away with, or -1: without a word */
+void http_conn_dismiss(struct http_conn *c);
+int http_req_admit(struct http_req *req, struct http_refusal *ret_why); /* 0, 429 or 503 */
+void http_req_dismiss(struct http_req *req);
+
 /* connection.c */
 void http_conn_open(struct http_conn *c, int refuse_status); /* just accepted; 0: welcome */
 void http_conn_event(struct http_conn *c, unsigned events);
@@ -290,12 +300,13 @@ struct http_server {
     struct http_item *headers;  /* own response headers */
     berth_arena arena;          /* of the above */
     struct http_proxies *proxies;
-    struct http_peers *peers; /* NULL: no limit */
+    struct http_peers *peers; /* NULL: no limit by address */
     struct http_listener *listeners;
     struct http_pool *pool;
     void *loops; /* of server.c */
     unsigned n_loops, n_workers;
     atomic_uint_least64_t connections;
+    atomic_uint_least64_t requests; /* in flight; counted where they are limited */
     atomic_bool stopping;
     bool started, joined;
     pthread_mutex_t tls_lock; /* one reload at a time */

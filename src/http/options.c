@@ -71,10 +71,10 @@ int http_options_apply(struct http_server *s, const struct http_options *opts, u
     int r = http_proxies_new(opts->trusted_proxies, opts->n_trusted_proxies, &s->proxies, err);
     if (r != BERTH_OK)
         return r;
-    if (s->limits.connections_per_peer) {
-        s->peers = http_peers_new(s->limits.connections_per_peer);
+    if (s->limits.connections_per_peer || s->limits.requests_per_peer) {
+        s->peers = http_peers_new(s->limits.connections_per_peer, s->limits.requests_per_peer);
         if (!s->peers)
-            return berth_error_set(err, BERTH_E_NOMEM, "no memory to count connections");
+            return berth_error_set(err, BERTH_E_NOMEM, "no memory to count clients");
     }
     return BERTH_OK;
 }

@@ -1,4 +1,4 @@
-/* http/peers.c - counts connections by address, for limits.connections_per_peer. All loops share it. */
+/* http/peers.c - counts connections and requests by address, for limits.…_per_peer. All loops share it. */
 #include "http/internal.h"
 
 #include "util/fault.h"
@@ -9,23 +9,24 @@
 struct peer {
     struct peer *next;
     struct http_address address;
-    uint32_t n;
+    uint32_t n[HTTP_PEER_KINDS_];
 };
 
 struct http_peers {
     pthread_mutex_t lock;
-    uint32_t limit;
+    uint32_t limits[HTTP_PEER_KINDS_];
     uint64_t seed; /* nobody outside can aim at one bucket */
     struct peer *buckets[BUCKETS];
 };
 
-struct http_peers *http_peers_new(uint32_t limit)
+struct http_peers *http_peers_new(uint32_t connections, uint32_t requests)
 {
     struct http_peers *p = fault_hit() ? NULL : calloc(1, sizeof(*p));
     if (!p)
         return NULL;
     pthread_mutex_init(&p->lock, NULL);
-    p->limit = limit;
+    p->limits[HTTP_PEER_CONNECTIONS] = connections;
+    p->limits[HTTP_PEER_REQUESTS] = requests;
     io_random(&p->seed, sizeof(p->seed));
     return p;
 }
@@ -58,7 +59,7 @@ static struct peer **find(struct http_peers *p, const struct http_address *a)
     return link;
 }
 
-bool http_peers_enter(struct http_peers *p, const struct http_address *a)
+bool http_peers_enter(struct http_peers *p, const struct http_address *a, enum http_peer_kind kind)
 {
     pthread_mutex_lock(&p->lock);
     struct peer **link = find(p, a);
@@ -67,18 +68,20 @@ bool http_peers_enter(struct http_peers *p, const struct http_address *a)
         if (*link)
             (*link)->address = *a;
     }
-    bool in = *link && (*link)->n < p->limit;
+    bool in = *link && (*link)->n[kind] < p->limits[kind];
     if (in)
-        (*link)->n++;
+        (*link)->n[kind]++;
     pthread_mutex_unlock(&p->lock);
     return in;
 }
 
-void http_peers_leave(struct http_peers *p, const struct http_address *a)
+void http_peers_leave(struct http_peers *p, const struct http_address *a, enum http_peer_kind kind)
 {
     pthread_mutex_lock(&p->lock);
     struct peer **link = find(p, a), *e = *link;
-    if (e && --e->n == 0) {
+    if (e)
+        e->n[kind]--;
+    if (e && !e->n[HTTP_PEER_CONNECTIONS] && !e->n[HTTP_PEER_REQUESTS]) {
         *link = e->next;
         free(e);
     }

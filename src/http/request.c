@@ -116,6 +116,8 @@ static bool believe_proxy(struct http_req *req)
             return false;
         http_address_print(&a, text);
         pub->peer = str_from(text);
+        req->address = a;
+        req->has_address = true;
     }
     return true;
 }
@@ -126,6 +128,8 @@ int http_req_describe(struct http_req *req, struct http_refusal *ret_why)
     pub->method = method_of(req->block.method);
     pub->method_text = req->block.method;
     pub->host = req->block.host;
+    req->address = req->conn->address;
+    req->has_address = !req->conn->is_unix && !req->conn->trusted;
     pub->content_length = req->block.content_length;
     pub->chunked = req->block.chunked;
     if (!split_target(pub, req->block.target)) {

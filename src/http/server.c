@@ -16,7 +16,6 @@
 
 #define ACCEPT_TURN 64
 #define TICK_MS     500
-#define SURPLUS     256 /* connections above the limit that are told so; beyond these they are just closed */
 
 struct slot {
     uv_poll_t poll;
@@ -104,9 +103,7 @@ void http_loop_close(struct http_conn *c)
     if (c->tls)
         http_tls_free(steal(&c->tls));
     close(steal_fd(&c->fd));
-    if (c->counted)
-        http_peers_leave(l->server->peers, &c->address);
-    c->counted = false;
+    http_conn_dismiss(c);
     atomic_fetch_sub(&l->server->connections, 1);
 }
 
@@ -161,18 +158,6 @@ static void address_of(const struct sockaddr_storage *from, struct http_address 
     }
 }
 
-/* 0, or the status with which this connection is turned away; -1: without a word. */
-static int admission(http_server *server, struct http_conn *c)
-{
-    uint64_t n = atomic_load(&server->connections);
-    if (n > server->limits.connections)
-        return n > (uint64_t)server->limits.connections + SURPLUS || c->is_tls ? -1 : 503;
-    if (!server->peers || c->is_unix || c->trusted)
-        return 0;
-    c->counted = http_peers_enter(server->peers, &c->address);
-    return c->counted ? 0 : c->is_tls ? -1 : 429;
-}
-
 static void welcome(struct door *d, int accepted, const struct sockaddr_storage *from)
 {
     struct loop *l = d->loop;
@@ -193,14 +178,13 @@ static void welcome(struct door *d, int accepted, const struct sockaddr_storage 
     }
     c->trusted = http_proxies_trust(server->proxies, c->is_unix ? NULL : &c->address);
     atomic_fetch_add(&server->connections, 1);
-    int status = admission(server, c);
+    int status = http_conn_admit(c);
     if (status >= 0 && c->is_tls)
         c->tls = http_tls_accept(d->listener->tls, fd);
     if (status < 0 || (c->is_tls && !c->tls) || uv_poll_init(&l->uv, &slot->poll, fd) < 0) {
         if (c->tls)
             http_tls_free(c->tls);
-        if (c->counted)
-            http_peers_leave(server->peers, &c->address);
+        http_conn_dismiss(c);
         atomic_fetch_sub(&server->connections, 1);
         return;
     }

@@ -239,6 +239,34 @@ def test_settings__too_many_connections_are_told_when_to_return(make_server):
             each.close()
 
 
+@pytest.mark.parametrize("setting, status", [("max-requests", 503), ("max-requests-per-address", 429)])
+def test_settings__too_many_requests_in_flight_are_told_when_to_return(make_server, setting, status):
+    """Error Codes: a 429 "SHOULD include a Retry-After header"; a connection without a request does not count."""
+    server = make_server(f"--http-{setting}=2")
+    repo = Repo(server)
+    idle = [server.connect() for _ in range(5)]
+    for each in idle:
+        each.connect()
+    held = []
+    try:
+        for _ in range(2):
+            location = repo.start()
+            wire = server.connect()
+            wire.putrequest("PATCH", location.split(str(server.port), 1)[1])
+            wire.putheader("Content-Length", "100000")
+            wire.endheaders(b"abc")
+            held.append(wire)
+        server.wait_for(lambda: send(server, "GET", "/v2/").status == status)
+        answer = send(server, "GET", "/v2/")
+        assert answer.status == status and answer.header("Retry-After")
+        assert answer.errors()[0]["code"] == "TOOMANYREQUESTS"
+        assert "limit of 2" in answer.errors()[0]["message"]
+    finally:
+        for each in held + idle:
+            each.close()
+    server.wait_for(lambda: send(server, "GET", "/v2/").status == 200)
+
+
 def test_settings__session_answers_survive_another_media_type(make_server):
     """registry.blob_content_types empty: all types (the default)."""
     repo = Repo(make_server())

@@ -24,6 +24,8 @@ static void test_daemon_config__serves_localhost_when_nothing_is_configured(void
     assert_int_equal(c->http.max_uri_size, 16384);
     assert_int_equal(c->http.max_connections, 16384);
     assert_int_equal(c->http.max_connections_per_address, 0);
+    assert_int_equal(c->http.max_requests, 0);
+    assert_int_equal(c->http.max_requests_per_address, 0);
     assert_int_equal(c->http.upload_buffers, 256 * MIB);
     assert_int_equal(c->http.header_timeout, 30000);
     assert_int_equal(c->http.body_timeout, 30000);

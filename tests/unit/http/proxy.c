@@ -123,30 +123,6 @@ static void test_http_proxy__takes_the_rightmost_address_that_is_not_a_proxys(vo
     http_proxies_free(p);
 }
 
-static void test_http_proxy__counts_connections_of_each_peer(void **state)
-{
-    (void)state;
-    struct http_peers *p = http_peers_new(2);
-    struct http_address a = address("1.1.1.1"), b = address("::1");
-    CHECK(http_peers_enter(p, &a) && http_peers_enter(p, &a) && !http_peers_enter(p, &a));
-    CHECK(http_peers_enter(p, &b));
-    http_peers_leave(p, &a);
-    CHECK(http_peers_enter(p, &a) && !http_peers_enter(p, &a));
-    http_peers_leave(p, &a);
-    http_peers_leave(p, &a);
-    http_peers_leave(p, &b);
-    for (unsigned i = 0; i < 5000; i++) { /* every bucket holds several */
-        memcpy(a.bytes, &i, sizeof(i));
-        CHECK_ROW(i, http_peers_enter(p, &a));
-    }
-    for (unsigned i = 0; i < 5000; i += 2) {
-        memcpy(a.bytes, &i, sizeof(i));
-        http_peers_leave(p, &a);
-    }
-    http_peers_free(p);
-}
-
 RUN_TESTS(TEST(test_http_proxy__reads_and_prints_addresses),
           TEST(test_http_proxy__trusts_addresses_within_its_networks),
-          TEST(test_http_proxy__takes_the_rightmost_address_that_is_not_a_proxys),
-          TEST(test_http_proxy__counts_connections_of_each_peer))
+          TEST(test_http_proxy__takes_the_rightmost_address_that_is_not_a_proxys))

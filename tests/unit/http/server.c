@@ -400,39 +400,6 @@ static void test_http_server__refuses_what_exceeds_its_limits(void **state)
     site_free(s);
 }
 
-static void test_http_server__bounds_connections_in_all_and_for_each_peer(void **state)
-{
-    (void)state;
-    struct http_options all = {.limits = {.connections = 3}}, each = {.limits = {.connections_per_peer = 3}};
-    const struct http_options *const options[] = {&all, &each};
-    const int statuses[] = {503, 429};
-    for (size_t i = 0; i < 2; i++) {
-        struct site *s = site_new(options[i], NULL, NULL);
-        int fds[3];
-        for (size_t c = 0; c < COUNT(fds); c++) {
-            fds[c] = client_connect(s);
-            CHECK_ROW(i, client_ask(fds[c], REQUEST("GET /hello")) == 200);
-        }
-        int one_more = client_connect(s);
-        struct reply r;
-        CHECK_ROW(i, client_read(one_more, false, &r) && r.status == statuses[i]);
-        CHECK_ROW(i, reply_has(&r, "Retry-After: 1") && reply_has(&r, "Connection: close"));
-        CHECK_ROW(i, client_is_closed(one_more));
-        reply_done(&r);
-        close(one_more);
-        close(fds[0]);
-        int status = 0;
-        for (unsigned tries = 0; status != 200 && tries < 1000; tries++) {
-            status = site_ask(s, REQUEST("GET /hello")); /* as soon as the server has seen the end */
-            sleep_ms(2);
-        }
-        CHECK_ROW(i, status == 200);
-        close(fds[1]);
-        close(fds[2]);
-        site_free(s);
-    }
-}
-
 static void test_http_server__rests_when_descriptors_run_out(void **state)
 {
     (void)state;
@@ -779,7 +746,6 @@ RUN_TESTS(TEST(test_http_server__answers_on_the_loop_and_on_a_worker),
           TEST(test_http_server__brings_in_pages_that_are_not_in_memory),
           TEST(test_http_server__serves_others_while_one_client_does_not_read),
           TEST(test_http_server__refuses_what_exceeds_its_limits),
-          TEST(test_http_server__bounds_connections_in_all_and_for_each_peer),
           TEST(test_http_server__rests_when_descriptors_run_out),
           TEST(test_http_server__cuts_off_who_is_too_slow),
           TEST(test_http_server__does_not_blame_the_client_for_a_slow_handler),
