@@ -1,5 +1,5 @@
-/* cli/admin.c - `berth gc`, `check`, `import`, `read-only`, `reload`: asks the running server, or works on
- * the folder itself (daemon/admin.h). Results as text for people or JSON for programs. */
+/* cli/admin.c - `berth gc`, `check`, `import`, `backup`, `restore`, `read-only`, `reload`: asks the running
+ * server, or works on the folder itself (daemon/admin.h). Results as text for people or JSON for programs. */
 #include <jansson.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -104,6 +104,28 @@ static void print_import(const json_t *v)
            "failed\n",
            count(v, "repositories"), count(v, "tags"), count(v, "manifests"), count(v, "blobs"),
            mib(v, "bytes"), count(v, "skipped"), count(v, "failed"));
+}
+
+static void print_backup(const json_t *v)
+{
+    printf("backup of %s: %lld tags, %lld blobs (%.1f MiB); %lld copied now (%.1f MiB), %lld removed; %lld "
+           "problems\n",
+           json_string_value(json_object_get(v, "made")), count(v, "tags"), count(v, "blobs"),
+           mib(v, "bytes"), count(v, "copied"), mib(v, "copied_bytes"), count(v, "removed"),
+           count(v, "problems"));
+}
+
+static void print_restore(const json_t *v)
+{
+    const char *made = json_string_value(json_object_get(v, "made"));
+    if (json_object_get(v, "skipped")) /* into a registry that was there */
+        printf("restored from the backup of %s: %lld repositories, %lld tags, %lld manifests, %lld blobs "
+               "(%.1f MiB); %lld were here already, %lld failed\n",
+               made, count(v, "repositories"), count(v, "tags"), count(v, "manifests"), count(v, "blobs"),
+               mib(v, "bytes"), count(v, "skipped"), count(v, "failed"));
+    else
+        printf("made from the backup of %s: %lld tags, %lld blobs (%.1f MiB); %lld failed\n", made,
+               count(v, "tags"), count(v, "blobs"), mib(v, "bytes"), count(v, "failed"));
 }
 
 /* Sends @command, prints what comes back. @ret_values, if not NULL, is the result's, to be freed. */
@@ -295,6 +317,87 @@ int cmd_import(int argc, char **argv)
     rc = ask("import", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
     if (rc == EXIT_OK && !o.json)
         print_import(v);
+    if (rc == EXIT_OK && count(v, "failed"))
+        rc = EXIT_PROBLEMS;
+    json_decref(v);
+    return rc;
+}
+
+int cmd_backup(int argc, char **argv)
+{
+    static const char help[] =
+        "usage: berth backup DIR [--verify] [--data DIR] [--config FILE] [--output text|json]\n\n"
+        "Writes a copy of the whole registry, as it is at one moment, to the folder DIR, while the server "
+        "goes\n"
+        "on. A backup that is there already is brought up to date: only objects that it lacks are copied.\n"
+        "Every object's digest is checked on the way. Whatever happens, the backup that was there stays "
+        "whole\n"
+        "until the new one has taken its place. DIR is made if absent; else it must be empty or a backup, "
+        "and\n"
+        "outside the data folder. The server writes it: its user must be able to.\n"
+        "Exit code 6: bytes are missing or wrong; the blobs are named, and the rest is in the backup.\n\n"
+        "  --verify   read what the backup has already, too, and replace what is wrong\n\n"
+        "example:\n  berth backup /srv/backup/berth --data /var/lib/berth\n";
+    static const char *const words[] = {"--verify", NULL};
+    CLEANUP(options_done) struct options o = {0};
+    int rc = parse(&o, "backup", help, words, argc, argv);
+    if (rc >= 0)
+        return rc;
+    if (!o.operand || !o.operand[0])
+        return cli_usage("backup", "say which folder");
+    /* the server has another working folder; what does not exist yet has no realpath() */
+    CLEANUP(freep) char *here = o.operand[0] == '/' ? NULL : getcwd(NULL, 0);
+    CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(16 * KIB);
+    berth_buf_addf(&path, "%s%s%s", here ? here : "", here ? "/" : "", o.operand);
+    if (!berth_buf_cstr(&path))
+        return cli_usage("backup", "the folder's name is too long");
+    add_word(&o, berth_buf_cstr(&path));
+    json_t *v = NULL;
+    rc = ask("backup", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
+    if (rc == EXIT_OK && !o.json)
+        print_backup(v);
+    if (rc == EXIT_OK && count(v, "problems"))
+        rc = EXIT_PROBLEMS;
+    json_decref(v);
+    return rc;
+}
+
+int cmd_restore(int argc, char **argv)
+{
+    static const char help[] =
+        "usage: berth restore DIR [--keep-tags] [--dry-run] [--data DIR] [--config FILE] [--output "
+        "text|json]\n\n"
+        "Reads the backup in the folder DIR; every digest is checked, and DIR is only read.\n\n"
+        "Where the data folder is absent or empty, it is made from the backup, and `berth serve` can start "
+        "on\n"
+        "it at once. Interrupted, it is started again with the same command; until then nothing serves "
+        "it.\n\n"
+        "Where a server runs, or the data folder holds a registry, what the backup has is brought into it:\n"
+        "every repository, blob, manifest and tag of the backup is there again afterwards, and its tags "
+        "point\n"
+        "where the backup says. What is here and not in the backup stays. What is here already is not "
+        "copied.\n"
+        "Exit code 6: something could not be restored; it is named.\n\n"
+        "  --keep-tags   leave alone tags that exist here\n"
+        "  --dry-run     only say what would be restored\n\n"
+        "example:\n  berth restore /srv/backup/berth --data /var/lib/berth\n";
+    static const char *const words[] = {"--keep-tags", "--dry-run", NULL};
+    CLEANUP(options_done) struct options o = {0};
+    int rc = parse(&o, "restore", help, words, argc, argv);
+    if (rc >= 0)
+        return rc;
+    if (!o.operand)
+        return cli_usage("restore", "say which folder");
+    CLEANUP(freep) char *path = realpath(o.operand, NULL); /* the server has another working folder */
+    if (!path) {
+        fprintf(stderr, "berth restore: '%s': no such folder\n", o.operand);
+        return EXIT_NOT_FOUND;
+    }
+    add_word(&o, path);
+    json_t *v = NULL;
+    rc = ask("restore", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
+    if (rc == EXIT_OK && !o.json)
+        print_restore(v);
     if (rc == EXIT_OK && count(v, "failed"))
         rc = EXIT_PROBLEMS;
     json_decref(v);

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "daemon/wiring.h"
+#include "daemon/backup.h"
 #include "http/url.h"
 
 static void say_number(const struct admin_out *out, const char *key, uint64_t v)
@@ -124,43 +124,84 @@ static berth_str next_word(berth_str *command, berth_arena *a)
     return http_url_decode(word, false, a, &decoded) ? berth_arena_str(a, decoded) : STR_NULL;
 }
 
+static bool takes_path(berth_str verb)
+{
+    return str_eq(verb, STR("import")) || str_eq(verb, STR("backup")) || str_eq(verb, STR("restore"));
+}
+
+struct words {
+    berth_str verb, path, name;
+    bool dry_run, repair, quick, on, off, verify, keep_tags;
+};
+
+static int read_words(berth_str command, berth_arena *a, struct words *ret, berth_error *err)
+{
+    struct words w = {.verb = next_word(&command, a)};
+    const struct {
+        berth_str word;
+        bool *flag;
+    } flags[] = {{STR("dry-run"), &w.dry_run},
+                 {STR("repair"), &w.repair},
+                 {STR("quick"), &w.quick},
+                 {STR("on"), &w.on},
+                 {STR("off"), &w.off},
+                 {STR("verify"), &w.verify},
+                 {STR("keep-tags"), &w.keep_tags}};
+    for (berth_str word; (word = next_word(&command, a)).p;) {
+        size_t i = 0;
+        while (i < COUNT(flags) && !str_eq(word, flags[i].word))
+            i++;
+        if (i < COUNT(flags))
+            *flags[i].flag = true;
+        else if (str_starts(word, STR("name=")))
+            w.name = str_from_offset(word, 5);
+        else if (takes_path(w.verb) && !w.path.p)
+            w.path = word;
+        else
+            return berth_error_set(err, BERTH_E_INVALID, "'" STR_FMT "' is not understood", STR_ARG(word));
+    }
+    *ret = w;
+    return BERTH_OK;
+}
+
 int admin_run(struct instance *in, berth_str command, const struct admin_out *out, berth_error *err)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
-    berth_str verb = next_word(&command, &a), path = STR_NULL, name = STR_NULL;
-    bool dry_run = false, repair = false, quick = false, on = false, off = false;
-    for (berth_str w; (w = next_word(&command, &a)).p;) {
-        if (str_eq(w, STR("dry-run")))
-            dry_run = true;
-        else if (str_eq(w, STR("repair")))
-            repair = true;
-        else if (str_eq(w, STR("quick")))
-            quick = true;
-        else if (str_eq(w, STR("on")))
-            on = true;
-        else if (str_eq(w, STR("off")))
-            off = true;
-        else if (str_starts(w, STR("name=")))
-            name = str_from_offset(w, 5);
-        else if (str_eq(verb, STR("import")) && !path.p)
-            path = w;
-        else
-            return berth_error_set(err, BERTH_E_INVALID, "'" STR_FMT "' is not understood", STR_ARG(w));
+    struct words w;
+    int rc = read_words(command, &a, &w, err);
+    if (rc != BERTH_OK)
+        return rc;
+    if (str_eq(w.verb, STR("gc")))
+        return gc(in, w.dry_run, out, err);
+    if (str_eq(w.verb, STR("check")))
+        return check(in, w.repair, w.quick, out, err);
+    if (str_eq(w.verb, STR("import")) && w.path.p)
+        return import(in, w.path.p, w.name.p, w.dry_run, out, err);
+    if (str_eq(w.verb, STR("backup")) && w.path.p)
+        return backup_write(in, w.path.p, w.verify, out, err);
+    if (str_eq(w.verb, STR("restore")) && w.path.p) {
+        const struct restore_options o = {.keep_tags = w.keep_tags, .dry_run = w.dry_run};
+        return restore_merge(in, w.path.p, &o, out, err);
     }
-    if (str_eq(verb, STR("gc")))
-        return gc(in, dry_run, out, err);
-    if (str_eq(verb, STR("check")))
-        return check(in, repair, quick, out, err);
-    if (str_eq(verb, STR("import")) && path.p)
-        return import(in, path.p, name.p, dry_run, out, err);
-    if (str_eq(verb, STR("read-only")) && on != off) {
-        repo_set_read_only(in->repo, on);
+    if (str_eq(w.verb, STR("read-only")) && w.on != w.off) {
+        repo_set_read_only(in->repo, w.on);
         out->value(out->arg, "read_only", repo_is_read_only(in->repo) ? "true" : "false");
         return BERTH_OK;
     }
-    if (str_eq(verb, STR("status"))) {
+    if (str_eq(w.verb, STR("status"))) {
         out->value(out->arg, "read_only", repo_is_read_only(in->repo) ? "true" : "false");
         return BERTH_OK;
     }
-    return berth_error_set(err, BERTH_E_INVALID, "unknown command '" STR_FMT "'", STR_ARG(verb));
+    return berth_error_set(err, BERTH_E_INVALID, "unknown command '" STR_FMT "'", STR_ARG(w.verb));
+}
+
+int admin_restore(const struct config *c, berth_str command, const struct admin_out *out, berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    struct words w;
+    int rc = read_words(command, &a, &w, err);
+    if (rc == BERTH_OK && !w.path.p)
+        rc = berth_error_set(err, BERTH_E_INVALID, "say which backup");
+    const struct restore_options o = {.keep_tags = w.keep_tags, .dry_run = w.dry_run};
+    return rc == BERTH_OK ? restore_fresh(c, w.path.p, &o, out, err) : rc;
 }

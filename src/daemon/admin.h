@@ -1,9 +1,11 @@
-/* daemon/admin.h - the commands that look after a registry: gc, check, import, read-only, status, reload.
+/* daemon/admin.h - the commands that look after a registry: gc, check, import, backup,
+ * restore, read-only, status, reload.
  *
  * One line asks, lines answer. The command line sends the line to the server that owns the data folder, over
  * DATA/control.sock; when none runs, it opens the folder itself and does the same work.
  *
  *   gc [dry-run]              check [repair] [quick]          import PATH [name=REPOSITORY] [dry-run]
+ *   backup PATH [verify]      restore PATH [keep-tags] [dry-run]
  *   read-only on|off          status                          reload
  *
  * Words are separated by single spaces and percent-encoded. */
@@ -24,6 +26,9 @@ struct admin_out {
 
 /* Runs @command on an open instance. */
 int admin_run(struct instance *in, berth_str command, const struct admin_out *out, berth_error *err);
+
+/* A restore into a data folder that is absent or empty. */
+int admin_restore(const struct config *c, berth_str command, const struct admin_out *out, berth_error *err);
 
 /* Runs @command on the server that owns the folder of @c, or on the folder itself when no server runs. */
 int admin_command(const struct config *c, berth_str command, const struct admin_out *out, berth_error *err);

@@ -6,8 +6,8 @@
 #include <grp.h>
 #include <sys/stat.h>
 
+#include "daemon/backup.h"
 #include "daemon/control.h"
-#include "daemon/wiring.h"
 
 /* Files made by root in a service's folder would lock the service out: root becomes the folder's owner. */
 static int become_owner(const char *data, berth_error *err)
@@ -37,6 +37,8 @@ int admin_command(const struct config *c, berth_str command, const struct admin_
     rc = become_owner(c->data, err);
     if (rc != BERTH_OK)
         return rc;
+    if (str_starts(command, STR("restore ")) && restore_makes_folder(c->data))
+        return admin_restore(c, command, out, err);
     rc = instance_open(c, str_starts(command, STR("import")), &in, err);
     if (rc != BERTH_OK)
         return rc;

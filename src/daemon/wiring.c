@@ -4,7 +4,8 @@
  *   DATA/format        "berth 1": a newer number is refused
  *   DATA/berth.db      metadata (SQLite, with -wal and -shm)
  *   DATA/objects/      bytes by key
- *   DATA/control.sock  commands for the running server (control.c) */
+ *   DATA/control.sock  commands for the running server (control.c)
+ *   DATA/restoring     while, and if unfinished after, `berth restore` makes the folder (restore.c) */
 #include "daemon/wiring.h"
 
 #include <errno.h>
@@ -16,7 +17,7 @@
 
 #define FORMAT_NUMBER 1
 
-static int check_format(int data_fd, const char *path, berth_error *err)
+int wiring_check_format(int data_fd, const char *path, berth_error *err)
 {
     char text[32] = "";
     CLEANUP(closep) int fd = openat(data_fd, "format", O_RDONLY | O_CLOEXEC);
@@ -37,7 +38,7 @@ static int check_format(int data_fd, const char *path, berth_error *err)
         if (unlinkat(data_fd, "format", 0) < 0)
             return berth_error_set(err, BERTH_E_IO, "removing the empty '%s/format': %s", path,
                                    strerror(errno));
-        return check_format(data_fd, path, err);
+        return wiring_check_format(data_fd, path, err);
     }
     if (sscanf(text, "berth %d", &number) != 1)
         return berth_error_set(err, BERTH_E_CORRUPT, "'%s/format' is not berth's: is this the right folder?",
@@ -59,8 +60,11 @@ static int lock_folder(struct instance *in, const char *path, berth_error *err)
     return BERTH_OK;
 }
 
-static int open_folder(const struct config *c, bool create, struct instance *in, berth_error *err)
+int instance_lock(const struct config *c, bool create, struct instance *in, berth_error *err)
 {
+    in->data = str_dup(str_from(c->data));
+    if (!in->data)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     int rc = create ? io_mkdirs(c->data, err) : BERTH_OK;
     if (rc != BERTH_OK)
         return rc;
@@ -68,8 +72,23 @@ static int open_folder(const struct config *c, bool create, struct instance *in,
     if (in->data_fd < 0)
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO,
                                "opening the data folder '%s': %s", c->data, strerror(errno));
-    rc = lock_folder(in, c->data, err);
-    return rc == BERTH_OK ? check_format(in->data_fd, c->data, err) : rc;
+    return lock_folder(in, c->data, err);
+}
+
+/* A backup, and what a restore did not finish, look like a data folder but are none. */
+static int check_folder(const struct instance *in, const char *path, berth_error *err)
+{
+    if (faccessat(in->data_fd, "backup", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return berth_error_set(
+            err, BERTH_E_INVALID,
+            "'%s' is a backup: make a data folder of it with `berth restore %s --data DIR`", path, path);
+    if (faccessat(in->data_fd, RESTORING, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return berth_error_set(err, BERTH_E_INVALID,
+                               "the restore into '%s' was not finished: run `berth restore` again, or remove "
+                               "the folder",
+                               path);
+    unlinkat(in->data_fd, "restore.db", 0); /* of a restore into this folder that was interrupted */
+    return wiring_check_format(in->data_fd, path, err);
 }
 
 static int open_store(const struct config *c, struct instance *in, berth_error *err)
@@ -100,19 +119,28 @@ static int open_metadata(const struct config *c, struct instance *in, berth_erro
              : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
 }
 
+int instance_fill(const struct config *c, struct instance *in, berth_error *err)
+{
+    struct repo_policy policy;
+    int rc = wiring_repo_policy(c, &policy, err);
+    if (rc == BERTH_OK)
+        rc = open_metadata(c, in, err);
+    if (rc == BERTH_OK)
+        rc = open_store(c, in, err);
+    return rc == BERTH_OK ? repo_new(in->m, in->store, &policy, &in->repo, err) : rc;
+}
+
 int instance_open(const struct config *c, bool create, struct instance *ret, berth_error *err)
 {
     struct instance in = {.data_fd = -1, .lock_fd = -1};
-    struct repo_policy policy;
-    int rc = wiring_repo_policy(c, &policy, err);
-    if (rc == BERTH_OK && strcmp(c->storage.driver, "memory") != 0)
-        rc = open_folder(c, create, &in, err);
+    int rc = BERTH_OK;
+    if (strcmp(c->storage.driver, "memory") != 0) {
+        rc = instance_lock(c, create, &in, err);
+        if (rc == BERTH_OK)
+            rc = check_folder(&in, c->data, err);
+    }
     if (rc == BERTH_OK)
-        rc = open_metadata(c, &in, err);
-    if (rc == BERTH_OK)
-        rc = open_store(c, &in, err);
-    if (rc == BERTH_OK)
-        rc = repo_new(in.m, in.store, &policy, &in.repo, err);
+        rc = instance_fill(c, &in, err);
     if (rc != BERTH_OK) {
         instance_close(&in);
         return rc;
@@ -127,6 +155,7 @@ void instance_close(struct instance *in)
     store_free(in->store);
     if (in->m)
         in->m->ops->free(in->m);
+    free(in->data);
     closep(&in->data_fd);
     closep(&in->lock_fd); /* last: nobody may open the folder before we have let go of everything in it */
     *in = (struct instance){.data_fd = -1, .lock_fd = -1};

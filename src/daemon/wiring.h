@@ -10,6 +10,7 @@
 #include "storage/store.h"
 
 struct instance {
+    char *data; /* the folder's path; NULL: none */
     int data_fd, lock_fd;
     meta *m;
     blob_store *store;
@@ -19,6 +20,15 @@ struct instance {
 /* BERTH_E_BUSY when another process owns the folder. @create makes a folder that is absent. */
 int instance_open(const struct config *c, bool create, struct instance *ret, berth_error *err);
 void instance_close(struct instance *in);
+/* The two halves of it: the folder and its lock, whatever is in it; then what it holds. After a failure
+ * instance_close() is the caller's. */
+int instance_lock(const struct config *c, bool create, struct instance *in, berth_error *err);
+int instance_fill(const struct config *c, struct instance *in, berth_error *err);
+
+/* In a data folder that `berth restore` is making, or did not finish: the backup's path. */
+#define RESTORING "restoring"
+/* The file `format`, made if absent; refuses one of a newer program. */
+int wiring_check_format(int data_fd, const char *path, berth_error *err);
 
 /* The parts of a configuration that the rules and the API take; the views live as long as @c and @a. */
 int wiring_repo_policy(const struct config *c, struct repo_policy *ret, berth_error *err);

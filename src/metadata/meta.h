@@ -106,6 +106,21 @@ struct meta_blob_row {
 };
 enum meta_key_owner { META_KEY_UNKNOWN, META_KEY_UPLOAD, META_KEY_BLOB, META_KEY_GC };
 
+/* --- backup and restore --- */
+struct meta_totals {
+    uint64_t blobs, bytes, tags;
+};
+enum meta_repo_rows { META_REPO_LINKS, META_REPO_MANIFESTS, META_REPO_TAGS };
+struct meta_repo_row {
+    berth_str tag; /* empty but for META_REPO_TAGS */
+    berth_str digest, media_type;
+    uint64_t size;
+};
+struct meta_content {
+    char key[IO_KEY_SIZE]; /* "": the bytes are in @body */
+    berth_str body, media_type;
+};
+
 struct meta_stats { /* since start, for /metrics */
     uint64_t transactions, operations,
         failures;       /* committed by the writer; operations in them; failed ones */
@@ -211,6 +226,23 @@ struct meta_ops {
                           struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err);
     int (*integrity)(meta *m, berth_arena *a, struct oci_list *ret_problems,
                      berth_error *err); /* the database's own check */
+
+    /* Backup. A consistent copy of everything but sessions and what waits for removal, in the new file @path,
+     * while others write; checked, synced, and opened for more. BERTH_E_CORRUPT: a page is damaged. */
+    int (*snapshot)(meta *m, const char *path, const _Atomic bool *stop, meta **ret, berth_error *err);
+    int (*totals)(meta *m, struct meta_totals *ret, berth_error *err);
+    /* Up to @n repositories that link a blob. */
+    int (*blob_repos)(meta *m, berth_str digest, size_t n, berth_arena *a, struct oci_list *ret,
+                      berth_error *err);
+    /* All repositories, also those that hold no manifest, by name. */
+    int (*repos_page)(meta *m, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
+                      berth_error *err);
+    /* What a repository holds, by digest, or tags by name. */
+    int (*repo_page)(meta *m, berth_str repo, enum meta_repo_rows kind, berth_str after, size_t n,
+                     berth_arena *a, struct meta_repo_row **ret, size_t *ret_n, berth_error *err);
+    /* A manifest or a blob, without saying which. BERTH_E_NOT_FOUND. */
+    int (*content_get)(meta *m, berth_str repo, const berth_digest *d, berth_arena *a,
+                       struct meta_content *ret, berth_error *err);
 
     void (*stats)(meta *m, struct meta_stats *ret);
     void (*free)(meta *m);

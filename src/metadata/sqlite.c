@@ -192,6 +192,12 @@ static const struct meta_ops ops = {
     .object_orphan = sqlite_object_orphan,
     .manifests_page = sqlite_manifests_page,
     .integrity = sqlite_integrity,
+    .snapshot = sqlite_snapshot,
+    .totals = sqlite_totals,
+    .blob_repos = sqlite_blob_repos,
+    .repos_page = sqlite_repos_page,
+    .repo_page = sqlite_repo_page,
+    .content_get = sqlite_content_get,
     .stats = stats,
     .free = sqlite_free,
 };

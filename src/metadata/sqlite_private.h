@@ -228,6 +228,18 @@ int sqlite_manifests_page(meta *m, size_t n, berth_buf *cursor, berth_arena *a, 
                           struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err);
 int sqlite_integrity(meta *m, berth_arena *a, struct oci_list *ret_problems, berth_error *err);
 
+/* --- sqlite_backup.c --- */
+int sqlite_snapshot(meta *m, const char *path, const _Atomic bool *stop, meta **ret, berth_error *err);
+int sqlite_totals(meta *m, struct meta_totals *ret, berth_error *err);
+int sqlite_blob_repos(meta *m, berth_str digest, size_t n, berth_arena *a, struct oci_list *ret,
+                      berth_error *err);
+int sqlite_repos_page(meta *m, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
+                      berth_error *err);
+int sqlite_repo_page(meta *m, berth_str repo, enum meta_repo_rows kind, berth_str after, size_t n,
+                     berth_arena *a, struct meta_repo_row **ret, size_t *ret_n, berth_error *err);
+int sqlite_content_get(meta *m, berth_str repo, const berth_digest *d, berth_arena *a,
+                       struct meta_content *ret, berth_error *err);
+
 /* A cursor "<repository id> <digest>"; empty: the start. */
 int cursor_read(const berth_buf *cursor, int64_t *ret_repo, berth_str *ret_digest, berth_error *err);
 int cursor_write(berth_buf *cursor, int64_t repo, berth_str digest, berth_error *err);

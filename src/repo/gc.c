@@ -41,34 +41,59 @@ static int collect_rows(repo *r, const _Atomic bool *stop, struct repo_gc_result
     return BERTH_OK;
 }
 
-/* Removal is idempotent and may come late: a crash between the store and the row repeats it. */
+void repo__hold_objects(repo *r)
+{
+    pthread_mutex_lock(&r->removal_lock);
+    r->holds++;
+    pthread_mutex_unlock(&r->removal_lock);
+}
+
+void repo__release_objects(repo *r)
+{
+    pthread_mutex_lock(&r->removal_lock);
+    r->holds--;
+    pthread_mutex_unlock(&r->removal_lock);
+}
+
+/* One batch; with the lock, so that whoever holds the objects knows that none is being removed. Removal is
+ * idempotent and may come late: a crash between the store and the row repeats it. */
+static int remove_batch(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, bool *ret_more,
+                        berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    struct meta_gc_object *due = NULL;
+    size_t n = 0;
+    *ret_more = false;
+    if (r->holds)
+        return BERTH_OK;
+    int rc = r->m->ops->gc_objects(r->m, OBJECTS_AT_ONCE, &a, &due, &n, err);
+    if (rc != BERTH_OK)
+        return rc;
+    const char *done[OBJECTS_AT_ONCE];
+    size_t n_done = 0;
+    for (size_t i = 0; i < n && !stopped(stop); i++) {
+        if (store_remove(r->store, due[i].key, NULL) != BERTH_OK) {
+            rc = r->m->ops->gc_object_failed(r->m, due[i].key, err);
+            if (rc != BERTH_OK)
+                return rc;
+            continue;
+        }
+        done[n_done++] = due[i].key;
+        ret->objects++;
+        ret->bytes += due[i].size;
+    }
+    *ret_more = n == OBJECTS_AT_ONCE;
+    return n_done ? r->m->ops->gc_objects_done(r->m, done, n_done, err) : BERTH_OK;
+}
+
 static int remove_objects(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, berth_error *err)
 {
-    size_t n = OBJECTS_AT_ONCE;
-    while (n == OBJECTS_AT_ONCE && !stopped(stop)) {
-        CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
-        struct meta_gc_object *due = NULL;
-        int rc = r->m->ops->gc_objects(r->m, OBJECTS_AT_ONCE, &a, &due, &n, err);
+    for (bool more = true; more && !stopped(stop); nanosleep(&pause_between, NULL)) {
+        pthread_mutex_lock(&r->removal_lock);
+        int rc = remove_batch(r, stop, ret, &more, err);
+        pthread_mutex_unlock(&r->removal_lock);
         if (rc != BERTH_OK)
             return rc;
-        const char *done[OBJECTS_AT_ONCE];
-        size_t n_done = 0;
-        for (size_t i = 0; i < n && !stopped(stop); i++) {
-            if (store_remove(r->store, due[i].key, NULL) != BERTH_OK) {
-                rc = r->m->ops->gc_object_failed(r->m, due[i].key, err);
-                if (rc != BERTH_OK)
-                    return rc;
-                continue;
-            }
-            done[n_done++] = due[i].key;
-            ret->objects++;
-            ret->bytes += due[i].size;
-        }
-        if (n_done)
-            rc = r->m->ops->gc_objects_done(r->m, done, n_done, err);
-        if (rc != BERTH_OK)
-            return rc;
-        nanosleep(&pause_between, NULL);
     }
     return BERTH_OK;
 }

@@ -38,17 +38,23 @@ struct import {
 #define IMPORT_DEPTH_MAX    64 /* of folders */
 #define IMPORT_SIZE_UNKNOWN UINT64_MAX
 
+struct import_source;
 struct import_repo {
     struct import *im;
     const char *name;
     /* Opens the file that holds @d, of @size bytes if that is known. BERTH_E_NOT_FOUND. */
     int (*open_blob)(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd,
                      uint64_t *ret_size, berth_error *err);
-    int dir_fd;                /* where it looks; lent */
-    struct import_set done;    /* manifests and blobs looked at */
-    struct import_set failed;  /* of those, the ones that could not be had */
-    struct import_set refused; /* and the ones that are not wanted here */
-    bool any;                  /* a manifest of it is in the registry now */
+    /* The type that a manifest was pushed with, where the tree knows it: else NULL, and what refers to it
+     * tells. */
+    int (*type_of)(struct import_repo *ir, const berth_digest *d, berth_arena *a, berth_str *ret,
+                   berth_error *err);
+    int dir_fd;                         /* where it looks; lent */
+    const struct import_source *source; /* or there: import_backup.c's own */
+    struct import_set done;             /* manifests and blobs looked at */
+    struct import_set failed;           /* of those, the ones that could not be had */
+    struct import_set refused;          /* and the ones that are not wanted here */
+    bool any;                           /* a manifest of it is in the registry now */
 };
 
 /* --- import.c --- */
@@ -85,6 +91,11 @@ void import_repo_end(struct import_repo *ir); /* counts it */
  * it: empty, IMPORT_SIZE_UNKNOWN. Fails only with what ends the import. */
 int import_manifest(struct import_repo *ir, const berth_digest *d, berth_str media_type, uint64_t size,
                     berth_str tag, berth_error *err);
+
+/* Brings a blob that no manifest refers to. The same. */
+int import_lone_blob(struct import_repo *ir, const berth_digest *d, uint64_t size, berth_error *err);
+/* Whether the registry has @tag, whatever it points at. */
+int import_has_tag(struct import_repo *ir, berth_str tag, bool *ret, berth_error *err);
 
 /* --- the trees --- */
 

@@ -76,6 +76,7 @@ static int bring_blob(struct import_repo *ir, const oci_descriptor *blob, uint64
     return rc == BERTH_OK && !im->o->dry_run ? copy_blob(ir, &blob->digest, fd, ret_size, err) : rc;
 }
 
+/* @manifest: what refers to it; NULL: nothing does. */
 static int import_blob(struct import_repo *ir, const oci_descriptor *blob, const berth_digest *manifest,
                        berth_error *err)
 {
@@ -111,12 +112,18 @@ static int import_blob(struct import_repo *ir, const oci_descriptor *blob, const
         return BERTH_OK;
     import_set_add(&ir->failed, d);
     im->res->failed++;
+    const char *of = manifest ? " of manifest " : "", *whose = manifest ? manifest->text : "";
     if (rc == BERTH_E_NOT_FOUND)
-        import_say(im, ir->name, "blob %s of manifest %s is missing", d->text, manifest->text);
+        import_say(im, ir->name, "blob %s%s%s is missing", d->text, of, whose);
     else
-        import_say(im, ir->name, "blob %s of manifest %s is not imported: %s", d->text, manifest->text,
-                   why.message);
+        import_say(im, ir->name, "blob %s%s%s is not imported: %s", d->text, of, whose, why.message);
     return BERTH_OK;
+}
+
+int import_lone_blob(struct import_repo *ir, const berth_digest *d, uint64_t size, berth_error *err)
+{
+    const oci_descriptor blob = {.digest = *d, .size = size};
+    return import_blob(ir, &blob, NULL, err);
 }
 
 /* --- manifests --- */
@@ -143,6 +150,16 @@ static int tag_here(struct import_repo *ir, berth_str tag, const berth_digest *d
     struct oci_stored m;
     int rc = repo_manifest_get(ir->im->r, str_from(ir->name), &ref, false, &a, &m, err);
     *ret = rc == BERTH_OK && digest_eq(&m.digest, d);
+    return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;
+}
+
+int import_has_tag(struct import_repo *ir, berth_str tag, bool *ret, berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    oci_reference ref = {.tag = tag};
+    struct oci_stored m;
+    int rc = repo_manifest_get(ir->im->r, str_from(ir->name), &ref, false, &a, &m, err);
+    *ret = rc == BERTH_OK;
     return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;
 }
 
@@ -229,7 +246,9 @@ static int bring_new(struct import_repo *ir, const berth_digest *d, berth_str me
     CLEANUP(berth_buf_done) berth_buf body = BERTH_BUF_INIT(IMPORT_MANIFEST_MAX + 1);
     berth_error why = BERTH_ERROR_INIT;
     oci_manifest man = {.kind = MANIFEST_OTHER};
-    int rc = read_body(ir, d, size, &body, &why);
+    int rc = ir->type_of ? ir->type_of(ir, d, &a, &media_type, &why) : BERTH_OK;
+    if (rc == BERTH_OK)
+        rc = read_body(ir, d, size, &body, &why);
     if (rc == BERTH_OK)
         rc = oci_manifest_parse(body.p, body.n, media_type, NULL, &a, &man, &why);
     if (rc == BERTH_OK && man.kind == MANIFEST_SCHEMA1 && !repo_policy_now(im->r)->schema1)

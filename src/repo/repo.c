@@ -51,6 +51,7 @@ int repo_new(meta *m, blob_store *s, const struct repo_policy *policy, repo **re
     r->m = m;
     r->store = s;
     pthread_mutex_init(&r->gc_lock, NULL);
+    pthread_mutex_init(&r->removal_lock, NULL);
     int rc = repo_set_policy(r, policy, err);
     if (rc != BERTH_OK) {
         repo_free(r);
@@ -66,6 +67,7 @@ void repo_free(repo *r)
         return;
     publish_done(&r->policy);
     pthread_mutex_destroy(&r->gc_lock);
+    pthread_mutex_destroy(&r->removal_lock);
     free(r);
 }
 

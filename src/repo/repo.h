@@ -168,6 +168,32 @@ struct repo_check_result {
 };
 int repo_check(repo *r, const struct repo_check_options *o, struct repo_check_result *ret, berth_error *err);
 
+/* --- backup: the metadata as they are at one moment, and every object that they name --- */
+struct repo_backup_options {
+    bool verify;                                  /* objects that the backup has already are read, too */
+    void (*problem)(void *arg, const char *text); /* one line each; may be NULL */
+    void (*progress)(void *arg, uint64_t blobs, uint64_t of, uint64_t bytes); /* may be NULL */
+    void *arg;
+    const _Atomic bool *stop;
+};
+struct repo_backup_result {
+    uint64_t tags, blobs, bytes;   /* in the backup, or of it */
+    uint64_t copied, copied_bytes; /* objects that were not there yet */
+    uint64_t removed;              /* objects that belonged to nothing any more */
+    uint64_t problems; /* blobs whose bytes are missing or wrong: they are named, and not copied */
+};
+/* Writes the metadata to the new file @database and copies what they name into @to, which may have some of it
+ * already. Everything else goes on, but no object is removed meanwhile. */
+int repo_backup(repo *r, const char *database, blob_store *to, const struct repo_backup_options *o,
+                struct repo_backup_result *ret, berth_error *err);
+/* Fills the store of @r, whose metadata came from a backup, with the backup's objects. A blob whose bytes are
+ * missing or wrong is forgotten: whoever has it may push it again. */
+int repo_backup_fill(repo *r, blob_store *from, const struct repo_backup_options *o,
+                     struct repo_backup_result *ret, berth_error *err);
+/* Removes from @s every object that no row of @m names. */
+int repo_backup_prune(meta *m, blob_store *s, const struct repo_backup_options *o,
+                      struct repo_backup_result *ret, berth_error *err);
+
 /* --- import of another registry's folder --- */
 struct repo_import_options {
     const char
@@ -184,5 +210,11 @@ struct repo_import_result {
 };
 int repo_import(repo *r, const struct repo_import_options *o, struct repo_import_result *ret,
                 berth_error *err);
+
+/* Brings back what a backup holds and this registry doesn't: @from its metadata, @objects its store; both are
+ * only read. Tags point where the backup says, unless @keep_tags leaves those that exist. What was pushed
+ * since stays. */
+int repo_restore(repo *r, meta *from, blob_store *objects, bool keep_tags,
+                 const struct repo_import_options *o, struct repo_import_result *ret, berth_error *err);
 
 #endif

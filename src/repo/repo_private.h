@@ -18,13 +18,18 @@ struct repo {
     struct {                /* since start, for /metrics */
         atomic_ullong runs, failures, manifests, blobs, uploads, objects, bytes;
     } collected;
-    pthread_mutex_t gc_lock; /* one collection at a time */
+    pthread_mutex_t gc_lock;      /* one collection at a time */
+    pthread_mutex_t removal_lock; /* while objects are removed; guards @holds */
+    unsigned holds; /* backups under way: no object is removed. A process's own, and so gone with it */
 };
 
 /* BERTH_OK, or UNSUPPORTED with the reason: read-only. */
 int repo__may_write(repo *r, berth_error *err);
 /* The same for deletion, which has its own switch. */
 int repo__may_delete(repo *r, berth_error *err);
+/* Between these no object leaves the store: those of a snapshot stay while it is copied. */
+void repo__hold_objects(repo *r);
+void repo__release_objects(repo *r);
 /* BERTH_E_NO_SPACE below the reserve. */
 int repo__has_space(repo *r, berth_error *err);
 

@@ -32,7 +32,7 @@
 typedef struct fs_store {
     blob_store base;
     int objects_fd;
-    bool sync;
+    bool sync, any_mode;
     pthread_mutex_t lock;         /* over making and opening a folder */
     atomic_int folders[FOLDERS];  /* descriptors; -1: not opened yet */
     atomic_bool durable[FOLDERS]; /* the folder's own name was synced by this process */
@@ -284,7 +284,7 @@ static int fs_open(blob_store *s, const char *key, blob_reader **ret_r, berth_er
         return berth_error_set(err, BERTH_E_NOT_FOUND, "no such object");
     if (fd < 0 || fstat(fd, &st) < 0)
         return os_error(err, "opening", key);
-    if (!S_ISREG(st.st_mode) || st.st_mode & S_IWUSR)
+    if (!S_ISREG(st.st_mode) || (st.st_mode & S_IWUSR && !fs_of(s)->any_mode))
         return berth_error_set(err, BERTH_E_NOT_FOUND, "object %s is not complete", key);
     fs_reader *reader = malloc(sizeof(*reader));
     if (!reader)
@@ -442,6 +442,26 @@ static const struct blob_store_ops fs_ops = {
     .space = fs_space,
 };
 
+static int new_store(int objects_fd, bool sync, bool any_mode, blob_store **ret_s, berth_error *err)
+{
+    fs_store *fs = fault_hit() ? NULL : malloc(sizeof(*fs));
+    if (!fs) {
+        close(objects_fd);
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    }
+    fs->base.ops = &fs_ops;
+    fs->objects_fd = objects_fd;
+    fs->sync = sync;
+    fs->any_mode = any_mode;
+    pthread_mutex_init(&fs->lock, NULL);
+    for (size_t i = 0; i < FOLDERS; i++) {
+        atomic_init(&fs->folders[i], -1);
+        atomic_init(&fs->durable[i], false);
+    }
+    *ret_s = &fs->base;
+    return BERTH_OK;
+}
+
 int store_fs_new(int dir_fd, bool sync, blob_store **ret_s, berth_error *err)
 {
     CLEANUP(closep) int parent_fd = dir_fd;
@@ -451,19 +471,14 @@ int store_fs_new(int dir_fd, bool sync, blob_store **ret_s, berth_error *err)
     if (objects_fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening the folder 'objects': %s", strerror(errno));
     int r = sync ? io_sync_dir(parent_fd, err) : BERTH_OK;
-    if (r != BERTH_OK)
-        return r;
-    fs_store *fs = fault_hit() ? NULL : malloc(sizeof(*fs));
-    if (!fs)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    fs->base.ops = &fs_ops;
-    fs->objects_fd = steal_fd(&objects_fd);
-    fs->sync = sync;
-    pthread_mutex_init(&fs->lock, NULL);
-    for (size_t i = 0; i < FOLDERS; i++) {
-        atomic_init(&fs->folders[i], -1);
-        atomic_init(&fs->durable[i], false);
-    }
-    *ret_s = &fs->base;
-    return BERTH_OK;
+    return r == BERTH_OK ? new_store(steal_fd(&objects_fd), sync, false, ret_s, err) : r;
+}
+
+int store_fs_read_only_new(int dir_fd, blob_store **ret_s, berth_error *err)
+{
+    CLEANUP(closep) int parent_fd = dir_fd;
+    CLEANUP(closep) int objects_fd = open_folder(parent_fd, "objects");
+    if (objects_fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "opening the folder 'objects': %s", strerror(errno));
+    return new_store(steal_fd(&objects_fd), false, true, ret_s, err);
 }

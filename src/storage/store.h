@@ -76,6 +76,10 @@ struct blob_reader {
  * durable: for tests and throw-away registries. */
 int store_fs_new(int dir_fd, bool sync, blob_store **ret_s, berth_error *err);
 
+/* Such a folder for reading alone, a backup's say. A copy may have lost the modes that tell what is whole:
+ * whoever reads checks the digest. Takes over @dir_fd, also on failure. */
+int store_fs_read_only_new(int dir_fd, blob_store **ret_s, berth_error *err);
+
 /* Objects in memory, for tests and `--store memory`. */
 int store_memory_new(blob_store **ret_s, berth_error *err);
 
