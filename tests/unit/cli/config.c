@@ -1,0 +1,78 @@
+/* tests/unit/cli/config.c - `berth config`: what is wrong, what is in force, the reference. */
+#include "fixture.h"
+
+#include <jansson.h>
+
+static void test_cli_config__says_whether_a_file_is_valid(void **state)
+{
+    (void)state;
+    write_file("good.yaml", "data: /d\n");
+    write_file("bad.yaml", "data: /d\nhttp:\n  loops: many\n");
+    assert_int_equal(berth("config check %s", path_of("good.yaml")), EXIT_OK);
+    assert_string_equal(out_text, berth_arena_printf(&scratch, "%s: valid\n", path_of("good.yaml")));
+    assert_int_equal(berth("config check %s", path_of("bad.yaml")), EXIT_CONFIG);
+    const char *place = berth_arena_printf(&scratch, "%s:3:", path_of("bad.yaml"));
+    CHECK(strncmp(err_text, place, strlen(place)) == 0 && strstr(err_text, "'many'"));
+    assert_string_equal(out_text, "");
+    assert_int_equal(berth("config check %s", path_of("none.yaml")), EXIT_CONFIG);
+    assert_int_equal(berth("config check"), EXIT_OK);
+    assert_string_equal(out_text, "defaults and environment: valid\n");
+    assert_int_equal(berth("config check --http-loops=many"), EXIT_CONFIG);
+    setenv("BERTH_CONFIG", path_of("bad.yaml"), 1);
+    assert_int_equal(berth("config check"), EXIT_CONFIG);
+    assert_int_equal(berth("config check --config %s", path_of("good.yaml")), EXIT_OK);
+}
+
+static void test_cli_config__shows_what_is_in_force(void **state)
+{
+    (void)state;
+    write_file("a.yaml", "data: /from-file\nhttp: {loops: 3}\n");
+    assert_int_equal(berth("config show %s --data /from-flag", path_of("a.yaml")), EXIT_OK);
+    CLEANUP(freep) char *shown = str_dup(str_from(out_text));
+    write_file("b.yaml", shown);
+    assert_int_equal(berth("config show %s", path_of("b.yaml")), EXIT_OK);
+    assert_string_equal(out_text, shown);
+    CONFIG c = NULL;
+    CHECK_OK(config_load(path_of("b.yaml"), NULL, 0, &c, &test_err));
+    assert_string_equal(c->data, "/from-flag");
+    assert_int_equal(c->http.loops, 3);
+}
+
+static void test_cli_config__documents_in_two_forms(void **state)
+{
+    (void)state;
+    assert_int_equal(berth("config document"), EXIT_OK);
+    CHECK(strstr(out_text, "http.prefix") != NULL);
+    CLEANUP(freep) char *markdown = str_dup(str_from(out_text));
+    assert_int_equal(berth("config document --markdown"), EXIT_OK);
+    assert_string_equal(out_text, markdown);
+    assert_int_equal(berth("config document --schema"), EXIT_OK);
+    json_t *schema = json_loads(out_text, 0, NULL);
+    CHECK(json_is_object(json_object_get(schema, "properties")));
+    json_decref(schema);
+}
+
+static void test_cli_config__refuses_what_it_does_not_know(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words, *says;
+    } rows[] = {
+        {"config mend", "'mend' is not one of check, show, document"},
+        {"config check --nonsense", "'--nonsense' is not an option"},
+        {"config show -x", "'-x' is not an option"},
+        {"config document --html", "'--html' is not understood"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CHECK_ROW(i, berth("%s", rows[i].words) == EXIT_USAGE);
+        CHECK_ROW(i, strstr(err_text, rows[i].says) && strstr(err_text, "try: berth config --help"));
+    }
+    assert_int_equal(berth("config"), EXIT_USAGE);
+    CHECK(strncmp(out_text, "usage: berth config", 19) == 0);
+    assert_int_equal(berth("config show --help"), EXIT_OK);
+}
+
+RUN_TESTS(CLI_TEST(test_cli_config__says_whether_a_file_is_valid),
+          CLI_TEST(test_cli_config__shows_what_is_in_force),
+          CLI_TEST(test_cli_config__documents_in_two_forms),
+          CLI_TEST(test_cli_config__refuses_what_it_does_not_know))
