@@ -7,6 +7,9 @@ GROUPS ?= build run test
 DATA ?= data
 LISTEN ?= localhost:5000
 MINUTES ?= 10
+# Bytes of input for each fuzz target, instead of MINUTES; KEEP=yes makes new finds seeds.
+BYTES ?=
+KEEP ?=
 SUITE ?=
 
 MAKEFLAGS += --no-print-directory
@@ -47,8 +50,8 @@ conformance: all ## the official suite, built elsewhere: SUITE=/path/to/binary; 
 	@test -n '$(SUITE)' || { echo 'make conformance SUITE=/path/to/binary'; exit 2; }
 	@tests/conformance/official '$(SUITE)'
 
-fuzz: ## every fuzz target in turn, MINUTES=10 for all of them together; what they find stays in build-test/fuzz-found
-	@tests/run fuzz --minutes $(MINUTES)
+fuzz: ## every fuzz target, MINUTES=10 for all together or BYTES=1GiB for each; findings stay in build-test/fuzz-found
+	@tests/run fuzz $(if $(BYTES),--bytes $(BYTES),--minutes $(MINUTES)) $(if $(KEEP),--keep)
 
 format: ## apply .clang-format
 	@find src include tests bench -name '*.[ch]' -print0 | xargs -0 clang-format -i
