@@ -12,6 +12,9 @@ BYTES ?=
 KEEP ?=
 SUITE ?=
 
+# Without dpkg-dev, Meson takes lib64 on Debian, where neither pkg-config nor the linker looks.
+LIBDIR = $(if $(wildcard /etc/debian_version),--libdir=lib)
+
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := all
 # Parts of the build are Ninja's to run side by side.
@@ -61,9 +64,11 @@ format-check: ## complain about what `make format` would change
 
 install: ## install below PREFIX (DESTDIR is for packagers)
 install: all
-	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX))
+	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX)) $(LIBDIR)
 	@ninja -C $(BUILD)
 	@DESTDIR='$(DESTDIR)' meson install -C $(BUILD) --no-rebuild
+	@# What sudo wrote below BUILD stays its owner's, who wants to build again.
+	@[ "$$(id -u)" != 0 ] || chown -R --reference=. $(BUILD)
 
 ifneq ($(wildcard bench/run),)
 bench: ## compare with what else there is

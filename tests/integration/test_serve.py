@@ -88,10 +88,19 @@ def test_make_builds_and_installs(tmp_path):
     installed = Path(f"{stage}/opt/berth/bin/berth")
     assert installed.stat().st_mode & 0o111
     assert (build / "berth").exists()
+    # Installing with sudo leaves nothing there that keeps the owner of the checkout from building again.
+    assert {p.lstat().st_uid for p in build.rglob("*")} == {os.stat(ROOT).st_uid}
     assert berth(installed, "--version").returncode == 0
+
+    # What systemd runs is what was installed, and nothing that another package would have to bring.
+    unit = Path(f"{stage}/opt/berth/lib/systemd/system/berth.service").read_text()
+    assert {line.split("=")[1].split()[0] for line in unit.splitlines() if line.startswith("Exec")} == {
+        "/opt/berth/bin/berth"}
 
     # The library beside it, built against as a stranger does, in C and in C++.
     library = next(Path(f"{stage}/opt/berth").rglob("libberth-server.so"))  # lib, lib64, lib/<triplet>
+    if os.path.exists("/etc/debian_version"):  # where lib64 is searched by nobody
+        assert library.parent.name == "lib"
     exported = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True, check=True).stdout
     assert sorted(line.split()[-1] for line in exported.splitlines()) == [
         "berth_server_start", "berth_server_stop", "berth_server_url"]
