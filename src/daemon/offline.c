@@ -4,19 +4,41 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "daemon/backup.h"
 #include "daemon/control.h"
 
-/* Files made by root in a service's folder would lock the service out: root becomes the folder's owner. */
+/* Keeps the right to pass through folders that are not ours, and drops root's others. */
+static void keep_search(void)
+{
+    struct __user_cap_header_struct of = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct caps[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &of, caps) < 0)
+        return;
+    caps[0].permitted &= 1U << CAP_DAC_READ_SEARCH;
+    caps[0].effective = caps[0].permitted;
+    for (unsigned i = 1; i < COUNT(caps); i++)
+        caps[i] = (struct __user_cap_data_struct){0};
+    caps[0].inheritable = 0;
+    syscall(SYS_capset, &of, caps);
+}
+
+/* Files made by root in a service's folder would lock the service out: root becomes the folder's owner. Who
+ * may have no way to the folder: systemd keeps those of dynamic users below /var/lib/private, which is root's
+ * alone. */
 static int become_owner(const char *data, berth_error *err)
 {
     struct stat st;
     if (geteuid() != 0 || stat(data, &st) < 0 || st.st_uid == 0)
         return BERTH_OK;
-    if (setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 || setuid(st.st_uid) < 0)
+    if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 ||
+        setuid(st.st_uid) < 0)
         return berth_error_set(err, BERTH_E_DENIED, "acting as the owner of '%s': %s", data, strerror(errno));
+    keep_search();
     return BERTH_OK;
 }
 

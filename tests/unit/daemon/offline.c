@@ -94,9 +94,31 @@ static void test_daemon_offline__root_becomes_the_owner_of_the_folder(void **sta
     CHECK(stat(path_of("berth.db"), &st) == 0 && st.st_uid == service);
 }
 
+/* The folder of a service of systemd's with a dynamic user: below /var/lib/private, which is root's alone. */
+static void test_daemon_offline__root_gets_where_the_owner_does_not(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        return;
+    const uid_t service = 65534;
+    const char *inner = path_of("inner");
+    CHECK(mkdir(inner, 0700) == 0 && chown(inner, service, service) == 0 && chmod(folder, 0700) == 0);
+    const char *const flags[] = {berth_arena_printf(&scratch, "data=%s", inner)};
+    CONFIG c = NULL;
+    CHECK_OK(config_load_text(STR(""), "berth.yaml", flags, 1, &c, &test_err));
+    pid_t child = fork();
+    if (child == 0) /* the way is open, and nothing on it can be written */
+        _exit(admin_command(c, STR("check"), &listener, &test_err) != BERTH_OK || geteuid() != service ||
+              open(path_of("more"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0);
+    int status;
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    CHECK(is_there("inner/berth.db"));
+}
+
 RUN_TESTS(FOLDER_TEST(test_daemon_offline__works_on_the_folder_itself),
           FOLDER_TEST(test_daemon_offline__leaves_to_a_server_what_only_a_server_can_do),
           FOLDER_TEST(test_daemon_offline__only_an_import_makes_the_folder),
           FOLDER_TEST(test_daemon_offline__keeps_out_of_a_folder_that_is_in_use),
           FOLDER_TEST(test_daemon_offline__passes_on_what_the_server_says),
-          FOLDER_TEST(test_daemon_offline__root_becomes_the_owner_of_the_folder))
+          FOLDER_TEST(test_daemon_offline__root_becomes_the_owner_of_the_folder),
+          FOLDER_TEST(test_daemon_offline__root_gets_where_the_owner_does_not))
