@@ -185,6 +185,9 @@ int admin_run(struct instance *in, berth_str command, const struct admin_out *ou
     }
     if (str_eq(w.verb, STR("read-only")) && w.on != w.off) {
         repo_set_read_only(in->repo, w.on);
+        if (w.off && repo_is_read_only(in->repo))
+            return berth_error_set(err, BERTH_E_DENIED,
+                                   "still read-only: first switch off the setting registry.read_only");
         out->value(out->arg, "read_only", repo_is_read_only(in->repo) ? "true" : "false");
         return BERTH_OK;
     }

@@ -61,6 +61,18 @@ static void test_daemon_admin__switches_writing_off_and_on(void **state)
     CHECK(!repo_is_read_only(in.repo));
 }
 
+static void test_daemon_admin__says_when_writing_stays_off_by_the_setting(void **state)
+{
+    (void)state;
+    instance_close(&in);
+    CONFIG c = config_of("registry:\n  read_only: true\n");
+    CHECK_OK(instance_open(c, false, &in, &test_err));
+    CHECK_OK(run("read-only on"));
+    CHECK_CODE(run("read-only off"), BERTH_E_DENIED);
+    CHECK(strstr(test_err.message, "registry.read_only") && told[0] == '\0');
+    CHECK(repo_is_read_only(in.repo));
+}
+
 static void push(const char *body, berth_digest *ret)
 {
     repo_upload *u;
@@ -132,6 +144,7 @@ static void test_daemon_admin__stops_when_the_listener_says_so(void **state)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, open_it, close_it)
 RUN_TESTS(CASE(test_daemon_admin__refuses_words_it_does_not_know),
           CASE(test_daemon_admin__switches_writing_off_and_on),
+          CASE(test_daemon_admin__says_when_writing_stays_off_by_the_setting),
           CASE(test_daemon_admin__says_what_a_collection_did_or_would_do),
           CASE(test_daemon_admin__tells_each_problem_that_a_check_finds),
           CASE(test_daemon_admin__imports_from_a_path_with_any_bytes),
