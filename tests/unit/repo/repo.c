@@ -1,4 +1,4 @@
-/* tests/unit/repo/policy.c - the switches, and their change while requests run. */
+/* tests/unit/repo/repo.c - the switches, and their change while requests run. */
 #include "fixture.h"
 
 #include <pthread.h>
@@ -6,7 +6,7 @@
 
 #define NAME "team/app"
 
-static void test_repo_policy__read_only_refuses_every_write_and_no_read(void **state)
+static void test_repo_repo__read_only_refuses_every_write_and_no_read(void **state)
 {
     (void)state;
     struct fixture f;
@@ -44,7 +44,7 @@ static void test_repo_policy__read_only_refuses_every_write_and_no_read(void **s
     fixture_done(&f);
 }
 
-static void test_repo_policy__deletion_has_a_switch_of_its_own(void **state)
+static void test_repo_repo__deletion_has_a_switch_of_its_own(void **state)
 {
     (void)state;
     struct fixture f;
@@ -66,7 +66,7 @@ static void test_repo_policy__deletion_has_a_switch_of_its_own(void **state)
     fixture_done(&f);
 }
 
-static void test_repo_policy__a_push_makes_its_repository_only_where_it_may(void **state)
+static void test_repo_repo__a_push_makes_its_repository_only_where_it_may(void **state)
 {
     (void)state;
     struct fixture f;
@@ -86,7 +86,7 @@ static void test_repo_policy__a_push_makes_its_repository_only_where_it_may(void
     fixture_done(&f);
 }
 
-static void test_repo_policy__mounting_needs_a_source_or_the_switch(void **state)
+static void test_repo_repo__mounting_needs_a_source_or_the_switch(void **state)
 {
     (void)state;
     struct fixture f;
@@ -105,7 +105,7 @@ static void test_repo_policy__mounting_needs_a_source_or_the_switch(void **state
     fixture_done(&f);
 }
 
-static void test_repo_policy__the_reserve_keeps_uploads_out_and_pulls_in(void **state)
+static void test_repo_repo__the_reserve_keeps_uploads_out_and_pulls_in(void **state)
 {
     (void)state;
     struct fixture f;
@@ -144,7 +144,7 @@ static void *read_policy(void *arg)
     return NULL;
 }
 
-static void test_repo_policy__it_may_change_while_it_is_read(void **state)
+static void test_repo_repo__it_may_change_while_it_is_read(void **state)
 {
     (void)state;
     struct fixture f;
@@ -167,9 +167,9 @@ static void test_repo_policy__it_may_change_while_it_is_read(void **state)
     fixture_done(&f);
 }
 
-RUN_TESTS(TEST(test_repo_policy__read_only_refuses_every_write_and_no_read),
-          TEST(test_repo_policy__deletion_has_a_switch_of_its_own),
-          TEST(test_repo_policy__a_push_makes_its_repository_only_where_it_may),
-          TEST(test_repo_policy__mounting_needs_a_source_or_the_switch),
-          TEST(test_repo_policy__the_reserve_keeps_uploads_out_and_pulls_in),
-          TEST(test_repo_policy__it_may_change_while_it_is_read))
+RUN_TESTS(TEST(test_repo_repo__read_only_refuses_every_write_and_no_read),
+          TEST(test_repo_repo__deletion_has_a_switch_of_its_own),
+          TEST(test_repo_repo__a_push_makes_its_repository_only_where_it_may),
+          TEST(test_repo_repo__mounting_needs_a_source_or_the_switch),
+          TEST(test_repo_repo__the_reserve_keeps_uploads_out_and_pulls_in),
+          TEST(test_repo_repo__it_may_change_while_it_is_read))

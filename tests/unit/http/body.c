@@ -1,4 +1,4 @@
-/* tests/unit/http/upload.c - bodies over real sockets: sizes and codings, both buffers, early answers, 100
+/* tests/unit/http/body.c - bodies over real sockets: sizes and codings, both buffers, early answers, 100
  * Continue, clients that leave. */
 #include "fixture.h"
 
@@ -37,7 +37,7 @@ static void put(int fd, const char *path, uint64_t n, bool chunked, size_t step,
         client_send_body(fd, 0, n);
 }
 
-static void test_http_upload__streams_bodies_of_any_size_in_both_codings(void **state)
+static void test_http_body__streams_bodies_of_any_size_in_both_codings(void **state)
 {
     (void)state;
     static const uint64_t sizes[] = {
@@ -67,7 +67,7 @@ static void test_http_upload__streams_bodies_of_any_size_in_both_codings(void **
     site_free(s);
 }
 
-static void test_http_upload__takes_a_body_byte_by_byte(void **state)
+static void test_http_body__takes_a_body_byte_by_byte(void **state)
 {
     (void)state;
     struct site *s = site_new(NULL, NULL, NULL);
@@ -86,7 +86,7 @@ static void test_http_upload__takes_a_body_byte_by_byte(void **state)
     site_free(s);
 }
 
-static void test_http_upload__collects_a_body_up_to_its_ceiling(void **state)
+static void test_http_body__collects_a_body_up_to_its_ceiling(void **state)
 {
     (void)state;
     static const struct {
@@ -121,7 +121,7 @@ static void test_http_upload__collects_a_body_up_to_its_ceiling(void **state)
     site_free(s);
 }
 
-static void test_http_upload__drops_a_body_that_nobody_wants(void **state)
+static void test_http_body__drops_a_body_that_nobody_wants(void **state)
 {
     (void)state;
     static const char *const heads[] = {
@@ -142,7 +142,7 @@ static void test_http_upload__drops_a_body_that_nobody_wants(void **state)
     site_free(s);
 }
 
-static void test_http_upload__answers_early_and_is_heard(void **state)
+static void test_http_body__answers_early_and_is_heard(void **state)
 {
     (void)state;
     static const char *const paths[] = {"/401", "/413"};
@@ -174,7 +174,7 @@ static void test_http_upload__answers_early_and_is_heard(void **state)
     site_free(s);
 }
 
-static void test_http_upload__drains_no_more_than_its_limit(void **state)
+static void test_http_body__drains_no_more_than_its_limit(void **state)
 {
     (void)state;
     struct http_options opts = {.limits = {.drain_bytes = 4 * MIB}, .timeouts = {.drain = 400}};
@@ -203,7 +203,7 @@ static void test_http_upload__drains_no_more_than_its_limit(void **state)
     site_free(s);
 }
 
-static void test_http_upload__says_continue_when_the_body_is_wanted(void **state)
+static void test_http_body__says_continue_when_the_body_is_wanted(void **state)
 {
     (void)state;
     static const struct {
@@ -253,7 +253,7 @@ static void test_http_upload__says_continue_when_the_body_is_wanted(void **state
     site_free(s);
 }
 
-static void test_http_upload__calls_done_once_when_the_client_leaves(void **state)
+static void test_http_body__calls_done_once_when_the_client_leaves(void **state)
 {
     (void)state;
     struct site *s = site_new(NULL, NULL, NULL);
@@ -278,7 +278,7 @@ static void test_http_upload__calls_done_once_when_the_client_leaves(void **stat
     site_free(s);
 }
 
-static void test_http_upload__fills_one_buffer_while_the_other_is_worked_on(void **state)
+static void test_http_body__fills_one_buffer_while_the_other_is_worked_on(void **state)
 {
     (void)state;
     struct http_options opts = {.limits = {.buffer_bytes = 64 * KIB}};
@@ -299,7 +299,7 @@ static void test_http_upload__fills_one_buffer_while_the_other_is_worked_on(void
     site_free(s);
 }
 
-static void test_http_upload__waits_its_turn_when_buffers_are_short(void **state)
+static void test_http_body__waits_its_turn_when_buffers_are_short(void **state)
 {
     (void)state;
     struct http_options opts = {.loops = 1, .limits = {.buffer_bytes = 64 * KIB, .buffers_total = 1}};
@@ -327,7 +327,7 @@ static void test_http_upload__waits_its_turn_when_buffers_are_short(void **state
     site_free(s);
 }
 
-static void test_http_upload__carries_many_at_once(void **state)
+static void test_http_body__carries_many_at_once(void **state)
 {
     (void)state;
     struct site *s = site_new(NULL, NULL, NULL);
@@ -347,7 +347,7 @@ static void test_http_upload__carries_many_at_once(void **state)
     site_free(s);
 }
 
-static void test_http_upload__survives_any_failing_call(void **state)
+static void test_http_body__survives_any_failing_call(void **state)
 {
     (void)state;
 #ifdef BERTH_FAULT
@@ -378,14 +378,14 @@ static void test_http_upload__survives_any_failing_call(void **state)
 #endif
 }
 
-RUN_TESTS(TEST(test_http_upload__streams_bodies_of_any_size_in_both_codings),
-          TEST(test_http_upload__takes_a_body_byte_by_byte),
-          TEST(test_http_upload__collects_a_body_up_to_its_ceiling),
-          TEST(test_http_upload__drops_a_body_that_nobody_wants),
-          TEST(test_http_upload__answers_early_and_is_heard),
-          TEST(test_http_upload__drains_no_more_than_its_limit),
-          TEST(test_http_upload__says_continue_when_the_body_is_wanted),
-          TEST(test_http_upload__calls_done_once_when_the_client_leaves),
-          TEST(test_http_upload__fills_one_buffer_while_the_other_is_worked_on),
-          TEST(test_http_upload__waits_its_turn_when_buffers_are_short),
-          TEST(test_http_upload__carries_many_at_once), TEST(test_http_upload__survives_any_failing_call))
+RUN_TESTS(TEST(test_http_body__streams_bodies_of_any_size_in_both_codings),
+          TEST(test_http_body__takes_a_body_byte_by_byte),
+          TEST(test_http_body__collects_a_body_up_to_its_ceiling),
+          TEST(test_http_body__drops_a_body_that_nobody_wants),
+          TEST(test_http_body__answers_early_and_is_heard),
+          TEST(test_http_body__drains_no_more_than_its_limit),
+          TEST(test_http_body__says_continue_when_the_body_is_wanted),
+          TEST(test_http_body__calls_done_once_when_the_client_leaves),
+          TEST(test_http_body__fills_one_buffer_while_the_other_is_worked_on),
+          TEST(test_http_body__waits_its_turn_when_buffers_are_short),
+          TEST(test_http_body__carries_many_at_once), TEST(test_http_body__survives_any_failing_call))

@@ -1,0 +1,82 @@
+"""tests/unit/ mirrors src/: who looks for the tests of a file finds them under its name, built and run."""
+
+import fnmatch
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SRC, UNIT = ROOT / "src", ROOT / "tests" / "unit"
+
+# Tested under another name: why, and where.
+ELSEWHERE = {
+    "http/llhttp_probe.c": ("run by the build, not part of the server", "src/http/meson.build"),
+    "http/connection.c": ("needs sockets and loops: a whole server", "tests/unit/http/server.c"),
+    "http/request.c": ("needs a connection: a whole server", "tests/unit/http/server.c"),
+    "http/response.c": ("what arrives at a client counts: a whole server", "tests/unit/http/server.c"),
+    "http/send.c": ("needs a socket that takes no more: a whole server", "tests/unit/http/server.c"),
+    "http/buffers.c": ("needs connections that wait for each other", "tests/unit/http/body.c"),
+    "metadata/sqlite*.c": ("one driver: every driver passes the contract", "tests/contract/metadata.c"),
+    "storage/memory.c": ("one driver: every driver passes the contract", "tests/contract/blob_store.c"),
+    "daemon/backup*.c": ("the parts of one backup, seen only when it is restored", "tests/integration/test_backup.py"),
+    "daemon/restore.c": ("the same, from the other end", "tests/integration/test_backup.py"),
+    "repo/backup.c": ("the same, below the folder", "tests/integration/test_backup.py"),
+    "repo/import_*.c": ("the parts of one import, seen only together", "tests/unit/repo/import.c"),
+}
+
+# Tests of what no single file does.
+OF_THE_ROOM = {"metadata/contract.c", "metadata/crash.c", "metadata/faults.c", "metadata/schema.c", "repo/faults.c"}
+
+
+def names(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.glob("*/*.c"))
+
+
+def untested(sources, tests, elsewhere):
+    return [s for s in sources if s not in tests and not any(fnmatch.fnmatch(s, p) for p in elsewhere)]
+
+
+def test_every_file_has_its_tests():
+    wrong = untested(names(SRC), names(UNIT), ELSEWHERE)
+    assert not wrong, "no tests/unit/<room>/<file>.c, nor a reason above:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("pattern", ELSEWHERE)
+def test_every_reason_is_still_true(pattern):
+    _, where = ELSEWHERE[pattern]
+    assert (ROOT / where).exists()
+    assert untested(fnmatch.filter(names(SRC), pattern), names(UNIT), []), "they have their tests: no reason is needed"
+
+
+def test_every_test_says_what_it_tests():
+    wrong = [t for t in names(UNIT) if t not in names(SRC) and t not in OF_THE_ROOM and not t.endswith("/fixture.c")]
+    assert not wrong, "mirrors no file of src/:\n" + "\n".join(wrong)
+
+
+def test_every_test_is_built():
+    wrong = []
+    for test in names(UNIT):
+        room, file = test.split("/")
+        if f"'{file}'" not in (UNIT / room / "meson.build").read_text():
+            wrong.append(test)
+    assert not wrong, "not in its room's meson.build:\n" + "\n".join(wrong)
+
+
+def test_names_say_where_they_stand():
+    """test_<room>_<file>__<sentence>, so that a failure is found by its name alone."""
+    wrong = []
+    for test in names(UNIT):
+        if test.endswith("/fixture.c"):
+            continue
+        want = "test_" + test.removesuffix(".c").replace("/", "_") + "__"
+        found = re.findall(r"^static void (test_\w+)\(void \*\*", (UNIT / test).read_text(), re.M)
+        wrong += [f"{test}: {name}" for name in found if not name.startswith(want)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("source, missing", [
+    ("registry/blobs.c", False), ("registry/new.c", True), ("metadata/sqlite_new.c", False), ("repo/import.c", True),
+])
+def test_the_check_finds(source, missing):
+    assert bool(untested([source], ["registry/blobs.c"], ELSEWHERE)) == missing
