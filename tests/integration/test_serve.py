@@ -96,6 +96,8 @@ def test_make_builds_and_installs(tmp_path):
     unit = Path(f"{stage}/opt/berth/lib/systemd/system/berth.service").read_text()
     assert {line.split("=")[1].split()[0] for line in unit.splitlines() if line.startswith("Exec")} == {
         "/opt/berth/bin/berth"}
+    # Its private /tmp vanishes with it: whatever a command wrote there would be lost.
+    assert "PrivateTmp=yes" not in unit or "ReadOnlyPaths=/tmp /var/tmp" in unit
 
     # The library beside it, built against as a stranger does, in C and in C++.
     library = next(Path(f"{stage}/opt/berth").rglob("libberth-server.so"))  # lib, lib64, lib/<triplet>
