@@ -24,7 +24,7 @@ static void set_defaults(struct http_server *s, const struct http_options *opts,
     DEFAULT(s->timeouts.stop, 30000);
 #undef DEFAULT
     s->n_loops = opts->loops ? opts->loops : cores;
-    s->n_workers = opts->workers ? opts->workers : MAX(4, 2 * cores);
+    s->n_workers = opts->workers ? opts->workers : MAX(32, 4 * cores);
 }
 
 /* "Name: value", as the operator wrote it. */

@@ -158,7 +158,7 @@ struct http_timeouts {  /* milliseconds; 0: the default in brackets */
 };
 struct http_options {
     unsigned loops;   /* threads; 0: one per core */
-    unsigned workers; /* threads; 0: max(4, 2 per core) */
+    unsigned workers; /* threads; 0: max(32, 4 per core) */
     struct http_limits limits;
     struct http_timeouts timeouts;
     const char *prefix;                 /* "/my/path" or NULL; other paths are 404 */

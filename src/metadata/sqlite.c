@@ -276,7 +276,11 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
     pthread_mutex_init(&m->claims_lock, NULL);
     pthread_mutex_init(&m->readers_lock, NULL);
     pthread_mutex_init(&m->writer.lock, NULL);
-    pthread_cond_init(&m->writer.wake, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->writer.wake, &monotonic);
+    pthread_condattr_destroy(&monotonic);
 
     int r = set_path(m, path, err);
     if (r == BERTH_OK)
@@ -285,7 +289,7 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
         r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, err);
     if (r == BERTH_OK) /* the log is cut back to this size when it starts anew */
         r = db_exec(&m->writer.db,
-                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-2048; PRAGMA journal_size_limit=16777216;",
+                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-8192; PRAGMA journal_size_limit=16777216;",
                     err);
     if (r == BERTH_OK)
         r = db_exec(&m->writer.db, m->temp_dir ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", err);

@@ -91,7 +91,11 @@ struct writer {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct writer_op *first, **last;
+    size_t waiting; /* operations in that queue */
+    size_t wanted;  /* the writer is to be woken when there are so many */
+    size_t crowd;   /* how many there were for the last batch, and came while it ran */
     bool stopping;
+    int64_t average_us;                                     /* of the last commits; the writer's own */
     int wal_frames, last_frames, checkpoint_at, restart_at; /* of the log; the writer's own */
     atomic_uint_fast64_t transactions, operations, failures, queue, commit_us;
 };

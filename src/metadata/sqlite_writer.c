@@ -2,10 +2,16 @@
  *
  * Callers leave an operation on the queue and sleep. The writer takes all that wait, runs them in one
  * transaction, each under a savepoint, commits once (one sync of the log for all), and wakes them: what is
- * acknowledged is durable. It checkpoints after it has woken them, so that nobody waits for that. */
+ * acknowledged is durable. It checkpoints after it has woken them, so that nobody waits for that.
+ *
+ * Callers that come back at once with their next operation would fall into two halves, each waiting for the
+ * other's sync. So the writer waits a moment, a part of what a commit costs, for as many as were there the
+ * last time. */
 #include "metadata/sqlite_private.h"
 
 #include <errno.h>
+#include <semaphore.h>
+#include <time.h>
 
 #include "util/clock.h"
 #include "util/fault.h"
@@ -18,13 +24,18 @@
 #define MANY_FRAMES     16000
 #define RESTART_WAIT_MS 50
 
+/* How long the writer waits for a crowd to come back: this part of an average commit, at most GATHER_MAX_US,
+ * and not at all below GATHER_MIN_US, where a commit costs less than the waiting. */
+#define GATHER_PART   2
+#define GATHER_MIN_US 100
+#define GATHER_MAX_US 2000
+
 struct writer_op {
     writer_fn *fn;
     void *arg;
     const char *what;
     struct writer_op *next;
-    pthread_cond_t wake;
-    bool done;
+    sem_t done; /* posted once; from then on the operation is its caller's again */
     int result;
     berth_error err;
 };
@@ -42,8 +53,10 @@ static int commit(struct writer *w, berth_error *err)
     int64_t began = clock_mono_us();
     int r = db_run(&w->db, err, "COMMIT", "");
     if (r == BERTH_OK) {
+        int64_t us = clock_mono_us() - began;
         w->transactions++;
-        w->commit_us += (uint64_t)(clock_mono_us() - began);
+        w->commit_us += (uint64_t)us;
+        w->average_us += (us - w->average_us) / 8;
     }
     return r;
 }
@@ -142,37 +155,61 @@ static void checkpoint(struct writer *w)
         sqlite3_busy_timeout(w->db.handle, DB_BUSY_TIMEOUT_MS);
 }
 
+/* Waits until @n operations are on the queue, stopping, or @us have passed. With the lock. */
+static void wait_for(struct writer *w, size_t n, int64_t us)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    int64_t ns = until.tv_nsec + us * 1000;
+    until.tv_sec += ns / 1000000000;
+    until.tv_nsec = ns % 1000000000;
+    w->wanted = n;
+    while (w->waiting < n && !w->stopping && pthread_cond_timedwait(&w->wake, &w->lock, &until) != ETIMEDOUT)
+        ;
+}
+
+/* What the next transaction is to hold, in order; NULL: stopping, and nothing is left. With the lock. */
+static struct writer_op *take_batch(struct writer *w)
+{
+    w->wanted = 1;
+    while (!w->first && !w->stopping)
+        pthread_cond_wait(&w->wake, &w->lock);
+    int64_t us = MIN(w->average_us / GATHER_PART, GATHER_MAX_US);
+    if (w->waiting < w->crowd && us >= GATHER_MIN_US)
+        wait_for(w, w->crowd, us);
+    struct writer_op *ops = w->first;
+    w->first = NULL;
+    w->last = &w->first;
+    w->wanted = SIZE_MAX;
+    w->crowd = w->waiting;
+    w->waiting = 0;
+    return ops;
+}
+
+static void wake_callers(struct writer *w, struct writer_op *ops)
+{
+    for (struct writer_op *op = ops, *next; op; op = next) {
+        next = op->next;
+        if (op->result == BERTH_OK)
+            w->operations++;
+        else
+            w->failures++;
+        w->queue--;
+        sem_post(&op->done);
+    }
+}
+
 static void *writer_main(void *arg)
 {
     struct writer *w = arg;
     pthread_mutex_lock(&w->lock);
-    for (;;) {
-        while (!w->first && !w->stopping)
-            pthread_cond_wait(&w->wake, &w->lock);
-        struct writer_op *ops = w->first;
-        if (!ops)
-            break;
-        w->first = NULL;
-        w->last = &w->first;
+    for (struct writer_op *ops; (ops = take_batch(w));) {
         pthread_mutex_unlock(&w->lock);
-
         run_batch(w, ops);
-
-        pthread_mutex_lock(&w->lock);
-        for (struct writer_op *op = ops, *next; op;
-             op = next) { /* once done is set, @op is its caller's again */
-            next = op->next;
-            if (op->result == BERTH_OK)
-                w->operations++;
-            else
-                w->failures++;
-            w->queue--;
-            op->done = true;
-            pthread_cond_signal(&op->wake);
-        }
-        pthread_mutex_unlock(&w->lock);
+        wake_callers(w, ops);
         checkpoint(w);
         pthread_mutex_lock(&w->lock);
+        w->crowd += w->waiting; /* who came meanwhile would have been in the next batch anyway */
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -209,16 +246,18 @@ int writer_run(struct sqlite_meta *m, const char *what, writer_fn *fn, void *arg
 {
     struct writer *w = &m->writer;
     struct writer_op op = {.fn = fn, .arg = arg, .what = what};
-    pthread_cond_init(&op.wake, NULL);
+    sem_init(&op.done, 0, 0);
     pthread_mutex_lock(&w->lock);
     *w->last = &op;
     w->last = &op.next;
     w->queue++;
-    pthread_cond_signal(&w->wake);
-    while (!op.done)
-        pthread_cond_wait(&op.wake, &w->lock);
+    bool wake = ++w->waiting == w->wanted;
     pthread_mutex_unlock(&w->lock);
-    pthread_cond_destroy(&op.wake);
+    if (wake)
+        pthread_cond_signal(&w->wake);
+    while (sem_wait(&op.done) < 0) /* EINTR */
+        ;
+    sem_destroy(&op.done);
     if (op.result != BERTH_OK && err)
         *err = op.err;
     return op.result;
