@@ -11,6 +11,8 @@ MINUTES ?= 10
 BYTES ?=
 KEEP ?=
 SUITE ?=
+BENCH ?=
+QUICK ?=
 
 # Without dpkg-dev, Meson takes lib64 on Debian, where neither pkg-config nor the linker looks.
 LIBDIR = $(if $(wildcard /etc/debian_version),--libdir=lib)
@@ -70,13 +72,12 @@ install: all
 	@# What sudo wrote below BUILD stays its owner's, who wants to build again.
 	@[ "$$(id -u)" != 0 ] || chown -R --reference=. $(BUILD)
 
-ifneq ($(wildcard bench/run),)
-bench: ## compare with what else there is
+bench: ## compare with other registries and nginx: BENCH="get push-big" for some rows, QUICK=1 within 4 minutes
+bench:
 	@tools/bootstrap build bench
 	@$(MAKE) all
-	@bench/run
-.PHONY: bench
-endif
+	@ninja -C $(BUILD) bench/driver
+	@bench/run --berth $(BUILD)/berth --driver $(BUILD)/bench/driver $(if $(QUICK),--quick) $(BENCH)
 
 clean: ## remove what was built
 	@rm -rf $(BUILD) build-test
@@ -84,4 +85,4 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20
 
-.PHONY: all deps run test test-unit test-integration conformance hostile fuzz format format-check install clean help
+.PHONY: all deps run test test-unit test-integration conformance hostile fuzz bench format format-check install clean help

@@ -2,7 +2,7 @@
  *
  *     driver MODE [OPTION...] [PATH...]
  *     driver ceiling MODE [OPTION...]      the same against a responder in this process
- *     driver respond [--threads N]         that responder alone, until killed
+ *     driver respond [OPTION...]           that responder alone, until killed
  *
  * bench/run calls it; by hand it serves under a profiler. */
 #include <getopt.h>
@@ -15,7 +15,7 @@
 
 static const char usage[] =
     "usage: driver [ceiling] MODE [OPTION...] [PATH...]\n"
-    "       driver respond [--threads N]\n"
+    "       driver respond [--threads N] [--connect HOST:PORT]\n"
     "modes:\n"
     "  get PATH...     GET in turn          head PATH...   HEAD in turn      page PATH   GET by one client\n"
     "  put-blobs       small blobs          push-big       --count blobs, digests computed beforehand\n"
@@ -191,6 +191,8 @@ static void complete(struct command *c)
         fail("no path was given");
     if (berth_buf_failed(&c->headers) || c->headers.n > LOAD_OUT_MAX / 2)
         fail("the headers are too long");
+    if (strcmp(c->port, "0") == 0)
+        snprintf(c->port, sizeof(c->port), "5000");
     o->headers = c->headers.n ? berth_buf_cstr(&c->headers) : "";
     o->host = c->host;
     o->port = c->port;
@@ -258,11 +260,11 @@ static int report(const berth_error *err)
     return 1;
 }
 
-static int respond(unsigned threads)
+static int respond(unsigned threads, unsigned port)
 {
     berth_error err = BERTH_ERROR_INIT;
     struct responder *r;
-    if (responder_start(threads, &r, &err) != BERTH_OK)
+    if (responder_start(threads, port, &r, &err) != BERTH_OK)
         return report(&err);
     printf("listening on http://127.0.0.1:%u\n", responder_port(r));
     fflush(stdout);
@@ -275,7 +277,7 @@ static int drive(struct command *c)
     berth_error err = BERTH_ERROR_INIT;
     struct responder *r;
     if (c->ceiling) {
-        if (responder_start(2, &r, &err) != BERTH_OK)
+        if (responder_start(2, 0, &r, &err) != BERTH_OK)
             return report(&err);
         snprintf(c->host, sizeof(c->host), "127.0.0.1");
         snprintf(c->port, sizeof(c->port), "%u", responder_port(r));
@@ -297,7 +299,7 @@ static int drive(struct command *c)
 
 int main(int argc, char **argv)
 {
-    struct command c = {.headers = BERTH_BUF_INIT(LOAD_OUT_MAX), .host = "127.0.0.1", .port = "5000"};
+    struct command c = {.headers = BERTH_BUF_INIT(LOAD_OUT_MAX), .host = "127.0.0.1", .port = "0"};
     c.o.threads = 2;
     c.o.repository = "bench/push";
     int at = 1;
@@ -317,7 +319,7 @@ int main(int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
         take_option(&c, option, optarg);
     if (responds)
-        return respond(MAX(c.o.threads, 1u));
+        return respond(MAX(c.o.threads, 1u), (unsigned)number(c.port, UINT16_MAX));
     c.o.paths = (const char *const *)(void *)(argv + optind);
     c.o.n_paths = (size_t)(argc - optind);
     complete(&c);

@@ -192,7 +192,7 @@ static int loop_start(struct loop *l, unsigned *port, berth_error *err)
     return BERTH_OK;
 }
 
-int responder_start(unsigned threads, struct responder **ret, berth_error *err)
+int responder_start(unsigned threads, unsigned port, struct responder **ret, berth_error *err)
 {
     struct responder *r = calloc(1, sizeof(*r));
     struct loop *loops = calloc(threads, sizeof(*loops));
@@ -201,6 +201,7 @@ int responder_start(unsigned threads, struct responder **ret, berth_error *err)
         free(r);
         return berth_error_set(err, BERTH_E_NOMEM, "no memory");
     }
+    r->port = port;
     for (unsigned i = 0; i < threads; i++) {
         loops[i].responder = r;
         int e = loop_start(&loops[i], &r->port, err);

@@ -7,8 +7,8 @@
 
 struct responder;
 
-/* Listens on a free port of 127.0.0.1 with so many threads; they end with the process. */
-int responder_start(unsigned threads, struct responder **ret, berth_error *err);
+/* Listens on 127.0.0.1 with so many threads, which end with the process. @port 0: a free one. */
+int responder_start(unsigned threads, unsigned port, struct responder **ret, berth_error *err);
 unsigned responder_port(const struct responder *r);
 
 #endif
