@@ -41,12 +41,11 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
 
 uint64_t histogram_at(const struct histogram *h, double share)
 {
-    uint64_t wanted = (uint64_t)(share * (double)h->n), seen = 0;
-    if (wanted >= h->n)
-        return h->max;
-    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+    double wanted = share * (double)h->n;
+    uint64_t seen = 0;
+    for (unsigned i = 0; h->n && i < HISTOGRAM_BUCKETS; i++) {
         seen += h->counts[i];
-        if (seen > wanted)
+        if (seen && (double)seen >= wanted)
             return MIN(top_of(i), h->max);
     }
     return h->max;
