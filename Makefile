@@ -10,6 +10,8 @@ MINUTES ?= 10
 # Bytes of input for each fuzz target, instead of MINUTES; KEEP=yes makes new finds seeds.
 BYTES ?=
 KEEP ?=
+ROUNDS ?= 1000
+STATES ?= 4000
 SUITE ?=
 BENCH ?=
 QUICK ?=
@@ -58,6 +60,10 @@ conformance: all ## the official suite, built elsewhere: SUITE=/path/to/binary; 
 fuzz: ## every fuzz target, MINUTES=10 for all together or BYTES=1GiB for each; findings stay in build-test/fuzz-found
 	@tests/run fuzz $(if $(BYTES),--bytes $(BYTES),--minutes $(MINUTES)) $(if $(KEEP),--keep)
 
+crash: ## kill -9 ROUNDS=1000 times, and open STATES=4000 remains of a loss of power
+	@tools/bootstrap build test
+	@CRASH_ROUNDS=$(ROUNDS) CRASH_STATES=$(STATES) tests/run crash
+
 format: ## apply .clang-format
 	@find src include tests bench -name '*.[ch]' -print0 | xargs -0 clang-format -i
 
@@ -85,4 +91,4 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20
 
-.PHONY: all deps run test test-unit test-integration conformance hostile fuzz bench format format-check install clean help
+.PHONY: all deps run test test-unit test-integration conformance hostile crash fuzz bench format format-check install clean help

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""power.py [--traces N] [--states N] [--seed N] [--drop WHAT] [--berth FILE]: records all that a server does to its
+disk while clients work on it - a first start, an end as by kill -9, a start that recovers, a clean stop and another
+start - and then opens what a loss of power may have left at many positions of the trace, in many ways. What was
+acknowledged by then must be there, nothing half there, and a push must succeed.
+
+--drop has the server's syncs swallowed while it is recorded (all, dirs, files, wal or objects): the states must then
+be found wanting, or this test is worth nothing. The exit status is 0 when that is so.
+"""
+
+import argparse
+import collections
+import mmap
+import multiprocessing
+import os
+import random
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import disk as disks  # noqa: E402
+from kill_rounds import Failed  # noqa: E402
+from ledger import Ledger  # noqa: E402
+from server import ROOT, Server, berth_path  # noqa: E402
+from verify import Verifier  # noqa: E402
+from workload import Client, Gone, Wire, run_clients  # noqa: E402
+
+CLIENTS, GRACE, SAMPLE, NEAR = 6, 1.0, 60, 400
+RECORDED = ["--gc-interval", "100ms", "--gc-grace", "1s", "--gc-drain", "200ms", "--log-access=false",
+            "--registry-session-timeout", "1h", "--storage-reserve", "0"]
+EXAMINED = ["--gc-interval", "0", "--gc-grace", "1h", "--log-access=false", "--registry-session-timeout", "1h",
+            "--storage-reserve", "0", "--http-loops", "1", "--http-workers", "2", "--log-level", "error"]
+DATA = "srv/berth/data"                  # below the recorded folder, so that its parents are recorded too
+
+
+def recorder_path():
+    if "CRASH_RECORDER" in os.environ:
+        return os.environ["CRASH_RECORDER"]
+    found = sorted(ROOT.glob("build*/tests/crash/recorder.so")) + sorted(ROOT.glob("build-test/*/tests/crash/recorder.so"))
+    if not found:
+        raise SystemExit("recorder.so is not built: meson setup -Dtests=true")
+    return str(found[-1])
+
+
+class Position:
+    """The recorder's count of records, as the clients see it, and the order to die."""
+
+    def __init__(self, path):
+        path.write_bytes(bytes(16))
+        with open(path, "r+b") as f:
+            self.map = mmap.mmap(f.fileno(), 16)
+
+    def __call__(self):
+        return struct.unpack_from("<Q", self.map, 0)[0]
+
+    def die(self, on):
+        struct.pack_into("<Q", self.map, 8, on)
+
+
+def end_by_order(server, position):
+    """kill -9 as far as the server can tell, but no change happens unrecorded."""
+    position.die(1)
+    try:
+        Wire(server.host, server.port).ask("POST", "/v2/crash/last/blobs/uploads/")
+    except Gone:
+        pass
+    server.process.wait(30)
+    server.reader.join()
+    position.die(0)
+
+
+def record(berth, folder, seed, seconds, drop=None):
+    """(records, ledger) of one server's life."""
+    root, counter = folder / "root", folder / "counter"
+    root.mkdir()
+    position = Position(counter)
+    env = {"LD_PRELOAD": recorder_path(), "CRASH_ROOT": root, "CRASH_TRACE": folder / "trace",
+           "CRASH_COUNTER": counter, **({"CRASH_DROP": drop} if drop else {})}
+    ledger = Ledger(GRACE, position)
+    clients = [Client(i, ledger, seed) for i in range(CLIENTS)]
+    server = RecordedServer(berth, root / DATA, folder / "log", *RECORDED, env=env)
+
+    def work(part):
+        stop, threads = run_clients(clients, server, part)
+        time.sleep(seconds / 3)
+        if part == 0:
+            end_by_order(server, position)
+        stop.set()
+        for t in threads:
+            t.join()
+    try:
+        work(0)
+        died = position()
+        ledger.observed = []
+        server.start()
+        verifier = Verifier(ledger, Wire(server.host, server.port), settle=True)
+        verifier.look(ledger.touched | set(ledger.sessions))
+        verifier.pushes("recovered")
+        ledger.settle_observed(died)
+        if verifier.wrong or ledger.mistakes:
+            raise Failed("\n".join(ledger.mistakes + verifier.wrong))
+        work(1)
+        server.stop()
+        server.start()
+        work(2)
+        server.stop()
+    finally:
+        if server.process.poll() is None:
+            server.kill9()
+    if ledger.mistakes:
+        raise Failed("\n".join(ledger.mistakes))
+    return disks.read(folder / "trace"), ledger
+
+
+class RecordedServer(Server):
+    """One whose log is outside the recorded folder, and that makes its data folder itself."""
+
+    def __init__(self, binary, data, log, *flags, env=None):
+        self.binary, self.data, self.flags = str(binary), data, [str(f) for f in flags]
+        self.env, self.timeout, self.ca, self.log = env or {}, 60, None, log
+        self.process, self.port = None, None
+        self.start()
+
+
+def unlike(folder, records):
+    """Names whose replay differs from what the server has left in @folder; none, or the recorder has missed a call."""
+    disk = disks.Disk()
+    for r in records:
+        disk.feed(r)
+    tree = disks.state(disk, disks.Choice("everything", random.Random(), disk))
+    real = {str(p.relative_to(folder)): p for p in folder.rglob("*")
+            if not p.name.endswith("-shm") and (p.is_dir() or p.is_file())}
+    wrong = sorted(set(tree) ^ set(real))
+    for name in set(tree) & set(real):
+        path, what = real[name], tree[name]
+        if isinstance(what, int):
+            same = path.is_dir()
+        else:
+            attributes = {a: os.getxattr(path, a) for a in os.listxattr(path) if a.startswith("user.")}
+            same = path.is_file() and (path.read_bytes(), path.stat().st_mode & 0o7777, attributes) == what
+        if not same:
+            wrong.append(name)
+    return wrong
+
+
+# --- examining states ------------------------------------------------------------------------------------------------
+
+def materialise(tree, folder):
+    for name, what in tree.items():                    # sorted: folders come before what is in them
+        path = folder / name
+        if isinstance(what, int):
+            path.mkdir(mode=what)
+            continue
+        content, mode, attributes = what
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.write(fd, content) if content else None
+        for key, value in attributes.items():
+            try:
+                os.setxattr(fd, key, value)
+            except OSError:
+                pass                                   # not every file system has them
+        os.fchmod(fd, mode)
+        os.close(fd)
+
+
+def keys_at(ledger, cut, rng):
+    """What was under way shortly before, and a sample of the rest."""
+    near, far = [], []
+    for key, ops in ledger.history.items():
+        begun = [o for o in ops if o.begin_at <= cut]
+        if begun:
+            (near if any(o.end_at is None or o.end_at > cut - NEAR for o in begun) else far).append(key)
+    return set(near + rng.sample(far, min(SAMPLE, len(far))))
+
+
+def examine(berth, ledger, disk, way, rng, folder, whole):
+    """What is wrong with one state."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "root").mkdir()
+    materialise(disks.state(disk, disks.Choice(way, rng, disk)), folder / "root")
+    (folder / "root" / DATA).parent.mkdir(parents=True, exist_ok=True)
+    env = {"LD_PRELOAD": recorder_path(), "CRASH_DROP": "all"}
+    try:
+        server = RecordedServer(berth, folder / "root" / DATA, folder / "log", *EXAMINED, env=env)
+    except RuntimeError as e:
+        return [f"does not start: {e}"[-600:]]
+    try:
+        wire = Wire(server.host, server.port)
+        verifier = Verifier(ledger, wire, cut=disk.at, now=disk.time)
+        verifier.listings()
+        verifier.look(keys_at(ledger, disk.at, rng), finish=True)
+        verifier.pushes(f"after {disk.at}")
+        wire.close()
+        wrong = verifier.wrong
+        if whole and not wrong:
+            done = subprocess.run([berth, "check", "--data", str(server.data)], capture_output=True, text=True)
+            if done.returncode != 0:
+                wrong.append(f"berth check: {done.stdout[-600:]}")
+        return wrong
+    except Gone as e:
+        return [f"the server is gone: {e} {server.stderr()[-400:]}"]
+    finally:
+        server.kill9()
+
+
+def share(task):
+    """Examines every n-th of the cuts; returns [(cut, way, what is wrong)]."""
+    berth, records, ledger, cuts, seed, which, enough = task
+    disk, found, done = disks.Disk(), [], 0
+    folder = Path(tempfile.mkdtemp(prefix="berth-power-", dir=roomy()))
+    try:
+        for number, (cut, way) in enumerate(cuts):
+            while disk.at < cut:
+                disk.feed(records[disk.at])
+            rng = random.Random(f"{seed} {which} {number}")
+            wrong = examine(berth, ledger, disk, way, rng, folder, number % 10 == 0)
+            done += 1
+            if wrong:
+                found.append((cut, way, wrong))
+                if len(found) >= enough:
+                    break
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return done, found
+
+
+def roomy():
+    """A folder in memory where there is one: states are written and thrown away by the thousand."""
+    shm = Path("/dev/shm")
+    return shm if shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > (1 << 29) else None
+
+
+def choose_cuts(records, ledger, n, rng):
+    """Half of them in the moment of an answer, when least is left to chance; sorted."""
+    answers = [o.end_at for ops in ledger.history.values() for o in ops if o.end_at]
+    cuts = [rng.choice(answers) if rng.random() < 0.5 else rng.randint(0, len(records)) for _ in range(n)]
+    return [(c, rng.choice(disks.WAYS)) for c in sorted(min(c, len(records)) for c in cuts)]
+
+
+def run(berth, seed, n, seconds=3.0, drop=None, enough=5, width=2):
+    """Records one trace and examines n states of it. Returns (figures, [(cut, way, wrong)])."""
+    folder = Path(tempfile.mkdtemp(prefix="berth-trace-"))
+    try:
+        began = time.monotonic()
+        records, ledger = record(berth, folder, seed, seconds, drop)
+        recorded = time.monotonic() - began
+        missed = unlike(folder / "root", records)
+        if missed:
+            raise Failed(f"seed {seed}: the recorder has missed changes of {', '.join(missed[:5])}")
+        cuts = choose_cuts(records, ledger, n, random.Random(seed))
+        ledger.lock = ledger.position = None           # neither goes to another process
+        ledger.counter = None
+        tasks = [(berth, records, ledger, cuts[i::width], seed, i, enough) for i in range(width)]
+        with multiprocessing.get_context("fork").Pool(width) as pool:
+            parts = pool.map(share, tasks, chunksize=1)
+        kinds = collections.Counter(r.kind for r in records)
+        figures = {"records": len(records), "syncs": kinds[disks.SYNCED], "bytes": sum(len(r.bytes) for r in records),
+                   "operations": ledger.done_count, "states": sum(p[0] for p in parts),
+                   "recorded": round(recorded, 1), "seconds": round(time.monotonic() - began, 1)}
+        return figures, [f for p in parts for f in p[1]]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--traces", type=int, default=10)
+    parser.add_argument("--states", type=int, default=400, help="of each trace")
+    parser.add_argument("--seconds", type=float, default=3.0, help="of work in each trace")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--drop", choices=["all", "dirs", "files", "wal", "objects"])
+    parser.add_argument("--berth", default=berth_path())
+    options = parser.parse_args()
+    red = False
+    for number in range(options.traces):
+        seed = options.seed + number
+        try:
+            figures, found = run(options.berth, seed, options.states, options.seconds, options.drop)
+        except Failed as e:
+            figures, found = {}, [(0, "while it was recorded", [str(e)])]
+        print(f"seed {seed}: {figures}, {len(found)} states found wanting", flush=True)
+        for cut, way, wrong in found[:3]:
+            print(f"  seed {seed}, position {cut}, {way}:\n    " + "\n    ".join(w[:400] for w in wrong[:5]))
+        red = red or bool(found)
+    return int(red) if not options.drop else int(not red)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
