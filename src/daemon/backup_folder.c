@@ -256,7 +256,7 @@ static int open_folder(const char *path, int lock, struct backup_folder *f, bert
 static int begin_new(struct backup_folder *f, berth_error *err)
 {
     static const char *const ours[] = {"backup.part", NULL};
-    bool empty;
+    bool empty = false;
     int rc = backup_is_empty(f->fd, ours, &empty, err);
     if (rc == BERTH_OK && !empty)
         rc = berth_error_set(err, BERTH_E_INVALID,
