@@ -273,8 +273,8 @@ static int blob_delete(struct db *db, void *arg, berth_error *err)
     if (r < 0)
         return r;
     if (op->referrers.n)
-        return berth_error_set_oci(err, BERTH_E_CONFLICT, "DENIED", "blob %s is referred to by manifests",
-                                   op->digest->text);
+        return berth_error_set_oci(err, BERTH_E_CONFLICT, "DENIED",
+                                   "manifests refer to blob %s: delete those first", op->digest->text);
     r = db_run(db, err, "DELETE FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id,
                op->digest->text);
     if (r == BERTH_OK)

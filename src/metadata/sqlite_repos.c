@@ -20,7 +20,13 @@ int repo_find(struct db *db, berth_str name, int64_t *ret_id, berth_error *err)
 int repo_ensure(struct db *db, berth_str name, bool create, int64_t *ret_id, berth_error *err)
 {
     int r = repo_find(db, name, ret_id, err);
-    if (r != BERTH_E_NOT_FOUND || !create)
+    if (r == BERTH_E_NOT_FOUND && !create)
+        return berth_error_set_oci(
+            err, BERTH_E_NOT_FOUND, "NAME_UNKNOWN",
+            "repository '" STR_FMT
+            "' is not known, and a push makes none here (setting registry.auto_create)",
+            STR_ARG(name));
+    if (r != BERTH_E_NOT_FOUND)
         return r;
     int64_t now = sqlite_now(db->m), id = sqlite_new_id(db->m);
     r = db_run(db, err, "INSERT INTO repositories(id, name, created_at, review_at) VALUES(?1, ?2, ?3, ?4)",

@@ -90,7 +90,7 @@ void claims_free(struct sqlite_meta *m)
 static int upload_unknown(berth_str id, berth_error *err)
 {
     return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "BLOB_UPLOAD_UNKNOWN",
-                               "upload " STR_FMT " is not known", STR_ARG(id));
+                               "upload " STR_FMT " is not known, or has expired: begin again", STR_ARG(id));
 }
 
 static int fenced_off(berth_str id, berth_error *err)

@@ -115,6 +115,8 @@ bool page_size_of(http_request *req, size_t *ret_n)
     for (size_t i = 0; i < n.n; i++)
         digits = digits && n.p[i] >= '0' && n.p[i] <= '9';
     if (!digits) {
+        call_of(req)->thing_kind = "n";
+        call_of(req)->thing = n;
         registry_refuse_with(req, 400, "UNSUPPORTED", "n must be a number of entries, 0 or more");
         return false;
     }

@@ -123,12 +123,13 @@ static void refuse_missing(http_request *req, const berth_error *err, const stru
     if (!entries)
         return;
     for (size_t i = 0; i < missing->n; i++) {
-        const berth_str pair[] = {STR("digest"), missing->items[i]};
+        const berth_str pairs[] = {STR("name"), call_of(req)->name, STR("digest"), missing->items[i]};
         size_t at = details.n;
-        oci_print_object(&details, pair, 1);
-        entries[i] = (oci_error_entry){.code = "MANIFEST_BLOB_UNKNOWN",
-                                       .message = str_from(err->message),
-                                       .detail_json = {NULL, details.n - at}};
+        oci_print_object(&details, pairs, 2);
+        entries[i] = (oci_error_entry){
+            .code = "MANIFEST_BLOB_UNKNOWN",
+            .message = STR("the repository does not hold what the manifest refers to: push it first"),
+            .detail_json = {NULL, details.n - at}};
     }
     if (berth_buf_failed(&details))
         return;

@@ -138,10 +138,10 @@ static bool parse_variables(http_request *req, struct call *c)
     c->thing_kind = variable_of(c->route->pattern);
     if (c->name.p && !oci_name_valid(c->name)) {
         berth_error_set_oci(&err, BERTH_E_INVALID, "NAME_INVALID",
-                            "'" STR_FMT
-                            "' is not a repository name: use lower-case letters, digits, single . _ - "
-                            "between them, and /",
-                            STR_ARG(str_head(c->name, 80)));
+                            "'" STR_FMT "' is not a repository name: %s", STR_ARG(str_head(c->name, 80)),
+                            c->name.n > OCI_NAME_MAX
+                                ? "it is longer than 1024 bytes"
+                                : "use lower-case letters, digits, single . _ - between them, and /");
         registry_refuse(req, &err, STR_NULL);
         return false;
     }
@@ -154,7 +154,7 @@ static bool parse_variables(http_request *req, struct call *c)
         /* A tag that cannot exist is an unknown manifest to a reader, an invalid one to a writer. */
         if (rc != BERTH_OK && !c->reference.is_digest && req->method & (HTTP_GET | HTTP_HEAD | HTTP_DELETE))
             berth_error_set_oci(&err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN",
-                                "no manifest can have this tag: it is not valid");
+                                "no manifest can have this %s: it is not valid", c->thing_kind);
     } else if (strcmp(c->thing_kind, "digest") == 0) {
         rc = digest_parse(c->thing, &c->digest, &err);
         c->has_digest = rc == BERTH_OK;
@@ -190,7 +190,12 @@ void route_set_allow(http_request *req)
 
 static void refuse_method(http_request *req)
 {
+    struct call *c = call_of(req);
     if (req->method != HTTP_OPTIONS) {
+        if (c->name.n) { /* without one, the detail has method and path by itself */
+            c->thing_kind = "method";
+            c->thing = req->method_text;
+        }
         registry_refuse_with(req, 405, "UNSUPPORTED", "this path does not take " STR_FMT ": see Allow",
                              STR_ARG(str_head(req->method_text, 40)));
         return;
@@ -210,14 +215,14 @@ static void plan_post(http_request *req, struct call *c, struct http_plan *plan)
     if (mount.p || !digest.p)
         return;
     berth_error err = BERTH_ERROR_INIT;
+    c->thing = digest;
+    c->thing_kind = "digest";
     if (digest_parse(digest, &c->digest, &err) != BERTH_OK) {
         plan->end = NULL;
         registry_refuse(req, &err, STR_NULL);
         return;
     }
     c->has_digest = true;
-    c->thing = digest;
-    c->thing_kind = "digest";
     plan->body = HTTP_BODY_STREAM;
     plan->begin = upload_single_begin;
     plan->piece = upload_piece;

@@ -43,6 +43,13 @@ static void refuse(http_request *req, const berth_error *err)
 
 /* --- POST --- */
 
+/* What a refusal's detail is to name. */
+static void about(struct call *c, const char *kind, berth_str thing)
+{
+    c->thing_kind = kind;
+    c->thing = thing;
+}
+
 /* True: mounted and answered, or refused. False: the client is to upload the blob, as the specification asks.
  */
 static bool try_mount(http_request *req)
@@ -55,17 +62,21 @@ static bool try_mount(http_request *req)
         return true;
     if (!mount.p)
         return false;
+    about(c, "mount", mount);
     if (digest_parse(mount, &d, &err) != BERTH_OK) {
         refuse(req, &err);
         return true;
     }
     if (from.n && !oci_name_valid(from)) {
+        about(c, "from", from);
         registry_refuse_with(req, 400, "NAME_INVALID", "'from' is not a repository name");
         return true;
     }
     int rc = repo_blob_mount(c->reg->repo, c->name, from, &d, &err);
-    if (rc == BERTH_E_NOT_FOUND)
+    if (rc == BERTH_E_NOT_FOUND) {
+        about(c, NULL, STR_NULL);
         return false;
+    }
     if (rc == BERTH_OK)
         answer_created(req, &d);
     else
@@ -81,6 +92,7 @@ static bool algorithm_of(http_request *req, enum hash_algorithm *ret)
         return false;
     if (!asked.p || hash_by_name(asked, ret))
         return true;
+    about(call_of(req), "digest-algorithm", asked);
     registry_refuse_with(req, 400, "DIGEST_INVALID",
                          "digest-algorithm '" STR_FMT "' is not supported: sha256 or sha512",
                          STR_ARG(str_head(asked, 40)));
@@ -120,7 +132,8 @@ static bool content_type_allowed(http_request *req)
         if (str_eq_nocase(type, str_from(p->blob_content_types[i])))
             return true;
     registry_refuse_with(req, 415, "UNSUPPORTED",
-                         "blobs of the content type '" STR_FMT "' are not accepted here",
+                         "blobs of the content type '" STR_FMT
+                         "' are not accepted here: see the setting registry.blob_content_types",
                          STR_ARG(str_head(type, 100)));
     return false;
 }

@@ -107,7 +107,8 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
         return rc;
     if (man.kind == MANIFEST_SCHEMA1 && !p->schema1)
         return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID",
-                                   "Docker schema 1 is not accepted here: push schema 2 or an OCI manifest");
+                                   "Docker schema 1 is not accepted here (setting registry.schema1): push "
+                                   "schema 2 or an OCI manifest");
     rc = check_urls(p, &man, &ret->refused_url, err);
     if (rc != BERTH_OK)
         return rc;

@@ -125,6 +125,28 @@ def test_error__messages_are_one_sentence_for_a_person(repo):
             assert " " in error["message"] and error["message"] != error["code"] and len(error["message"]) < 400
 
 
+def test_error__detail_names_what_was_wrong(repo):
+    """code: what is refused in a query, a method or a reference is in `detail`, and the message says what to do."""
+    push, image = "blobs/uploads/", repo.image_document()
+    blob = image["layers"][0]["digest"]
+    assert repo.put("v1", dump(image)).status == 201
+    for method, rest, status, kind, named, said in [
+            ("POST", push + "?digest=md5:00", 400, "digest", "md5:00", "sha256"),
+            ("POST", push + "?mount=sha256:1&from=x", 400, "mount", "sha256:1", "64"),
+            ("POST", push + f"?mount={ABSENT}&from=X", 400, "from", "X", "repository name"),
+            ("POST", push + "?digest-algorithm=md5", 400, "digest-algorithm", "md5", "sha512"),
+            ("GET", "tags/list?n=-1", 400, "n", "-1", "0 or more"),
+            ("PUT", "tags/list", 405, "method", "PUT", "Allow"),
+            ("GET", "manifests/sha256:12", 404, "digest", "sha256:12", "this digest"),
+            ("GET", "manifests/.x", 404, "tag", ".x", "this tag"),
+            ("PATCH", push + "gone", 404, "session", "gone", "begin again"),
+            ("DELETE", "blobs/" + blob, 405, "digest", blob, "delete those first")]:
+        reply = repo.send(method, rest, b"" if method in ("POST", "PATCH") else None)
+        expect_error(reply, status)
+        error = reply.errors()[0]
+        assert error["detail"][kind] == named and said in error["message"], reply
+
+
 def test_error__no_path_of_the_server_in_an_answer(server, repo):
     """A refusal tells about the request, never about the server's disk."""
     repo.image()

@@ -120,6 +120,7 @@ def test_settings__auto_create_off(make_server):
                   unknown.send("POST", f"blobs/uploads/?mount={digest}&from=known"),
                   unknown.put("v1", dump(unknown_index()), "application/vnd.oci.image.index.v1+json")):
         expect_error(reply, 404, "NAME_UNKNOWN", names="unknown")
+        assert "registry.auto_create" in reply.errors()[0]["message"]
     assert unknown.get("tags/list").status == 404
 
 

@@ -50,8 +50,8 @@ static void test_registry_manifests__say_each_thing_that_is_missing(void **state
     for (const char *at = answer_text(); (at = strstr(at, "\"code\":\"MANIFEST_BLOB_UNKNOWN\"")); at++)
         n++;
     assert_int_equal(n, 2);
-    CHECK(strstr(answer_text(), "\"detail\":{\"digest\":\"" EMPTY_DIGEST "\"}") != NULL);
-    CHECK(strstr(answer_text(), "\"detail\":{\"digest\":\"sha256:2cf24dba") != NULL);
+    CHECK(strstr(answer_text(), "\"detail\":{\"name\":\"a\",\"digest\":\"" EMPTY_DIGEST "\"}") != NULL);
+    CHECK(strstr(answer_text(), "\"detail\":{\"name\":\"a\",\"digest\":\"sha256:2cf24dba") != NULL);
     CHECK(strstr(site_log(), "code=MANIFEST_BLOB_UNKNOWN") != NULL);
 }
 
