@@ -102,7 +102,7 @@ static void deliver(void *arg, const char *p, size_t n)
     }
     berth_buf_add(&req->collected, p, n);
     size_t grown = req->collected.cap - req->charged;
-    if (berth_buf_failed(&req->collected) || !http_buffer_charge(c->loop, grown))
+    if (berth_buf_failed(&req->collected) || !http_buffer_charge(c->loop, grown, req->charged))
         http_body_fault(c, 503, "the server is short of memory for the body; try again", 0);
     else
         req->charged += grown;

@@ -1,5 +1,6 @@
-/* http/buffers.c - a loop's share of the memory that bodies may take. Full-sized buffers go back to a list
- * and are used again; who finds the share exhausted waits in line. */
+/* http/buffers.c - a loop's share of the memory that bodies may take: half of it for buffers of streams, half
+ * for collected bodies, so that neither keeps the other waiting. Full-sized buffers go back to a list and are
+ * used again; who finds their share exhausted waits in line. */
 #include "http/internal.h"
 
 #include "util/fault.h"
@@ -77,19 +78,18 @@ void http_buffer_wait_no_more(struct http_conn *c)
         l->waiting_end = link;
 }
 
-bool http_buffer_charge(struct http_loop *l, size_t n)
+/* One alone may always be collected, whatever the share is. */
+bool http_buffer_charge(struct http_loop *l, size_t n, size_t have)
 {
-    if (l->buffers_used + n > l->buffers_max)
+    if (l->collected + n > l->buffers_max && l->collected > have)
         return false;
-    l->buffers_used += n;
+    l->collected += n;
     return true;
 }
 
 void http_buffer_discharge(struct http_loop *l, size_t n)
 {
-    l->buffers_used -= n;
-    if (n)
-        http_buffer_wake_one(l);
+    l->collected -= n;
 }
 
 void http_buffers_free(struct http_loop *l)

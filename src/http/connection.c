@@ -11,6 +11,7 @@
 #include "util/clock.h"
 
 #define TURNS       64 /* steps before other connections get their turn */
+#define SLOW_PART   8  /* less than this part of its buffer in a tick: a slow body */
 #define HEADER_READ (16 * KIB)
 
 static const char continue_line[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -291,6 +292,7 @@ static int begin_request(struct http_conn *c, size_t n, struct http_refusal *ret
         memcpy(req->block.fields, c->loop->fields, req->block.n_fields * sizeof(*req->block.fields));
 
     c->body = (struct http_body){.left = (uint64_t)MAX(req->block.content_length, 0)};
+    c->seen = 0;
     c->body.complete = !req->block.chunked && !c->body.left;
     c->body.expects = req->block.expect_continue && !c->body.complete;
     status = http_req_describe(req, ret_why);
@@ -404,7 +406,8 @@ static bool send_interim(struct http_conn *c)
 static bool choose_handlers(struct http_conn *c)
 {
     struct http_req *req = c->req;
-    const bool whole = c->body.complete;
+    const bool whole = c->body.complete, as_it_is = whole || c->yields;
+    c->yields = false;
     switch (req->plan.body) {
     case HTTP_BODY_NONE:
         req->run_end = true;
@@ -415,10 +418,10 @@ static bool choose_handlers(struct http_conn *c)
     case HTTP_BODY_STREAM:
         if (!req->plan.begin)
             req->begun = true;
-        req->run_begin = !req->begun && (whole || !http_body_is_small(c) || c->body.expects);
+        req->run_begin = !req->begun && (as_it_is || !http_body_is_small(c) || c->body.expects);
         if (!req->begun && !req->run_begin)
             break;
-        if (req->filling && req->filling->n && (whole || req->filling->n == req->filling->cap))
+        if (req->filling && req->filling->n && (as_it_is || req->filling->n == req->filling->cap))
             req->running = steal(&req->filling);
         req->run_end = whole;
         break;
@@ -828,6 +831,25 @@ void http_conn_tick(struct http_conn *c)
     case CONN_STATES_:
         return;
     }
+    advance(c, 0);
+}
+
+/* Who fills its buffer slowly, or not at all, must not keep it from those who wait for one: what it holds
+ * goes to its handlers as it is. Called each tick while somebody waits. */
+void http_conn_yield(struct http_conn *c)
+{
+    struct http_req *req = c->req;
+    if (c->state != CONN_BODY || req->busy || !req->filling || req->plan.body != HTTP_BODY_STREAM)
+        return;
+    uint64_t moved = c->body.received - c->seen;
+    c->seen = c->body.received;
+    if (moved >= req->filling->cap / SLOW_PART)
+        return;
+    if (!req->filling->n) {
+        http_buffer_put(c->loop, steal(&req->filling));
+        return;
+    }
+    c->yields = true;
     advance(c, 0);
 }
 

@@ -206,6 +206,7 @@ struct http_conn {
     bool is_tls, is_unix, counted, trusted;
     bool keep; /* for another request after this one */
     bool waiting, ready;
+    bool yields;    /* what its buffer holds goes to the handlers now */
     bool blocked;   /* the socket takes no more for now */
     bool ended;     /* the client has closed its half */
     bool more;      /* OpenSSL may hold bytes that no poll tells of */
@@ -217,6 +218,7 @@ struct http_conn {
     int64_t started_us, deadline_ms;
     uint64_t mark; /* what had been moved when the deadline was set */
     uint64_t drained;
+    uint64_t seen;    /* of the body, when somebody last waited for a buffer */
     size_t tls_retry; /* bytes of a record that OpenSSL wants to see again */
     struct http_address address;
     char peer[HTTP_ADDRESS_TEXT];
@@ -234,6 +236,7 @@ void http_conn_event(struct http_conn *c, unsigned events);
 void http_conn_resume(struct http_conn *c);   /* its turn has come, or a buffer is free */
 void http_conn_returned(struct http_conn *c); /* its worker is back */
 void http_conn_tick(struct http_conn *c);     /* its deadline has passed */
+void http_conn_yield(struct http_conn *c);    /* others wait for a buffer */
 void http_conn_stop(struct http_conn *c, bool now);
 
 /* body.c */
@@ -272,7 +275,9 @@ struct http_loop {
     struct http_req *free_reqs;
     size_t n_free_reqs;
     struct http_buffer *free_buffers;
-    size_t buffers_used, buffers_max, free_bytes; /* bytes of body buffers */
+    size_t buffers_used, free_bytes; /* bytes of stream buffers, in use and kept */
+    size_t collected;                /* bytes of collected bodies */
+    size_t buffers_max;              /* of each */
     bool stopping;
     atomic_uint_least64_t requests, bytes_in, bytes_out, refused;
 };
@@ -288,7 +293,8 @@ void http_buffer_put(struct http_loop *l, struct http_buffer *b);
 void http_buffer_wait(struct http_conn *c); /* resumed when one is free */
 void http_buffer_wait_no_more(struct http_conn *c);
 void http_buffer_wake_one(struct http_loop *l);
-bool http_buffer_charge(struct http_loop *l, size_t n); /* bytes of a collected body */
+/* @n more bytes of a collected body that has been charged for @have. */
+bool http_buffer_charge(struct http_loop *l, size_t n, size_t have);
 void http_buffer_discharge(struct http_loop *l, size_t n);
 void http_buffers_free(struct http_loop *l);
 

@@ -304,10 +304,13 @@ static void on_tick(uv_timer_t *timer)
         l->resting = false;
         watch_doors(l, true);
     }
+    const bool short_of_buffers = l->base.waiting;
     for (struct http_conn *c = l->base.conns, *next; c; c = next) {
         next = c->next;
         if (l->base.now_ms >= c->deadline_ms)
             http_conn_tick(c);
+        else if (short_of_buffers)
+            http_conn_yield(c);
     }
     http_buffer_wake_one(&l->base); /* a turn that was not used, or memory that was short */
     if (l->base.stopping && l->base.now_ms >= l->stop_at_ms)
@@ -358,7 +361,7 @@ static int loop_init(struct loop *l, http_server *server, unsigned n_loops, bert
     b->server = server;
     b->waiting_end = &b->waiting;
     b->buffers_max =
-        (size_t)MAX(server->limits.buffers_total / n_loops, 2 * (uint64_t)server->limits.buffer_bytes);
+        (size_t)MAX(server->limits.buffers_total / n_loops / 2, 2 * (uint64_t)server->limits.buffer_bytes);
     io_random(b->random, sizeof(b->random));
     l->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     pthread_mutex_init(&l->lock, NULL);

@@ -327,6 +327,66 @@ static void test_http_body__waits_its_turn_when_buffers_are_short(void **state)
     site_free(s);
 }
 
+/* Those that stall hold every buffer there is; a third must not wait for their deadline. */
+static void test_http_body__takes_buffers_back_from_those_that_stall(void **state)
+{
+    (void)state;
+    struct http_options opts = {.loops = 1, .limits = {.buffer_bytes = 64 * KIB, .buffers_total = 1}};
+    struct site *s = site_new(&opts, NULL, NULL); /* two buffers in all */
+    static const char *const paths[] = {"/stream", "/bare", "/inline"};
+    for (size_t i = 0; i < COUNT(paths); i++) {
+        int stalled[4];
+        char head[128];
+        for (size_t k = 0; k < COUNT(stalled); k++) {
+            stalled[k] = client_connect(s);
+            /* a long one, and one that fits its buffer and would be handed over whole */
+            snprintf(head, sizeof(head), "PUT %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", paths[i],
+                     k % 2 ? 50000 : 200000);
+            client_say(stalled[k], head);
+            client_send_body(stalled[k], 0, 10);
+        }
+        int honest = client_connect(s);
+        put(honest, paths[i], 200000, false, 0, "");
+        CHECK_ROW(i, client_ask(honest, "") == 201);
+        close(honest);
+        for (size_t k = 0; k < COUNT(stalled); k++) { /* and they lose nothing by it */
+            client_send_body(stalled[k], 10, (k % 2 ? 50000 : 200000) - 10);
+            CHECK_ROW(i, client_ask(stalled[k], "") == 201);
+            close(stalled[k]);
+        }
+    }
+    site_free(s);
+}
+
+static void test_http_body__collects_within_a_share_of_its_own(void **state)
+{
+    (void)state;
+    struct http_options opts = {.loops = 1, .limits = {.buffer_bytes = 4 * KIB, .buffers_total = 1}};
+    struct site *s = site_new(&opts, NULL, NULL);
+    int held = client_connect(s), more = client_connect(s), upload = client_connect(s);
+    client_say(held, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    client_send_body(held, 0, 99999); /* more than the share, but alone */
+    struct http_stats stats;
+    do
+        http_server_stats(s->server, &stats);
+    while (stats.bytes_in < 99999);
+    client_say(more, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+    client_send_body(more, 0, 1000);
+    CHECK(client_ask(more, "") == 503);
+    client_say(upload, "PUT /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n");
+    client_send_body(upload, 0, 200000);
+    CHECK(client_ask(upload, "") == 201);
+    client_send_body(held, 99999, 1);
+    CHECK(client_ask(held, "") == 200);
+    client_say(more, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n");
+    client_send_body(more, 0, 1000);
+    CHECK(client_ask(more, "") == 200);
+    close(held);
+    close(more);
+    close(upload);
+    site_free(s);
+}
+
 static void test_http_body__carries_many_at_once(void **state)
 {
     (void)state;
@@ -388,4 +448,6 @@ RUN_TESTS(TEST(test_http_body__streams_bodies_of_any_size_in_both_codings),
           TEST(test_http_body__calls_done_once_when_the_client_leaves),
           TEST(test_http_body__fills_one_buffer_while_the_other_is_worked_on),
           TEST(test_http_body__waits_its_turn_when_buffers_are_short),
+          TEST(test_http_body__takes_buffers_back_from_those_that_stall),
+          TEST(test_http_body__collects_within_a_share_of_its_own),
           TEST(test_http_body__carries_many_at_once), TEST(test_http_body__survives_any_failing_call))

@@ -1,0 +1,193 @@
+"""A push and a pull beside ten thousand clients that mean no good.
+
+What is measured here is printed and, in the whole form (HOSTILE=whole, `make hostile`), kept in results/load.json; it is
+never what a test fails for. What a test fails for: a push or a pull that does not succeed, memory that is not bounded, a
+limit that does not answer as promised."""
+
+import hashlib
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+WHOLE = os.environ.get("HOSTILE") == "whole"
+MIB = 1 << 20
+CROWD = ({"idle": 10_000, "header": 170, "body": 170, "reading": 160, "stalled": 200, "deaf": 1} if WHOLE else
+         {"idle": 600, "header": 20, "body": 20, "reading": 20, "stalled": 40, "deaf": 1})
+LARGE = 64 * MIB
+TIMES = 9 if WHOLE else 2
+
+
+def status_of(server, key):
+    for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1]) * 1024
+    raise KeyError(key)
+
+
+def push(server, data):
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    status, headers, _ = server.request("POST", f"/v2/hostile/load/blobs/uploads/?digest={digest}", data)
+    assert status == 201, status
+    config = b"{}"
+    config_digest = "sha256:" + hashlib.sha256(config).hexdigest()
+    assert server.request("POST", f"/v2/hostile/load/blobs/uploads/?digest={config_digest}", config)[0] == 201
+    manifest = json.dumps({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 2, "digest": config_digest},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(data), "digest": digest}],
+    }).encode()
+    status, _, body = server.request("PUT", "/v2/hostile/load/manifests/v1", manifest,
+                                     {"Content-Type": "application/vnd.oci.image.manifest.v1+json"})
+    assert status == 201, body
+    return f"/v2/hostile/load/blobs/{digest}"
+
+
+def pull(server, data, blob):
+    assert server.request("GET", "/v2/hostile/load/manifests/v1")[0] == 200
+    status, _, body = server.request("GET", blob)
+    assert status == 200 and body == data
+
+
+def measure(server, times):
+    """The median of so many pushes and pulls, in seconds; each push of new bytes."""
+    pushes, pulls = [], []
+    for i in range(times):
+        data = random.randbytes(16) + bytes(LARGE - 16)
+        started = time.monotonic()
+        blob = push(server, data)
+        pushed = time.monotonic()
+        pull(server, data, blob)
+        pushes.append(pushed - started)
+        pulls.append(time.monotonic() - pushed)
+    return statistics.median(pushes), statistics.median(pulls), blob
+
+
+class Crowd:
+    def __init__(self, server, blob, **crowd):
+        self.process = subprocess.Popen(
+            [sys.executable, HERE / "attackers.py", str(server.port), *(f"{k}={n}" for k, n in crowd.items())],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "BLOB": blob})
+
+    def __enter__(self):
+        assert self.process.stdout.readline() == "ready\n"
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.write("\n")
+        self.process.stdin.close()
+        self.again = dict(line.split() for line in self.process.stdout)
+        self.process.wait(60)
+
+
+@pytest.fixture
+def roomy():
+    """Enough descriptors for the server too, which inherits ours."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < sum(CROWD.values()) + 500:
+        pytest.skip(f"{hard} descriptors are not enough")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def connections(server):
+    body = server.request("GET", "/metrics")[2].decode()
+    return next(int(line.split()[1]) for line in body.splitlines() if line.startswith("berth_connections "))
+
+
+def test_load__push_and_pull_succeed_beside_a_hostile_crowd(make_server, roomy):
+    server = make_server("--http-idle-timeout=10m")
+    pushed, pulled, blob = measure(server, TIMES)
+    alone = status_of(server, "VmHWM")
+    with Crowd(server, blob, **CROWD) as crowd:
+        there = connections(server)
+        beside_push, beside_pull, _ = measure(server, TIMES)
+        peak, now = status_of(server, "VmHWM"), status_of(server, "VmRSS")
+        still = connections(server)
+    figures = {
+        "crowd": CROWD, "connections": there, "blob_bytes": LARGE, "times": TIMES,
+        "push_alone_s": round(pushed, 3), "push_beside_s": round(beside_push, 3),
+        "push_ratio": round(beside_push / pushed, 2),
+        "pull_alone_s": round(pulled, 3), "pull_beside_s": round(beside_pull, 3),
+        "pull_ratio": round(beside_pull / pulled, 2),
+        "vmhwm_alone": alone, "vmhwm_beside": peak, "rss_beside": now, "cut_off_and_back": crowd.again,
+    }
+    print(json.dumps(figures, indent=1))
+    if WHOLE:
+        (HERE / "results").mkdir(exist_ok=True)
+        (HERE / "results" / "load.json").write_text(json.dumps(figures, indent=1) + "\n")
+    assert min(there, still) > 0.9 * sum(CROWD.values())
+    # Two upload buffers for each body on its way, 16 KiB for each other connection, and as much as alone.
+    uploads = CROWD["stalled"] + CROWD["body"] + 2
+    bound = alone + uploads * 2 * 256 * 1024 + sum(CROWD.values()) * 16 * 1024 + 32 * MIB
+    if "asan" not in os.environ.get("BERTH_BUILD", ""):
+        assert peak < bound, f"{peak} bytes, bound {bound}"
+    assert server.request("GET", "/readyz")[0] == 200
+
+
+def test_load__memory_of_uploads_ends_at_its_limit(make_server, roomy):
+    """Four times as many stalled uploads as there are buffers: all are accepted, none of them takes more, and an honest
+    upload still gets its turn."""
+    limit = 8 * MIB
+    server = make_server(f"--http-upload-buffers={limit}")
+    before = status_of(server, "VmHWM")
+    data = random.randbytes(4 * MIB)
+    blob = push(server, data)
+    with Crowd(server, blob, stalled=4 * limit // (256 * 1024)):
+        for _ in range(3):
+            data = random.randbytes(4 * MIB)
+            pull(server, data, push(server, data))
+        peak = status_of(server, "VmHWM")
+    print(f"VmHWM {before // 1024} KiB before, {peak // 1024} KiB beside")
+    if "asan" not in os.environ.get("BERTH_BUILD", ""):
+        assert peak < before + limit + 48 * MIB
+
+
+@pytest.mark.parametrize("limit, status", [
+    ("--http-max-connections=40", 503), ("--http-max-connections-per-address=40", 429),
+    ("--http-max-requests=40", 503), ("--http-max-requests-per-address=40", 429)])
+def test_load__limits_answer_as_promised(make_server, limit, status):
+    """Above a limit: 503 or 429, Retry-After, and the error body of the specification; below it again: service."""
+    server = make_server(limit)
+    held = []
+    for _ in range(40):
+        location = None
+        if "requests" in limit:
+            if len(held) < 39:         # the POST itself is one of them
+                location = server.request("POST", "/v2/hostile/limit/blobs/uploads/", b"")[1]["Location"]
+        wire = server.connect(timeout=20)
+        if location:
+            wire.putrequest("PATCH", location.split(str(server.port), 1)[1])
+            wire.putheader("Content-Length", "10")
+            wire.endheaders(b"x")
+        elif "requests" in limit:
+            wire.putrequest("PUT", "/v2/hostile/limit/manifests/v1")
+            wire.putheader("Content-Length", "10")
+            wire.endheaders(b"x")
+        else:
+            wire.request("GET", "/v2/")
+            wire.getresponse().read()
+        held.append(wire)
+
+    def refused():
+        found, headers, body = server.request("GET", "/v2/")
+        if found != status:
+            return False
+        assert int(headers["Retry-After"]) >= 1
+        errors = json.loads(body)["errors"]
+        assert errors[0]["code"] == "TOOMANYREQUESTS" and errors[0]["message"]
+        return True
+
+    server.wait_for(refused)
+    for wire in held:
+        wire.close()
+    server.wait_for(lambda: server.request("GET", "/v2/")[0] == 200)
