@@ -1,4 +1,4 @@
-"""tests/unit/ mirrors src/: who looks for the tests of a file finds them under its name, built and run."""
+"""tests/unit/ mirrors src/, and bench/ beside it: who looks for the tests of a file finds them under its name, built and run."""
 
 import fnmatch
 import re
@@ -25,8 +25,9 @@ ELSEWHERE = {
     "repo/import_*.c": ("the parts of one import, seen only together", "tests/unit/repo/import.c"),
 }
 
-# Tests of what no single file does.
-OF_THE_ROOM = {"metadata/contract.c", "metadata/crash.c", "metadata/faults.c", "metadata/schema.c", "repo/faults.c"}
+# Tests of what no single file does, and of what stands beside src/.
+BESIDE = {"bench/histogram.c"}
+OF_THE_ROOM = BESIDE | {"metadata/contract.c", "metadata/crash.c", "metadata/faults.c", "metadata/schema.c", "repo/faults.c"}
 
 
 def names(folder):
