@@ -31,6 +31,11 @@ all: $(BUILD)/build.ninja
 $(BUILD)/build.ninja:
 	@meson setup $(BUILD) --buildtype=release -Db_ndebug=false -Dtests=false --prefix=$(abspath $(PREFIX))
 
+static: ## build build-static/berth: one file that needs nothing of the system it runs on
+	@test -f $(BUILD)-static/build.ninja || meson setup $(BUILD)-static --buildtype=release -Db_ndebug=false \
+		-Dtests=false -Dprefer_static=true -Dc_link_args=-static-pie
+	@ninja -C $(BUILD)-static berth
+
 deps: ## install what building, running and testing need (GROUPS="build run test bench")
 	@tools/bootstrap $(GROUPS)
 
@@ -86,9 +91,9 @@ bench:
 	@bench/run --berth $(BUILD)/berth --driver $(BUILD)/bench/driver $(if $(QUICK),--quick) $(BENCH)
 
 clean: ## remove what was built
-	@rm -rf $(BUILD) build-test
+	@rm -rf $(BUILD) $(BUILD)-static build-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20
 
-.PHONY: all deps run test test-unit test-integration conformance hostile crash fuzz bench format format-check install clean help
+.PHONY: all static deps run test test-unit test-integration conformance hostile crash fuzz bench format format-check install clean help

@@ -77,6 +77,32 @@ def test_help_and_version(berth_binary):
 
 
 @pytest.mark.heavy
+def test_make_static_needs_no_library(tmp_path):
+    """`make static`: one file that runs where nothing else is. It asks nobody what localhost is."""
+    need("make", "meson", "ninja", "readelf")
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL")}
+    done = subprocess.run(["make", "-C", ROOT, "static", f"BUILD={tmp_path}/b"], capture_output=True, text=True, env=env,
+                          timeout=600)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    binary = tmp_path / "b-static" / "berth"
+    dynamic = subprocess.run(["readelf", "-ld", binary], capture_output=True, text=True, check=True).stdout
+    assert "NEEDED" not in dynamic and "INTERP" not in dynamic
+    room = tmp_path / "room"
+    (room / "data").mkdir(parents=True)
+    os.link(binary, room / "berth")
+    command = ["/berth", "serve", "--data", "/data", "--listen", "localhost:0"]
+    if os.geteuid():
+        command = ["unshare", "--user", "--map-root-user", "chroot", room, *command]
+    else:
+        command = ["chroot", room, *command]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        url = process.stdout.readline().split()[-1]
+        with urlopen(f"{url}/v2/", timeout=10) as answer:
+            assert answer.read() == b'{"success":true}'
+        process.terminate()
+
+
+@pytest.mark.heavy
 def test_make_builds_and_installs(tmp_path):
     """`make install PREFIX= DESTDIR=` from a build of its own, and what was installed serves."""
     need("make", "meson", "ninja")
