@@ -144,7 +144,8 @@ def markdown(results, picture):
         "A ratio of 1 or more meets the promise.", "",
         *table(results, TARGETS, names), ""]
     if "memory-peak" in results["rows"] and "berth" in results["rows"]["memory-peak"]:
-        lines += [f"berth's peak of memory came in row `{results['rows']['memory-peak']['berth']['in']}`.", ""]
+        lines += [f"berth's peak of memory came in: {results['rows']['memory-peak']['berth']['in']}. Other registries list "
+                  "a tenth of the referrers, those that have them at all, and a catalogue of few repositories.", ""]
     if any(t.row in results["rows"] for t in SHOWN):
         lines += ["## Also shown", "", *table(results, SHOWN, names), ""]
     lines += collector(results)

@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,10 +96,11 @@ class Bench:
         found = median_of(samples)
         found["rounds"] = [{k: v for k, v in s.items() if k != "windows"} for s in samples]
         self.rows[row][name] = found
-        if "peak_mib" in found:
-            peak = max(s["peak_mib"] for s in samples)
-            if peak > self.peaks.get(name, {}).get("mib", 0):
-                self.peaks[name] = {"mib": peak, "row": row}
+        self.note_peak(name, row, max(s.get("peak_mib", 0) for s in samples))
+
+    def note_peak(self, name, row, mib):
+        if mib > self.peaks.get(name, {}).get("mib", 0):
+            self.peaks[name] = {"mib": mib, "row": row}
 
     def tell(self, row, round_number, name, sample):
         parts = [f"{sample['rate']:,.0f}/s"]
@@ -238,6 +240,10 @@ class Bench:
             sample = self.drive(s, "push-tags", "--repository", "bench/tags", "--count", count, "--window", count // 20,
                                 "--seconds", self.scale.tags_seconds / (1 if first else 4))
             speeds = sample["windows"]
+            line = self.growth.setdefault("tags-push", {"title": "tags pushed into one repository", "x": "tags",
+                                                        "y": "per s", "series": {}})
+            if s.name != "ceiling":
+                line["series"][s.name] = [[(i + 1) * (count // 20), speed] for i, speed in enumerate(speeds)]
             part = max(1, len(speeds) // 4)
             if len(speeds) > 1:
                 sample["flat"] = statistics.mean(speeds[-part:]) / statistics.mean(speeds[:part])
@@ -266,10 +272,11 @@ class Bench:
         return self.rows[row][server.name]["ms"]
 
     @staticmethod
-    def seed_image(server, repository, tag, **more):
+    def seed_image(server, repository, tag, mark=MARK, **more):
+        """A manifest that can be copied, by its mark, under a tag, or under its digest alone."""
         empty = {"mediaType": EMPTY, "digest": server.push_blob(repository, b"{}"), "size": 2}
         body = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": empty, "layers": [empty], **more,
-                           "annotations": {"n": MARK}}).encode()
+                           "annotations": {"n": mark}}).encode()
         server.push_manifest(repository, tag or digest_of(body), body)
         return body
 
@@ -349,10 +356,23 @@ class Bench:
                     self.growth["tags-page"]["series"].setdefault(server.name, []).append([n, ms])
             if server.get("/v2/_catalog?n=100")[0] == 200:
                 self.page("page-catalog", server, "/v2/_catalog?n=100")
+            self.referrers_of_other(server)
         except (Failed, RuntimeError, OSError) as e:
             self.say(f"pages: {server.name}: {e}")
         finally:
             server.close()
+
+    def referrers_of_other(self, server):
+        """A tenth of berth's, as they have to be pushed; not all registries have referrers."""
+        body = self.seed_image(server, "bench/referrers", "seed")
+        path = f"/v2/bench/referrers/referrers/{digest_of(body)}"
+        if server.get(path)[0] != 200:
+            return
+        subject = {"mediaType": MANIFEST, "digest": digest_of(body), "size": len(body)}
+        for n in range(self.scale.referrers // 10):
+            self.seed_image(server, "bench/referrers", None, f"{n:010}", subject=subject,
+                            artifactType="application/vnd.bench.signature")
+        self.page("page-referrers", server, path)
 
     def stage_start(self):
         """Start to first answer with nothing stored, and memory right after."""
@@ -422,6 +442,7 @@ class Bench:
     def point(self, key, title, x, y, server, at, figure, mode, *args):
         try:
             self.line(key, title, x, y, server, at, self.drive(server, mode, *args)[figure])
+            self.note_peak(server.name, f"{title}: {at:,} {x}", server.memory("VmHWM"))
         except Failed as e:
             self.say(f"growth, {title}: {server.name}: {at:,} {x}: {e}")
 
@@ -477,7 +498,11 @@ class Bench:
         for stage in (self.stage_limits, self.stage_start, self.stage_read, self.stage_push_big,
                       self.stage_push_small, self.stage_tags, self.stage_pages, self.stage_tls, self.stage_collector,
                       self.stage_growth):
-            stage()
+            try:
+                stage()
+            except Exception as e:    # what was measured so far must not be lost
+                traceback.print_exc()
+                self.failed.append(f"{stage.__name__}: berth: {e!r}")
             for left in self.folder.glob("blob-*"):
                 left.unlink()
         if self.peaks:
