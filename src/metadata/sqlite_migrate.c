@@ -21,7 +21,7 @@ static int query_int(struct db *db, const char *sql, int64_t *ret, berth_error *
     sqlite3_stmt *st = NULL;
     int rc = fault_hit() ? SQLITE_NOMEM : sqlite3_prepare_v2(db->handle, sql, -1, &st, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_step(st);
+        rc = fault_hit() ? SQLITE_IOERR : sqlite3_step(st);
     if (rc == SQLITE_ROW)
         *ret = sqlite3_column_int64(st, 0);
     int r = rc == SQLITE_ROW ? BERTH_OK : db_fail(db, rc, err);
@@ -48,6 +48,14 @@ static int current_version(struct db *db, const char *path, int64_t *ret, berth_
     return query_int(db, "SELECT coalesce(max(version), 0) FROM schema_version", ret, err);
 }
 
+static bool faulted(void)
+{
+    if (!fault_hit())
+        return false;
+    errno = EIO;
+    return true;
+}
+
 /* The copy appears under its name whole and durable, or not at all. */
 static int back_up(struct db *db, const char *path, int64_t version, berth_error *err)
 {
@@ -62,7 +70,7 @@ static int back_up(struct db *db, const char *path, int64_t version, berth_error
     }
     unlink(part);
     sqlite3_stmt *st = NULL;
-    int rc = sqlite3_prepare_v2(db->handle, "VACUUM INTO ?1", -1, &st, NULL);
+    int rc = fault_hit() ? SQLITE_NOMEM : sqlite3_prepare_v2(db->handle, "VACUUM INTO ?1", -1, &st, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_bind_text(st, 1, part, -1, SQLITE_STATIC);
     if (rc == SQLITE_OK)
@@ -70,9 +78,11 @@ static int back_up(struct db *db, const char *path, int64_t version, berth_error
     int r = rc == SQLITE_DONE ? BERTH_OK : db_fail(db, rc, err);
     sqlite3_finalize(st);
     if (r == BERTH_OK) {
-        CLEANUP(closep) int fd = open(part, O_RDWR | O_CLOEXEC);
-        if (fd < 0 || fsync(fd) < 0 || rename(part, name) < 0)
+        CLEANUP(closep) int fd = faulted() ? -1 : open(part, O_RDWR | O_CLOEXEC);
+        if (fd < 0 || faulted() || fsync(fd) < 0 || faulted() || rename(part, name) < 0)
             r = berth_error_set(err, BERTH_E_IO, "writing '%s': %s", name, strerror(errno));
+        else
+            r = io_sync_parent(name, err);
     }
     if (r != BERTH_OK)
         unlink(part);

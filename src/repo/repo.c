@@ -3,6 +3,7 @@
 #include "repo/repo_private.h"
 
 #include "util/buf.h"
+#include "util/fault.h"
 
 static int copy_list(berth_arena *a, const char *const *from, size_t n, const char *const **ret,
                      berth_error *err)
@@ -45,7 +46,7 @@ const struct repo_policy *repo_policy_now(repo *r)
 
 int repo_new(meta *m, blob_store *s, const struct repo_policy *policy, repo **ret_r, berth_error *err)
 {
-    repo *r = calloc(1, sizeof(*r));
+    repo *r = fault_hit() ? NULL : calloc(1, sizeof(*r));
     if (!r)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     r->m = m;

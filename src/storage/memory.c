@@ -184,7 +184,7 @@ static int mem_complete(blob_writer *bw, const char *digest, berth_error *err)
 {
     mem_object *o = ((mem_writer *)bw)->object;
     mem_store *m = mem_of(bw->store);
-    char *copy = fault_hit() ? NULL : str_dup(str_from(digest));
+    char *copy = str_dup(str_from(digest));
     pthread_mutex_lock(&m->lock);
     o->digest = copy;
     pthread_mutex_unlock(&m->lock);
@@ -202,7 +202,7 @@ static int mem_suspend(blob_writer *bw, berth_error *err)
 static int mem_open(blob_store *s, const char *key, blob_reader **ret_r, berth_error *err)
 {
     mem_store *m = mem_of(s);
-    CLEANUP(freep) mem_reader *r = calloc(1, sizeof(*r));
+    CLEANUP(freep) mem_reader *r = fault_hit() ? NULL : calloc(1, sizeof(*r));
     if (!r)
         return no_memory(err);
     pthread_mutex_lock(&m->lock);
@@ -270,7 +270,7 @@ static int mem_list(blob_store *s, int (*each)(void *arg, const char *key, uint6
     mem_store *m = mem_of(s);
     pthread_mutex_lock(&m->lock);
     size_t n = 0;
-    mem_object **all = calloc(m->n_objects + 1, sizeof(mem_object *));
+    mem_object **all = fault_hit() ? NULL : calloc(m->n_objects + 1, sizeof(mem_object *));
     for (size_t i = 0; all && i < m->n_buckets; i++)
         for (mem_object *o = m->buckets[i]; o; o = o->next) {
             o->refs++;

@@ -16,15 +16,20 @@ static int io_error(berth_error *err, const char *what)
     return berth_error_set(err, code, "%s: %s", what, strerror(errno));
 }
 
+/* `if (faulted() || call(...) < 0)` */
+static bool faulted(void)
+{
+    if (!fault_hit())
+        return false;
+    errno = EIO;
+    return true;
+}
+
 int io_write_all(int fd, const void *p, size_t n, berth_error *err)
 {
     const char *at = p;
     while (n) {
-        if (fault_hit()) {
-            errno = EIO;
-            return io_error(err, "writing");
-        }
-        ssize_t r = write(fd, at, n);
+        ssize_t r = faulted() ? -1 : write(fd, at, n);
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0)
@@ -54,30 +59,25 @@ int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_er
 
 int io_sync(int fd, berth_error *err)
 {
-    if (fault_hit()) {
-        errno = EIO;
-        return io_error(err, "syncing");
-    }
-    return fdatasync(fd) < 0 ? io_error(err, "syncing") : BERTH_OK;
+    return faulted() || fdatasync(fd) < 0 ? io_error(err, "syncing") : BERTH_OK;
 }
 
 int io_sync_dir(int dir_fd, berth_error *err)
 {
-    if (fault_hit()) {
-        errno = EIO;
-        return io_error(err, "syncing a folder");
-    }
-    return fsync(dir_fd) < 0 ? io_error(err, "syncing a folder") : BERTH_OK;
+    return faulted() || fsync(dir_fd) < 0 ? io_error(err, "syncing a folder") : BERTH_OK;
 }
 
-/* The name of a new folder is durable before anything in it can be acknowledged. */
-static int sync_parent(const char *path, berth_error *err)
+int io_sync_parent(const char *path, berth_error *err)
 {
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP(closep) int parent_fd = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent_fd < 0)
-        return berth_error_set(err, BERTH_E_IO, "opening what holds '%s': %s", path, strerror(errno));
-    return io_sync_dir(parent_fd, err);
+    const char *slash = strrchr(path, '/');
+    CLEANUP(freep)
+    char *dir = str_dup(slash ? (berth_str){path, (size_t)(slash - path) + 1} : STR("."));
+    if (!dir)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    CLEANUP(closep) int fd = faulted() ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", dir, strerror(errno));
+    return io_sync_dir(fd, err);
 }
 
 int io_mkdirs(const char *path, berth_error *err)
@@ -90,10 +90,12 @@ int io_mkdirs(const char *path, berth_error *err)
             continue;
         char was = *at;
         *at = '\0';
-        bool made = mkdir(copy, 0700) == 0;
+        bool made = !faulted() && mkdir(copy, 0700) == 0;
         if (!made && errno != EEXIST)
-            return berth_error_set(err, BERTH_E_IO, "creating the folder '%s': %s", copy, strerror(errno));
-        int r = made ? sync_parent(copy, err) : BERTH_OK;
+            return berth_error_set(err, errno == ENOSPC || errno == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO,
+                                   "creating the folder '%s': %s", copy, strerror(errno));
+        /* durable before anything in it can be acknowledged */
+        int r = made ? io_sync_parent(copy, err) : BERTH_OK;
         if (r != BERTH_OK)
             return r;
         if (!was)

@@ -12,8 +12,9 @@ int io_write_all(int fd, const void *p, size_t n, berth_error *err);
 /* Up to @n bytes at @offset; fewer only at the end of the file. */
 int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_error *err);
 
-int io_sync(int fd, berth_error *err);         /* fdatasync */
-int io_sync_dir(int dir_fd, berth_error *err); /* fsync: makes created and removed names durable */
+int io_sync(int fd, berth_error *err);                  /* fdatasync */
+int io_sync_dir(int dir_fd, berth_error *err);          /* fsync: makes created and removed names durable */
+int io_sync_parent(const char *path, berth_error *err); /* the folder that @path is a name in */
 
 /* Creates @path and its parents (0700 for those it makes); existing folders are fine. */
 int io_mkdirs(const char *path, berth_error *err);

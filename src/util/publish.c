@@ -3,6 +3,8 @@
 
 #include <stdalign.h>
 
+#include "util/fault.h"
+
 struct published {
     struct published *older;
     berth_arena strings;
@@ -16,7 +18,7 @@ static struct published *box_of(void *value)
 
 void *publish_new(size_t size, berth_arena **ret_strings)
 {
-    struct published *box = calloc(1, sizeof(*box) + size);
+    struct published *box = fault_hit() ? NULL : calloc(1, sizeof(*box) + size);
     if (!box)
         return NULL;
     *ret_strings = &box->strings;

@@ -1,6 +1,8 @@
 /* util/str.c - operations on views; see str.h. */
 #include "util/str.h"
 
+#include "util/fault.h"
+
 static unsigned char lower(char c)
 {
     return (unsigned char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
@@ -90,7 +92,7 @@ bool str_to_u64(berth_str s, uint64_t *ret)
 
 char *str_dup(berth_str s)
 {
-    char *c = malloc(s.n + 1);
+    char *c = fault_hit() ? NULL : malloc(s.n + 1);
     if (!c)
         return NULL;
     if (s.n)
