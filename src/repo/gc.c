@@ -56,9 +56,9 @@ void repo__release_objects(repo *r)
 }
 
 /* One batch; with the lock, so that whoever holds the objects knows that none is being removed. Removal is
- * idempotent and may come late: a crash between the store and the row repeats it. */
-static int remove_batch(repo *r, const _Atomic bool *stop, struct repo_gc_result *ret, bool *ret_more,
-                        berth_error *err)
+ * idempotent and may come late: a crash between the store and the row repeats it. A row goes only when its
+ * object is gone durably; the store syncs once for a batch. */
+static int remove_batch(repo *r, struct repo_gc_result *ret, bool *ret_more, berth_error *err)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     struct meta_gc_object *due = NULL;
@@ -69,16 +69,20 @@ static int remove_batch(repo *r, const _Atomic bool *stop, struct repo_gc_result
     int rc = r->m->ops->gc_objects(r->m, OBJECTS_AT_ONCE, &a, &due, &n, err);
     if (rc != BERTH_OK)
         return rc;
-    const char *done[OBJECTS_AT_ONCE];
+    const char *keys[OBJECTS_AT_ONCE], *done[OBJECTS_AT_ONCE];
+    bool removed[OBJECTS_AT_ONCE];
     size_t n_done = 0;
-    for (size_t i = 0; i < n && !stopped(stop); i++) {
-        if (store_remove(r->store, due[i].key, NULL) != BERTH_OK) {
-            rc = r->m->ops->gc_object_failed(r->m, due[i].key, err);
+    for (size_t i = 0; i < n; i++)
+        keys[i] = due[i].key;
+    store_remove_all(r->store, keys, n, removed);
+    for (size_t i = 0; i < n; i++) {
+        if (!removed[i]) {
+            rc = r->m->ops->gc_object_failed(r->m, keys[i], err);
             if (rc != BERTH_OK)
                 return rc;
             continue;
         }
-        done[n_done++] = due[i].key;
+        done[n_done++] = keys[i];
         ret->objects++;
         ret->bytes += due[i].size;
     }
@@ -90,7 +94,7 @@ static int remove_objects(repo *r, const _Atomic bool *stop, struct repo_gc_resu
 {
     for (bool more = true; more && !stopped(stop); nanosleep(&pause_between, NULL)) {
         pthread_mutex_lock(&r->removal_lock);
-        int rc = remove_batch(r, stop, ret, &more, err);
+        int rc = remove_batch(r, ret, &more, err);
         pthread_mutex_unlock(&r->removal_lock);
         if (rc != BERTH_OK)
             return rc;

@@ -83,7 +83,13 @@ static unsigned hex_value(char c)
 
 static int open_folder(int parent_fd, const char *name)
 {
-    return openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return faulted() ? -1 : openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* For reading. Not blocking: what lies in the folder may be a pipe that somebody put there. */
+static int open_object(int folder_fd, const char *key)
+{
+    return faulted() ? -1 : openat(folder_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 }
 
 static int make_folder(fs_store *fs, unsigned i, bool create, int *ret_fd, berth_error *err)
@@ -94,7 +100,7 @@ static int make_folder(fs_store *fs, unsigned i, bool create, int *ret_fd, berth
         return os_error(err, "making the folder of", name);
     int fd = atomic_load(&fs->folders[i]);
     if (fd < 0)
-        fd = create && faulted() ? -1 : open_folder(fs->objects_fd, name);
+        fd = open_folder(fs->objects_fd, name);
     if (fd < 0 && errno == ENOENT)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "no such object");
     if (fd < 0)
@@ -110,10 +116,15 @@ static int make_folder(fs_store *fs, unsigned i, bool create, int *ret_fd, berth
     return r;
 }
 
+static unsigned folder_index(const char *key)
+{
+    return hex_value(key[0]) << 4 | hex_value(key[1]);
+}
+
 /* The folder of @key, lent; opened once and kept. With @create it exists, durably. */
 static int folder_of(fs_store *fs, const char *key, bool create, int *ret_fd, berth_error *err)
 {
-    unsigned i = hex_value(key[0]) << 4 | hex_value(key[1]);
+    unsigned i = folder_index(key);
     int fd = atomic_load(&fs->folders[i]);
     if (fd >= 0 && (!create || atomic_load(&fs->durable[i]))) {
         *ret_fd = fd;
@@ -171,7 +182,7 @@ static int fs_create(blob_store *s, const char *key, blob_writer **ret_w, berth_
 /* Makes sure that the object is one, holds @size bytes and may be written. */
 static int reopen(int folder_fd, const char *key, uint64_t size, berth_error *err)
 {
-    CLEANUP(closep) int fd = openat(folder_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP(closep) int fd = open_object(folder_fd, key);
     struct stat st;
     if (fd < 0 && errno == ENOENT)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "no such object");
@@ -278,7 +289,7 @@ static int fs_open(blob_store *s, const char *key, blob_reader **ret_r, berth_er
     int folder_fd = -1, r = folder_of(fs_of(s), key, false, &folder_fd, err);
     if (r != BERTH_OK)
         return r;
-    CLEANUP(closep) int fd = openat(folder_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP(closep) int fd = open_object(folder_fd, key);
     struct stat st;
     if (fd < 0 && errno == ENOENT)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "no such object");
@@ -286,7 +297,7 @@ static int fs_open(blob_store *s, const char *key, blob_reader **ret_r, berth_er
         return os_error(err, "opening", key);
     if (!S_ISREG(st.st_mode) || (st.st_mode & S_IWUSR && !fs_of(s)->any_mode))
         return berth_error_set(err, BERTH_E_NOT_FOUND, "object %s is not complete", key);
-    fs_reader *reader = malloc(sizeof(*reader));
+    fs_reader *reader = fault_hit() ? NULL : malloc(sizeof(*reader));
     if (!reader)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     *reader = (fs_reader){.base = {s}, .fd = steal_fd(&fd), .size = (uint64_t)st.st_size};
@@ -323,17 +334,43 @@ static void fs_close(blob_reader *r)
 
 /* --- the whole store --- */
 
-static int fs_remove(blob_store *s, const char *key, berth_error *err)
+/* The name is gone, not yet durably. *@ret_folder_fd -1: there is no folder that could hold it. */
+static int unlink_object(fs_store *fs, const char *key, int *ret_folder_fd, berth_error *err)
 {
-    int folder_fd = -1, r = folder_of(fs_of(s), key, false, &folder_fd, err);
+    *ret_folder_fd = -1;
+    int r = folder_of(fs, key, false, ret_folder_fd, err);
     if (r == BERTH_E_NOT_FOUND)
         return BERTH_OK;
-    if (r != BERTH_OK)
-        return r;
-    if (faulted() || (unlinkat(folder_fd, key, 0) < 0 && errno != ENOENT))
-        return os_error(err, "removing", key);
+    if (r == BERTH_OK && (faulted() || (unlinkat(*ret_folder_fd, key, 0) < 0 && errno != ENOENT)))
+        r = os_error(err, "removing", key);
+    return r;
+}
+
+static int fs_remove(blob_store *s, const char *key, berth_error *err)
+{
+    int folder_fd, r = unlink_object(fs_of(s), key, &folder_fd, err);
     /* Also when it was absent: an earlier call may have removed it and failed to sync. */
-    return fs_of(s)->sync ? io_sync_dir(folder_fd, err) : BERTH_OK;
+    return r == BERTH_OK && folder_fd >= 0 && fs_of(s)->sync ? io_sync_dir(folder_fd, err) : r;
+}
+
+/* One sync for all that left the same folder. */
+static void fs_remove_all(blob_store *s, const char *const *keys, size_t n, bool *ret_removed)
+{
+    fs_store *fs = fs_of(s);
+    int touched[FOLDERS];
+    bool synced[FOLDERS];
+    for (size_t i = 0; i < FOLDERS; i++)
+        touched[i] = -1;
+    for (size_t i = 0; i < n; i++) {
+        int folder_fd;
+        ret_removed[i] = unlink_object(fs, keys[i], &folder_fd, NULL) == BERTH_OK;
+        if (ret_removed[i])
+            touched[folder_index(keys[i])] = folder_fd;
+    }
+    for (size_t i = 0; i < FOLDERS; i++)
+        synced[i] = touched[i] < 0 || !fs->sync || io_sync_dir(touched[i], NULL) == BERTH_OK;
+    for (size_t i = 0; i < n; i++)
+        ret_removed[i] = ret_removed[i] && synced[folder_index(keys[i])];
 }
 
 static void closedirp(DIR **d)
@@ -351,7 +388,7 @@ static int list_one(int folder_fd, const char *name, const char *key,
     struct stat st;
     if (!store_key_valid(str_from(key)) || strncmp(key, name, 2) != 0)
         return BERTH_OK;
-    CLEANUP(closep) int fd = openat(folder_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP(closep) int fd = open_object(folder_fd, key);
     if (fd < 0 && (errno == ENOENT || errno == ELOOP))
         return BERTH_OK; /* removed since the folder was read; a link is none of ours */
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -440,6 +477,7 @@ static const struct blob_store_ops fs_ops = {
     .reader_fd = fs_reader_fd,
     .list = fs_list,
     .space = fs_space,
+    .remove_all = fs_remove_all,
 };
 
 static int new_store(int objects_fd, bool sync, bool any_mode, blob_store **ret_s, berth_error *err)

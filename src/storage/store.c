@@ -85,6 +85,18 @@ int store_remove(blob_store *s, const char *key, berth_error *err)
     return r == BERTH_OK ? s->ops->remove(s, key, err) : r;
 }
 
+void store_remove_all(blob_store *s, const char *const *keys, size_t n, bool *ret_removed)
+{
+    bool valid = true;
+    for (size_t i = 0; i < n; i++)
+        valid = valid && store_key_valid(str_from(keys[i]));
+    if (valid && s->ops->remove_all)
+        s->ops->remove_all(s, keys, n, ret_removed);
+    else
+        for (size_t i = 0; i < n; i++)
+            ret_removed[i] = store_remove(s, keys[i], NULL) == BERTH_OK;
+}
+
 int store_list(blob_store *s, int (*each)(void *arg, const char *key, uint64_t size, const char *digest),
                void *arg, berth_error *err)
 {

@@ -60,6 +60,9 @@ struct blob_store_ops {
 
     /* Bytes that can still be written. */
     int (*space)(blob_store *s, uint64_t *ret_free, berth_error *err);
+
+    /* Like remove() for each of the @n keys, cheaper. */
+    void (*remove_all)(blob_store *s, const char *const *keys, size_t n, bool *ret_removed);
 };
 
 struct blob_store { /* drivers embed this first */
@@ -102,6 +105,8 @@ int store_reader_fd(blob_reader *r); /* -1: the store has none */
 int store_read(blob_reader *r, uint64_t offset, void *p, size_t n, size_t *ret_n, berth_error *err);
 void store_close(blob_reader *r); /* NULL is fine */
 int store_remove(blob_store *s, const char *key, berth_error *err);
+/* @ret_removed[i] tells whether @keys[i] is gone, durably. */
+void store_remove_all(blob_store *s, const char *const *keys, size_t n, bool *ret_removed);
 /* BERTH_E_UNSUPPORTED: the store can't. */
 int store_list(blob_store *s, int (*each)(void *arg, const char *key, uint64_t size, const char *digest),
                void *arg, berth_error *err);

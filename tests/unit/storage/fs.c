@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 
+#include "util/fault.h"
+
 #define KEY    "ab112233445566778899aabbccddeeff"
 #define KEY2   "ab222233445566778899aabbccddeeff"
 #define DIGEST "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -252,9 +254,53 @@ static void test_storage_fs__takes_the_folder_also_when_it_fails(void **state)
     fixture_close(&f);
 }
 
+static void test_storage_fs__syncs_a_folder_once_for_all_that_leave_it(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {"ab112233445566778899aabbccddee00", "ab112233445566778899aabbccddee01",
+                                       "cd112233445566778899aabbccddee00",
+                                       "ef112233445566778899aabbccddee00" /* was never there */};
+    for (unsigned nth = 1;; nth++) {
+        struct store_fixture f;
+        bool removed[COUNT(keys)];
+        fixture_open(&f, STORE_FS);
+        for (size_t i = 0; i < 3; i++)
+            fixture_put(f.s, keys[i], 0, 10, DIGEST);
+        n_synced = 0;
+#ifdef BERTH_FAULT
+        fault_arm(nth);
+        store_remove_all(f.s, keys, COUNT(keys), removed);
+        bool fired = fault_disarm();
+#else
+        store_remove_all(f.s, keys, COUNT(keys), removed);
+        bool fired = false;
+#endif
+        size_t n = 0;
+        for (size_t i = 0; i < COUNT(keys); i++) {
+            n += removed[i];
+            if (removed[i] && i < 3) {
+                char folder[3] = {keys[i][0], keys[i][1], 0};
+                CHECK_ROW(nth, synced_state(&f, folder) != NULL);
+                CHECK_ROW(nth, !fixture_finds(f.s, keys[i]));
+            }
+        }
+        CHECK_ROW(nth, fired ? n < COUNT(keys) : n == COUNT(keys) && n_synced == 2);
+        store_remove_all(f.s, keys, COUNT(keys), removed);
+        for (size_t i = 0; i < COUNT(keys); i++)
+            CHECK_ROW(nth, removed[i]);
+        static const char *const wrong[] = {"../../x", "ab112233445566778899aabbccddee00"};
+        store_remove_all(f.s, wrong, COUNT(wrong), removed);
+        CHECK(!removed[0] && removed[1]);
+        fixture_close(&f);
+        if (!fired)
+            break;
+    }
+}
+
 RUN_TESTS(TEST(test_storage_fs__syncs_bytes_and_names_before_it_says_so),
           TEST(test_storage_fs__keeps_one_name_and_tells_whole_by_mode),
           TEST(test_storage_fs__follows_no_link), TEST(test_storage_fs__passes_over_what_is_no_object),
           TEST(test_storage_fs__writes_large_objects_back_early),
           TEST(test_storage_fs__cuts_what_a_failed_append_left),
+          TEST(test_storage_fs__syncs_a_folder_once_for_all_that_leave_it),
           TEST(test_storage_fs__takes_the_folder_also_when_it_fails))
