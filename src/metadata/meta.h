@@ -57,7 +57,8 @@ struct meta_commit {
     int64_t epoch;
     const berth_digest *digest;
     uint64_t size;
-    bool inline_body; /* store @body in the database; the session's key was never written */
+    bool inline_body; /* store @body in the database */
+    bool may_exist;   /* ... and an object may be there under the session's key, although no row counts it */
     berth_str body;
 };
 
@@ -224,8 +225,9 @@ struct meta_ops {
     /* Every manifest whose body must hash to its digest, in (repository, digest) order; @cursor as above. */
     int (*manifests_page)(meta *m, size_t n, berth_buf *cursor, berth_arena *a, struct oci_list *ret_repos,
                           struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err);
-    int (*integrity)(meta *m, berth_arena *a, struct oci_list *ret_problems,
-                     berth_error *err); /* the database's own check */
+    /* The database's own check; @quick leaves out whether each index agrees with its table. */
+    int (*integrity)(meta *m, bool quick, berth_arena *a, struct oci_list *ret_problems, berth_error *err);
+    int (*reindex)(meta *m, berth_error *err); /* repair: makes every index anew from its table */
 
     /* Backup. A consistent copy of everything but sessions and what waits for removal, in the new file @path,
      * while others write; checked, synced, and opened for more. BERTH_E_CORRUPT: a page is damaged. */
@@ -256,7 +258,8 @@ struct meta { /* drivers embed this first */
  * it; refuses one that is newer than this program. @times NULL: the defaults in brackets. */
 int meta_sqlite_open(const char *path, const struct meta_times *times, meta **ret_m, berth_error *err);
 
-/* Tests only: the wall clock that the driver uses is shifted by @ms. */
+/* Tests only: @ms pass; somebody moves the wall clock by @ms. */
 void meta_sqlite_shift_clock(meta *m, int64_t ms);
+void meta_sqlite_move_clock(meta *m, int64_t ms);
 
 #endif

@@ -13,9 +13,34 @@
 
 /* --- time and ids --- */
 
+static int64_t boot_now(struct sqlite_meta *m)
+{
+    return clock_boot_ms() + m->shift_ms;
+}
+
+/* Every time that is stored comes through here, so no lease can be given by a clock that was moved without
+ * that being noted. A lease lasts 2G at the most: when the clocks have agreed for so long, every lease that
+ * is alive was given by the clock as it is now. */
 int64_t sqlite_now(struct sqlite_meta *m)
 {
-    return clock_wall_ms() + m->shift_ms;
+    int64_t wall = clock_wall_ms() + m->shift_ms + m->jump_ms, boot = boot_now(m),
+            moved = wall - boot - m->wall_minus_boot;
+    if (moved <= -HOUR_MS || moved >= HOUR_MS) {
+        m->paused_until = boot + 2 * m->times.grace_ms;
+        m->wall_minus_boot = wall - boot;
+    }
+    return wall;
+}
+
+int64_t sqlite_clock_pause(struct sqlite_meta *m)
+{
+    sqlite_now(m);
+    return MAX(m->paused_until - boot_now(m), (int64_t)0);
+}
+
+void meta_sqlite_move_clock(meta *m, int64_t ms)
+{
+    sqlite_of(m)->jump_ms += ms;
 }
 
 void meta_sqlite_shift_clock(meta *m, int64_t ms)
@@ -198,6 +223,7 @@ static const struct meta_ops ops = {
     .repos_page = sqlite_repos_page,
     .repo_page = sqlite_repo_page,
     .content_get = sqlite_content_get,
+    .reindex = sqlite_reindex,
     .stats = stats,
     .free = sqlite_free,
 };
@@ -214,7 +240,7 @@ static void freep_meta(struct sqlite_meta **m)
 static int set_path(struct sqlite_meta *m, const char *path, berth_error *err)
 {
     if (strcmp(path, ":memory:") == 0) {
-        char *dir = fault_hit() ? NULL : str_dup(STR(P_tmpdir "/berth-meta-XXXXXX"));
+        char *dir = str_dup(STR(P_tmpdir "/berth-meta-XXXXXX"));
         if (!dir)
             return berth_error_set(err, BERTH_E_NOMEM, "opening the database: no memory");
         if (!mkdtemp(dir)) {
@@ -239,21 +265,11 @@ static int set_path(struct sqlite_meta *m, const char *path, berth_error *err)
 static int create_file(struct sqlite_meta *m, berth_error *err)
 {
     CLEANUP(closep) int fd = fault_hit() ? -1 : open(m->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return errno == EEXIST ? BERTH_OK
-                               : berth_error_set(err, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO,
-                                                 "creating '%s': %s", m->path, strerror(errno));
-    if (m->temp_dir)
-        return BERTH_OK;
-    const char *slash = strrchr(m->path, '/');
-    CLEANUP(freep)
-    char *dir = str_dup(slash ? (berth_str){m->path, (size_t)(slash - m->path) + 1} : STR("."));
-    if (!dir)
-        return berth_error_set(err, BERTH_E_NOMEM, "creating '%s': no memory", m->path);
-    CLEANUP(closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", dir, strerror(errno));
-    return io_sync_dir(dir_fd, err);
+    if (fd < 0 && errno != EEXIST)
+        return berth_error_set(err, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO, "creating '%s': %s",
+                               m->path, strerror(errno));
+    /* Also when it was there: the process that made it may have died before it synced the name. */
+    return m->temp_dir ? BERTH_OK : io_sync_parent(m->path, err);
 }
 
 static void configure_once(void)

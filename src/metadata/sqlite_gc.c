@@ -18,6 +18,19 @@ _Static_assert(META_LOST_SUBJECT == 3, "stands in the text above");
 
 /* --- one step --- */
 
+/* By a clock that was moved a lease may look over that is not. */
+static int check_clock(struct sqlite_meta *m, berth_error *err)
+{
+    int64_t pause = sqlite_clock_pause(m);
+    if (pause == 0)
+        return BERTH_OK;
+    return berth_error_set(
+        err, BERTH_E_BUSY,
+        "the clock was moved by more than an hour: collection pauses for %lld minutes more,"
+        " until every promise made before has ended",
+        (long long)(pause / MINUTE_MS + 1));
+}
+
 struct gc_row {
     int64_t repo_id;
     berth_str id, key; /* digest or session; object key */
@@ -426,7 +439,7 @@ static int gc_step(struct db *db, void *arg, berth_error *err)
     op->left = op->rows;
     op->skipped = false;
     op->now = sqlite_now(db->m);
-    int r = BERTH_OK;
+    int r = check_clock(db->m, err);
     for (size_t i = 0; r == BERTH_OK && op->left && i < COUNT(steps); i++) {
         berth_arena_reset(&op->arena);
         r = steps[i](db, op, err);
@@ -439,28 +452,13 @@ static int gc_step(struct db *db, void *arg, berth_error *err)
     return r;
 }
 
-/* A clock that was set wrong would make every lease look long over. */
-static int check_clock(struct sqlite_meta *m, berth_error *err)
-{
-    int64_t moved = clock_wall_ms() - clock_boot_ms() - m->wall_minus_boot;
-    if (moved > -HOUR_MS && moved < HOUR_MS)
-        return BERTH_OK;
-    return berth_error_set(err, BERTH_E_BUSY,
-                           "collection pauses: the clock was moved by %lld minutes since the start;"
-                           " restart once it is right",
-                           (long long)(moved / MINUTE_MS));
-}
-
 int sqlite_gc_step(meta *base, size_t rows, struct meta_gc_step *ret, berth_error *err)
 {
     struct sqlite_meta *m = sqlite_of(base);
     *ret = (struct meta_gc_step){0};
-    int r = check_clock(m, err);
-    if (r != BERTH_OK)
-        return r;
     struct meta_gc_step done = {0};
     struct gc_step op = {.rows = MIN(MAX(rows, (size_t)1), (size_t)INT32_MAX), .ret = &done};
-    r = writer_run(m, "collecting", gc_step, &op, err);
+    int r = writer_run(m, "collecting", gc_step, &op, err);
     berth_arena_done(&op.arena);
     if (r == BERTH_OK)
         *ret = done;
@@ -517,10 +515,14 @@ int sqlite_gc_objects(meta *base, size_t n, berth_arena *a, struct meta_gc_objec
     if (r != BERTH_OK)
         return r;
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
+    int64_t now = sqlite_now(m);
+    r = check_clock(m, err);
+    if (r != BERTH_OK)
+        return r;
     r = db_start(db, &st, err,
                  "SELECT object_key, size, attempts FROM gc_objects WHERE delete_after<=?1 ORDER BY "
                  "delete_after LIMIT ?2",
-                 "ii", sqlite_now(m), (int64_t)MIN(n, (size_t)INT32_MAX));
+                 "ii", now, (int64_t)MIN(n, (size_t)INT32_MAX));
     if (r != BERTH_OK)
         return r;
     struct meta_gc_object *list = NULL;

@@ -281,10 +281,10 @@ static int add_problems(struct db *db, const char *sql, const char *fine, struct
     return MIN(r, 0);
 }
 
-int sqlite_integrity(meta *base, berth_arena *a, struct oci_list *ret_problems, berth_error *err)
+int sqlite_integrity(meta *base, bool quick, berth_arena *a, struct oci_list *ret_problems, berth_error *err)
 {
-    static const char *const checks[] = {
-        "PRAGMA quick_check(100)",
+    const char *const checks[] = {
+        quick ? "PRAGMA quick_check(100)" : "PRAGMA integrity_check(100)",
         "SELECT 'a row of ' || \"table\" || ' refers to a row of ' || parent || ' that is not there'"
         " FROM pragma_foreign_key_check LIMIT 100",
         "SELECT 'object ' || object_key || ' belongs to blob ' || digest || ' and to an upload or the "
@@ -297,16 +297,26 @@ int sqlite_integrity(meta *base, berth_arena *a, struct oci_list *ret_problems, 
         "NULL"
         " AND NOT EXISTS(SELECT 1 FROM blob_bodies i WHERE i.digest=b.digest) LIMIT 100",
     };
-    struct db *db;
-    int r = reader_get(sqlite_of(base), "checking the database", &db, err);
+    struct db unopened = {.what = "checking the database"}, *db = &unopened;
+    int r = reader_get(sqlite_of(base), unopened.what, &db, err);
     struct list_builder l = {0};
     for (size_t i = 0; r == BERTH_OK && i < COUNT(checks); i++)
         r = add_problems(db, checks[i], i == 0 ? "ok" : NULL, &l, a, err);
     if (r == BERTH_E_CORRUPT) { /* too broken to say more */
-        berth_error none;
-        r = list_add(db, &l, a, STR("the database is malformed"), &none);
+        r = list_add(db, &l, a, STR("the database is malformed"), err);
     }
     if (r == BERTH_OK)
         *ret_problems = (struct oci_list){l.items, l.n, l.n >= PROBLEMS_MAX};
     return r;
+}
+
+static int reindex(struct db *db, void *arg, berth_error *err)
+{
+    (void)arg;
+    return db_exec(db, "REINDEX", err);
+}
+
+int sqlite_reindex(meta *base, berth_error *err)
+{
+    return writer_run(sqlite_of(base), "rebuilding the indexes", reindex, NULL, err);
 }

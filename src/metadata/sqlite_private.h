@@ -112,7 +112,10 @@ struct sqlite_meta {
     struct meta_times times;
     char *path, *temp_dir;        /* temp_dir: ":memory:", a folder that goes with the driver */
     atomic_int_fast64_t shift_ms; /* tests */
-    int64_t wall_minus_boot;      /* at start */
+    atomic_int_fast64_t jump_ms;  /* tests */
+    /* The clock (docs/internals/collector.md): by how much wall and boot clock differ as things stand, and
+     * until when, by the boot clock, a lease may be alive that was given while they differed otherwise. */
+    atomic_int_fast64_t wall_minus_boot, paused_until;
     atomic_int_fast64_t last_id;
     struct writer writer;
     pthread_key_t reader_key;
@@ -131,6 +134,8 @@ static inline struct sqlite_meta *sqlite_of(meta *m)
 }
 
 int64_t sqlite_now(struct sqlite_meta *m);
+/* For how many ms more the collector must not trust the clock; 0: it may. */
+int64_t sqlite_clock_pause(struct sqlite_meta *m);
 int64_t sqlite_new_id(struct sqlite_meta *m); /* 63 bits, greater than any before */
 /* This thread's reading connection, ready for the operation @what. */
 int reader_get(struct sqlite_meta *m, const char *what, struct db **ret, berth_error *err);
@@ -230,7 +235,8 @@ int sqlite_blob_forget(meta *m, const char *digest, berth_error *err);
 int sqlite_object_orphan(meta *m, const char *key, uint64_t size, berth_error *err);
 int sqlite_manifests_page(meta *m, size_t n, berth_buf *cursor, berth_arena *a, struct oci_list *ret_repos,
                           struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err);
-int sqlite_integrity(meta *m, berth_arena *a, struct oci_list *ret_problems, berth_error *err);
+int sqlite_integrity(meta *m, bool quick, berth_arena *a, struct oci_list *ret_problems, berth_error *err);
+int sqlite_reindex(meta *m, berth_error *err);
 
 /* --- sqlite_backup.c --- */
 int sqlite_snapshot(meta *m, const char *path, const _Atomic bool *stop, meta **ret, berth_error *err);

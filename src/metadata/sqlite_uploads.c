@@ -255,7 +255,7 @@ static int upload_commit(struct db *db, void *arg, berth_error *err)
         return r < 0 ? r : fenced_off(c->id, err);
     r = blob_insert(db, c->digest->text, c->size, c->inline_body ? "" : u.key, c->body, &kept, err);
     if (r == BERTH_OK &&
-        (c->inline_body ? u.stored : !kept)) /* an object that the blob's row does not name */
+        (c->inline_body ? u.stored || c->may_exist : !kept)) /* an object that the blob's row does not name */
         r = object_discard(db, u.key, c->inline_body ? u.size : c->size, now, err);
     if (r == BERTH_OK)
         r = blob_link(db, repo_id, c->digest->text, now, err);

@@ -27,6 +27,7 @@ struct lost {
     char key[IO_KEY_SIZE]; /* of the object that is missing or wrong; "": inline */
     uint64_t size;
     bool settled;
+    bool doubt; /* an object that may hold the bytes can't be read just now */
 };
 
 struct stray { /* an object that no row named when it was listed */
@@ -39,6 +40,7 @@ struct check {
     repo *r;
     const struct repo_check_options *o;
     struct repo_check_result *res;
+    bool repair;      /* as asked for, unless the database can't be trusted */
     berth_error *err; /* for the callbacks of store_list() */
     char *piece;
     uint64_t told_rows, told_bytes;
@@ -204,7 +206,7 @@ static int check_blob(struct check *c, const struct meta_blob_row *row, berth_er
         return rc;
     c->res->problems++;
     say(c, "blob %s: %s", d.text, f.why);
-    if (!c->o->repair || !f.lost)
+    if (!c->repair || !f.lost)
         return BERTH_OK;
     struct lost *l = &c->lost[c->n_lost++];
     *l = (struct lost){.size = row->size};
@@ -241,21 +243,31 @@ static int compare_lost(const void *digest, const void *lost)
     return strcmp(digest, ((const struct lost *)lost)->digest);
 }
 
-/* Whether the object @key holds exactly the bytes that @l lost. */
-static int verify_substitute(struct check *c, const struct lost *l, const char *key, bool *ret,
-                             berth_error *err)
+/* Whether the object @key holds exactly the bytes that @l lost. One that is out of reach for the moment is no
+ * reason to give the blob up. */
+static int verify_substitute(struct check *c, struct lost *l, const char *key, bool *ret, berth_error *err)
 {
     blob_reader *reader = NULL;
+    berth_error why = BERTH_ERROR_INIT;
     berth_digest want, have;
     *ret = false;
-    if (digest_parse(str_from(l->digest), &want, NULL) != BERTH_OK ||
-        store_open(c->r->store, key, &reader, NULL) != BERTH_OK)
+    int rc = digest_parse(str_from(l->digest), &want, &why);
+    if (rc != BERTH_OK)
         return BERTH_OK;
-    int rc = store_reader_size(reader) == l->size ? hash_object(c, reader, want.algorithm, &have, err)
-                                                  : BERTH_E_CORRUPT;
+    rc = store_open(c->r->store, key, &reader, &why);
+    bool same_size = rc == BERTH_OK && store_reader_size(reader) == l->size;
+    if (same_size)
+        rc = hash_object(c, reader, want.algorithm, &have, &why);
     store_close(reader);
-    *ret = rc == BERTH_OK && digest_eq(&have, &want);
-    return rc == BERTH_E_CANCELLED ? rc : BERTH_OK;
+    if (rc == BERTH_E_CANCELLED)
+        return berth_error_set(err, rc, "%s", why.message);
+    if (rc != BERTH_OK && rc != BERTH_E_NOT_FOUND) {
+        l->doubt = true;
+        say(c, "blob %s: object %s may hold the same bytes, but can't be read: %s", l->digest, key,
+            why.message);
+    }
+    *ret = same_size && rc == BERTH_OK && digest_eq(&have, &want);
+    return BERTH_OK;
 }
 
 /* With the collector's lock: an object that was let go of may be adopted, but not while it is being removed.
@@ -346,7 +358,7 @@ static int settle_lost(struct check *c, berth_error *err)
     if (rc == BERTH_E_UNSUPPORTED)
         rc = BERTH_OK;
     for (size_t i = 0; rc == BERTH_OK && i < n; i++) {
-        if (c->lost[i].settled)
+        if (c->lost[i].settled || c->lost[i].doubt)
             continue;
         pthread_mutex_lock(&c->r->gc_lock);
         rc = forget(c, &c->lost[i], err);
@@ -451,7 +463,7 @@ static int settle_stray(struct check *c, const struct stray *s, berth_error *err
         return rc;
     c->res->problems++;
     say(c, "object %s belongs to nothing: %" PRIu64 " bytes", s->key, s->size);
-    if (!c->o->repair)
+    if (!c->repair)
         return BERTH_OK;
     rc = c->r->m->ops->object_orphan(c->r->m, s->key, s->size, err);
     if (rc == BERTH_OK)
@@ -479,33 +491,76 @@ static int check_objects(struct check *c, berth_error *err)
 
 /* --- the database --- */
 
-static int check_database(struct check *c, berth_error *err)
+static int list_problems(struct check *c, uint64_t *ret_n, berth_error *err)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     struct oci_list problems = {0};
-    int rc = c->r->m->ops->integrity(c->r->m, &a, &problems, err);
-    for (size_t i = 0; rc == BERTH_OK && i < problems.n; i++) {
-        c->res->problems++;
+    int rc = c->r->m->ops->integrity(c->r->m, c->o->quick && !c->o->repair, &a, &problems, err);
+    *ret_n = problems.n;
+    for (size_t i = 0; rc == BERTH_OK && i < problems.n; i++)
         say(c, "database: " STR_FMT, STR_ARG(problems.items[i]));
+    return rc;
+}
+
+/* Comes first: by a damaged database what is alive may look like nobody's. Indexes can be made anew; what
+ * stood in a table can't, and then nothing else is repaired either. */
+static int check_database(struct check *c, berth_error *err)
+{
+    uint64_t n = 0, left = 0;
+    int rc = list_problems(c, &n, err);
+    if (rc != BERTH_OK || n == 0)
+        return rc;
+    c->res->problems += n;
+    if (!c->repair)
+        return BERTH_OK;
+    berth_error why = BERTH_ERROR_INIT;
+    if (c->r->m->ops->reindex(c->r->m, &why) == BERTH_OK) {
+        say(c, "database: every index was made anew");
+        rc = list_problems(c, &left, err);
+    } else {
+        say(c, "database: the indexes can't be made anew: %s", why.message);
+        left = n;
     }
+    c->res->repaired += n - MIN(left, n);
+    c->repair = left == 0;
+    if (left)
+        say(c, "database: tables are damaged: nothing else is repaired; see \"A damaged database\" in "
+               "docs/durability.md");
+    return rc;
+}
+
+/* What can be read of a damaged database is looked at all the same. */
+static int check_part(struct check *c, const char *what, int (*part)(struct check *c, berth_error *err),
+                      berth_error *err)
+{
+    berth_error why = BERTH_ERROR_INIT;
+    int rc = part(c, &why);
+    if (rc == BERTH_E_CORRUPT) {
+        c->repair = false;
+        c->res->problems++;
+        say(c, "%s: not all could be looked at: %s", what, why.message);
+        return BERTH_OK;
+    }
+    if (rc != BERTH_OK && err)
+        *err = why;
     return rc;
 }
 
 int repo_check(repo *r, const struct repo_check_options *o, struct repo_check_result *ret, berth_error *err)
 {
-    CLEANUP(check_done) struct check c = {.r = r, .o = o, .res = ret};
+    CLEANUP(check_done) struct check c = {.r = r, .o = o, .res = ret, .repair = o->repair};
     *ret = (struct repo_check_result){0};
     c.piece = fault_hit() ? NULL : malloc(PIECE);
     c.lost = fault_hit() ? NULL : malloc(LOST_AT_ONCE * sizeof(*c.lost));
     if (!c.piece || !c.lost)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    int rc = check_blobs(&c, err);
+    int rc = check_part(&c, "database", check_database, err);
     if (rc == BERTH_OK)
-        rc = check_manifests(&c, err);
+        rc = check_part(&c, "blobs", check_blobs, err);
     if (rc == BERTH_OK)
-        rc = check_objects(&c, err);
+        rc = check_part(&c, "manifests", check_manifests, err);
     if (rc == BERTH_OK)
-        rc = check_database(&c, err);
+        rc = check_part(&c, "objects", check_objects, err);
     if (o->progress)
         o->progress(o->arg, ret->blobs + ret->manifests + ret->objects, ret->bytes);
     return rc;

@@ -15,7 +15,11 @@ struct repo {
     blob_store *store;
     berth_publisher policy; /* of struct repo_policy */
     _Atomic bool read_only; /* switched while it runs */
-    struct {                /* since start, for /metrics */
+    /* Some object of a session may exist that its row does not tell of: recording it failed, or removing it.
+     * From then on, until the restart that has every open session marked, a session that ends in the database
+     * hands its key to the collector. */
+    _Atomic bool uncounted;
+    struct { /* since start, for /metrics */
         atomic_ullong runs, failures, manifests, blobs, uploads, objects, bytes;
     } collected;
     pthread_mutex_t gc_lock;      /* one collection at a time */

@@ -79,7 +79,7 @@ int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, ch
 static int hash_stored(repo_upload *u, enum hash_algorithm algorithm, berth_error *err)
 {
     blob_writer *w = NULL;
-    CLEANUP(freep) char *piece = malloc(256 * KIB);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(256 * KIB);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     hash_init(&u->hash, algorithm);
@@ -202,6 +202,14 @@ static int spill(repo_upload *u, berth_error *err)
     return rc;
 }
 
+/* A row was asked to count the object. When that failed it stays all the same: the row may be durable. */
+static void keep_object(repo_upload *u, int rc)
+{
+    if (u->made && rc != BERTH_OK)
+        atomic_store(&u->r->uncounted, true);
+    u->made = false;
+}
+
 /* Records what was appended in this hold; the claim ends with it, unless it is kept. */
 static int record(repo_upload *u, bool keep_claim, berth_error *err)
 {
@@ -213,8 +221,8 @@ static int record(repo_upload *u, bool keep_claim, berth_error *err)
     int rc = expiry(u->r, &s.expires_at, err);
     if (rc != BERTH_OK)
         return rc;
-    u->made = false; /* also when this fails: the row may be durable all the same */
     rc = u->r->m->ops->upload_record(u->r->m, &s, keep_claim, err);
+    keep_object(u, rc);
     u->claimed = keep_claim && rc == BERTH_OK; /* else it has ended, or somebody has fenced us off */
     if (rc == BERTH_OK)
         u->session = s;
@@ -334,10 +342,11 @@ static int commit(repo_upload *u, const berth_digest *digest, berth_error *err)
         .digest = digest,
         .size = u->offset,
         .inline_body = in_database,
+        .may_exist = atomic_load(&r->uncounted),
         .body = in_database ? berth_buf_str(&u->small) : STR_NULL,
     };
-    u->made = false; /* as in record() */
     rc = r->m->ops->upload_commit(r->m, &c, err);
+    keep_object(u, rc);
     if (rc == BERTH_OK)
         u->claimed = u->single = false;
     return rc;
@@ -366,8 +375,8 @@ void repo_upload_abandon(repo_upload *u)
     repo *r = u->r;
     if (u->writer)
         store_abandon(u->writer);
-    if (u->made)
-        store_remove(r->store, u->session.key, NULL);
+    if (u->made && store_remove(r->store, u->session.key, NULL) != BERTH_OK)
+        atomic_store(&r->uncounted, true);
     if (u->single && u->session.id[0]) /* nobody could go on with it */
         r->m->ops->upload_cancel(r->m, str_from(u->name), str_from(u->session.id), NULL);
     if (u->claimed)

@@ -189,7 +189,7 @@ size_t drain_objects(void)
 void check_sound(void)
 {
     struct oci_list problems = {0};
-    CHECK_OK(f.m->ops->integrity(f.m, &f.a, &problems, &test_err));
+    CHECK_OK(f.m->ops->integrity(f.m, false, &f.a, &problems, &test_err));
     if (problems.n)
         fail_msg(STR_FMT, STR_ARG(problems.items[0]));
 }

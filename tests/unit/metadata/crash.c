@@ -90,7 +90,7 @@ static void check_round(meta *m, size_t round, const size_t *acknowledged)
             CHECK_STR(b.body, digest_str(&d));
         }
     struct oci_list problems;
-    CHECK_OK(m->ops->integrity(m, &a, &problems, &test_err));
+    CHECK_OK(m->ops->integrity(m, false, &a, &problems, &test_err));
     if (problems.n)
         fail_msg(STR_FMT, STR_ARG(problems.items[0]));
 }

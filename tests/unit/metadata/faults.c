@@ -276,7 +276,7 @@ static void check_sound(meta *m)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
     struct oci_list problems;
-    CHECK_OK(m->ops->integrity(m, &a, &problems, &test_err));
+    CHECK_OK(m->ops->integrity(m, false, &a, &problems, &test_err));
     if (problems.n)
         fail_msg(STR_FMT, STR_ARG(problems.items[0]));
 }

@@ -317,25 +317,105 @@ static void test_metadata_schema__counts_a_session_of_before_as_one_with_an_obje
     folder_remove(&f);
 }
 
+/* A thread that reads for the first time finds that the file is none of SQLite's any more. */
+static void *check_damaged(void *arg)
+{
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    struct oci_list problems = {0};
+    meta *m = arg;
+    CHECK_OK(m->ops->integrity(m, false, &a, &problems, &test_err));
+    return problems.n == 1 ? m : NULL;
+}
+
+static void test_metadata_schema__says_so_when_the_database_is_beyond_reading(void **state)
+{
+    (void)state;
+    struct folder f;
+    folder_make(&f);
+    meta *m;
+    CHECK_OK(meta_sqlite_open(f.db, NULL, &m, &test_err));
+    m->ops->free(m);
+    CHECK_OK(meta_sqlite_open(f.db, NULL, &m, &test_err));
+    int fd = open(f.db, O_WRONLY | O_CLOEXEC);
+    CHECK(pwrite(fd, "this was a database", 19, 0) == 19);
+    close(fd);
+    pthread_t t;
+    void *r = NULL;
+    assert_int_equal(pthread_create(&t, NULL, check_damaged, m), 0);
+    pthread_join(t, &r);
+    CHECK(r != NULL);
+    m->ops->free(m);
+    folder_remove(&f);
+}
+
 /* --- clock, ids --- */
+
+#define GRACE_MS ((int64_t)24 * 3600 * 1000)
+
+static int collect_all(meta *m, uint64_t *ret_links)
+{
+    struct meta_gc_step step = {.more = true};
+    *ret_links = 0;
+    int r = BERTH_OK;
+    while (r == BERTH_OK && step.more) {
+        r = m->ops->gc_step(m, 100, &step, &test_err);
+        *ret_links += step.links;
+    }
+    return r;
+}
 
 static void test_metadata_schema__collects_nothing_while_the_clock_is_in_doubt(void **state)
 {
     (void)state;
-    meta *m;
-    struct meta_gc_step step;
-    CHECK_OK(meta_sqlite_open(":memory:", NULL, &m, &test_err));
-    struct sqlite_meta *s = sqlite_of(m);
     static const struct {
-        int64_t minutes;
+        int64_t minutes; /* somebody moves the clock by this */
         int code;
-    } rows[] = {{0, BERTH_OK}, {59, BERTH_OK}, {61, BERTH_E_BUSY}, {-59, BERTH_OK}, {-61, BERTH_E_BUSY}};
-    int64_t was = s->wall_minus_boot;
+    } rows[] = {{0, BERTH_OK},       {59, BERTH_OK},       {2, BERTH_E_BUSY},
+                {-61, BERTH_E_BUSY}, {-500, BERTH_E_BUSY}, {100000, BERTH_E_BUSY}};
     for (size_t i = 0; i < COUNT(rows); i++) {
-        s->wall_minus_boot = was + rows[i].minutes * 60000;
-        CHECK_ROW(i, m->ops->gc_step(m, 10, &step, &test_err) == rows[i].code);
+        meta *m;
+        uint64_t links;
+        CHECK_OK(meta_sqlite_open(":memory:", NULL, &m, &test_err));
+        for (size_t k = 0; k <= i; k++) {
+            int64_t now;
+            meta_sqlite_move_clock(m, rows[k].minutes * 60000);
+            CHECK_OK(m->ops->now(m, &now, &test_err)); /* each time somebody looks */
+        }
+        CHECK_CODE(collect_all(m, &links), rows[i].code);
+        meta_sqlite_shift_clock(m, 2 * GRACE_MS - 60000);
+        CHECK_CODE(collect_all(m, &links), rows[i].code);
+        meta_sqlite_shift_clock(m, 120000); /* what was promised by the old clock is over */
+        CHECK_OK(collect_all(m, &links));
+        m->ops->free(m);
     }
-    m->ops->free(m);
+}
+
+/* The clock stands wrong for a while, forward or back, and is set right before the collector looks. */
+static void test_metadata_schema__keeps_promises_that_a_wrong_clock_gave(void **state)
+{
+    (void)state;
+    static const int64_t days[] = {30, -30};
+    for (size_t i = 0; i < COUNT(days); i++) {
+        meta *m;
+        uint64_t links;
+        berth_digest before, meanwhile;
+        digest_of(HASH_SHA256, "before", 6, &before);
+        digest_of(HASH_SHA256, "meanwhile", 9, &meanwhile);
+        CHECK_OK(meta_sqlite_open(":memory:", NULL, &m, &test_err));
+        CHECK_OK(m->ops->blob_put(m, STR("app"), true, &before, STR("before"), &test_err));
+        meta_sqlite_move_clock(m, days[i] * GRACE_MS);
+        CHECK_OK(m->ops->blob_put(m, STR("app"), true, &meanwhile, STR("meanwhile"), &test_err));
+        meta_sqlite_shift_clock(m, 60000);
+        meta_sqlite_move_clock(m, -days[i] * GRACE_MS);
+        CHECK_CODE(collect_all(m, &links), BERTH_E_BUSY);
+        meta_sqlite_shift_clock(m, GRACE_MS); /* the promise holds to here and longer */
+        CHECK_CODE(collect_all(m, &links), BERTH_E_BUSY);
+        assert_int_equal(links, 0);
+        meta_sqlite_shift_clock(m, GRACE_MS + 60000);
+        CHECK_OK(collect_all(m, &links));
+        assert_int_equal(links, days[i] > 0 ? 1 : 2); /* what a fast clock promised lasts longer */
+        m->ops->free(m);
+    }
 }
 
 static void test_metadata_schema__makes_ids_that_only_grow(void **state)
@@ -381,6 +461,8 @@ RUN_TESTS(TEST(test_metadata_schema__gives_every_operation_an_index),
           TEST(test_metadata_schema__refuses_what_it_does_not_know),
           TEST(test_metadata_schema__goes_forward_after_a_copy_was_put_aside),
           TEST(test_metadata_schema__counts_a_session_of_before_as_one_with_an_object),
+          TEST(test_metadata_schema__says_so_when_the_database_is_beyond_reading),
           TEST(test_metadata_schema__collects_nothing_while_the_clock_is_in_doubt),
+          TEST(test_metadata_schema__keeps_promises_that_a_wrong_clock_gave),
           TEST(test_metadata_schema__makes_ids_that_only_grow),
           TEST(test_metadata_schema__closes_the_connection_of_a_thread_that_ends))
