@@ -710,9 +710,11 @@ static unsigned wanted_events(struct http_conn *c)
     return 0;
 }
 
-/* Moves on until there is nothing to do but wait. @fired: the events this is about, which must not be watched
- * any longer when nobody wants them; others may stay watched, since changing that costs two system calls. */
-static void advance(struct http_conn *c, unsigned fired)
+/* Moves on until there is nothing to do but wait. @fired: the events this is about. @stop: those that must
+ * not be watched any longer when nobody wants them; others may stay, since changing that costs two system
+ * calls.
+ */
+static void advance_watching(struct http_conn *c, unsigned fired, unsigned stop)
 {
     bool readable = fired & HTTP_READ;
     unsigned turns = 0, events = 0;
@@ -733,12 +735,21 @@ static void advance(struct http_conn *c, unsigned fired)
     }
     if (turns == TURNS)
         http_loop_ready(c);
-    if ((fired & ~events) || (events & ~c->watched))
+    if ((stop & ~events) || (events & ~c->watched))
         http_loop_watch(c, events);
 }
 
+static void advance(struct http_conn *c, unsigned fired)
+{
+    advance_watching(c, fired, fired);
+}
+
+/* A socket that was read from is watched on even when nobody wants to read now: most requests are answered
+ * before more comes, and each change of what is watched costs two system calls. When more does come, it is
+ * unwanted, and the watching ends. A socket that could be written to still can: there it ends at once. */
 void http_conn_event(struct http_conn *c, unsigned events)
 {
+    unsigned stop = c->tls ? events : events & (HTTP_WRITE | ~wanted_events(c));
     if (events & HTTP_WRITE)
         c->blocked = false;
     if (c->tls_wants) { /* a read may have waited for writing, or the other way round */
@@ -746,7 +757,7 @@ void http_conn_event(struct http_conn *c, unsigned events)
         c->blocked = false;
         events |= HTTP_READ;
     }
-    advance(c, events);
+    advance_watching(c, events, c->tls ? events : stop);
 }
 
 void http_conn_returned(struct http_conn *c)

@@ -24,7 +24,7 @@ static void test_http_options__fill_in_what_is_left_open(void **state)
     CHECK(s.limits.buffer_bytes == 256 * KIB && s.limits.buffers_total == 256 * MIB);
     CHECK(s.timeouts.header == 30000 && s.timeouts.body == 30000 && s.timeouts.body_rate == 500);
     CHECK(s.timeouts.idle == 75000 && s.timeouts.drain == 30000 && s.timeouts.stop == 30000);
-    CHECK(s.n_loops == 3 && s.n_workers == 6);
+    CHECK(s.n_loops == 3 && s.n_workers == 32);
     assert_string_equal(s.prefix, "");
     CHECK(!s.server_name && !s.headers && !s.peers);
     done(&s);
