@@ -91,8 +91,10 @@ class Clients:
             flags += ["--tmpdir", base / "tmp", "--events-backend", "none"]
         trust = [f"--cert-dir={self.certificates.folder}"] if self.tls else ["--tls-verify=false"]
 
-        def run(command, *args, **more):
-            return self.run(tool, *flags, command, *(trust if command in ("push", "pull") else []), *args, **more)
+        # Who is not root mounts inside a user namespace; what the vfs driver mounts is a folder, there afterwards as well.
+        def run(command, *args, inside=False, **more):
+            unshare = [tool, *flags, "unshare"] if inside and os.geteuid() else []
+            return self.run(*unshare, tool, *flags, command, *(trust if command in ("push", "pull") else []), *args, **more)
         return run
 
     def remove(self):

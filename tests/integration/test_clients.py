@@ -102,10 +102,10 @@ class TestPodmanAndBuildah:
         run("push", "built:1", f"docker://{there}")
         again("pull", f"docker://{there}")
         made = again("from", there).stdout.strip()
-        root = again("mount", made).stdout.strip()
+        root = again("mount", made, inside=True).stdout.strip()
         with open(f"{root}/bin/busybox", "rb") as f:
             assert f.read() == busybox
-        again("umount", made)
+        again("umount", made, inside=True)
 
     def test_pushes_a_manifest_list(self, clients, registry, tmp_path, platforms):
         run = clients.storage("buildah")
