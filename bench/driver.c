@@ -33,6 +33,7 @@ static const char usage[] =
     "  --repositories N      spread over NAME0 ... NAME<N-1>\n"
     "  --size BYTES          of a blob; default 4096 (push-big: 1 GiB)\n"
     "  --chunk BYTES         push in chunks by PATCH; 0: in one piece\n"
+    "  --touch FOLDER        push-big: make page cache ready by a file there that is never synced\n"
     "  --single              a blob by one POST instead of POST and PUT\n";
 
 static const struct {
@@ -69,6 +70,7 @@ enum {
     OPT_REPOSITORIES,
     OPT_SIZE,
     OPT_CHUNK,
+    OPT_TOUCH,
     OPT_SINGLE,
     OPT_HELP
 };
@@ -85,6 +87,7 @@ static const struct option options[] = {
     {"repositories", required_argument, NULL, OPT_REPOSITORIES},
     {"size", required_argument, NULL, OPT_SIZE},
     {"chunk", required_argument, NULL, OPT_CHUNK},
+    {"touch", required_argument, NULL, OPT_TOUCH},
     {"single", no_argument, NULL, OPT_SINGLE},
     {"help", no_argument, NULL, OPT_HELP},
     {0},
@@ -157,6 +160,9 @@ static void take_option(struct command *c, int option, const char *value)
         break;
     case OPT_CHUNK:
         c->o.chunk = number(value, (uint64_t)1 << 44);
+        break;
+    case OPT_TOUCH:
+        c->o.touch = value;
         break;
     case OPT_SINGLE:
         c->o.single = true;

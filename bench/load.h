@@ -31,6 +31,7 @@ struct load_options {
     uint64_t size, chunk; /* of blobs; chunk 0: in one piece */
     const char *repository;
     unsigned repositories; /* 0: @repository itself; else that many, a number behind its name */
+    const char *touch;     /* a folder on whose disk the page cache is made ready for big blobs; NULL: not */
     bool single;           /* a blob by one POST instead of POST and PUT */
     const char *const *paths;
     size_t n_paths;

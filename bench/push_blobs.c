@@ -5,7 +5,11 @@
  * ceiling shows. */
 #include "modes.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+
+#include "util/io.h"
 
 enum { STEP_BEGIN, STEP_CHUNK, STEP_END };
 
@@ -124,6 +128,23 @@ static enum load_verdict blob_answer(struct load *l, struct load_client *c)
     return push_blob_answer(l, c, c->state);
 }
 
+/* On a virtual machine the first touch of memory that was given back to the host costs ten times what a copy
+ * does (256 MiB written: 0.6 s instead of 0.05 s), and memory is given back within seconds. The file has no
+ * name and is gone before any of it reaches the disk. */
+static int touch_page_cache(const struct load *l, berth_error *err)
+{
+    uint64_t wanted = l->o->size * l->o->operations;
+    CLEANUP(closep) int fd = open(l->o->touch, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+        return BERTH_OK; /* this file system has no files without a name: measured as it is */
+    if (fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "a file in %s: %s", l->o->touch, strerror(errno));
+    int r = BERTH_OK;
+    for (uint64_t at = 0; r == BERTH_OK && at < wanted; at += MIB)
+        r = io_write_all(fd, l->pattern, MIB, err);
+    return r;
+}
+
 static int big_prepare(struct load *l, berth_error *err)
 {
     struct push_blob *all = calloc(l->o->operations, sizeof(*all));
@@ -133,7 +154,7 @@ static int big_prepare(struct load *l, berth_error *err)
     for (uint64_t i = 0; i < l->o->operations; i++)
         push_blob_begin(l, &all[i], i, l->o->size);
     l->prepared = all;
-    return BERTH_OK;
+    return l->o->touch ? touch_page_cache(l, err) : BERTH_OK;
 }
 
 static void big_request(struct load *l, struct load_client *c)

@@ -53,6 +53,12 @@ SCALES = {
 }
 
 
+def turned(servers, n):
+    """Another one begins in each round: what the first one meets, cold or busy, is not always ours."""
+    n %= max(1, len(servers))
+    return servers[n:] + servers[:n]
+
+
 class Bench:
     def __init__(self, scale, contestants, instruments, folder, chosen, say):
         self.scale, self.contestants, self.instruments = scale, contestants, instruments
@@ -116,7 +122,7 @@ class Bench:
         left to the kernel is written: not all of them sync, and the next one must not wait for that."""
         samples, errors = {s.name: [] for s in servers}, {}
         for n in range(rounds or self.scale.rounds):
-            for s in servers:
+            for s in turned(servers, n):
                 try:
                     if writes:
                         os.sync()
@@ -191,15 +197,13 @@ class Bench:
                 continue
             samples, errors = {}, {}
             for n in range(self.scale.rounds):
-                for c in self.contestants:
-                    if not c.stores:
-                        continue
+                for c in turned([c for c in self.contestants if c.stores], n):
                     server = c.start(self.folder)     # a fresh folder each time: 1 GiB stays behind
                     flow = [] if extra else self.flow(server)
                     os.sync()
                     try:
                         sample = watched(server, lambda: self.drive(server, "push-big", "--size", self.scale.big,
-                                                                    *flow, *extra))
+                                                                    "--touch", self.folder, *flow, *extra))
                         samples.setdefault(c.name, []).append(sample)
                         self.tell(row, n, c.name, sample)
                     except Failed as e:
@@ -432,7 +436,7 @@ class Bench:
                 for s in servers:
                     os.sync()
                     big = size >= MIB     # digests beforehand
-                    how = ["--count", max(1, min(64, 512 * MIB // size))] if big else briefly
+                    how = ["--touch", self.folder, "--count", max(1, min(64, 512 * MIB // size))] if big else briefly
                     mode = "push-big" if big else "put-blobs"
                     self.point("size-push", "blob pushed by one client, by size", "bytes", "GiB/s", s, size, "gib",
                                mode, "--clients", 1, "--size", size, *how, *self.flow(s))
