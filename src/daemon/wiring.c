@@ -21,12 +21,15 @@ int wiring_check_format(int data_fd, const char *path, berth_error *err)
 {
     char text[32] = "";
     CLEANUP(closep) int fd = openat(data_fd, "format", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
+    if (fd < 0 && errno == ENOENT) { /* until now nothing in the folder was relied on */
+        int rc = io_sync_parents(path, err);
+        if (rc != BERTH_OK)
+            return rc;
         fd = openat(data_fd, "format", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
             return berth_error_set(err, BERTH_E_IO, "creating '%s/format': %s", path, strerror(errno));
         int n = snprintf(text, sizeof(text), "berth %d\n", FORMAT_NUMBER);
-        int rc = io_write_all(fd, text, (size_t)n, err);
+        rc = io_write_all(fd, text, (size_t)n, err);
         if (rc == BERTH_OK)
             rc = io_sync(fd, err);
         return rc == BERTH_OK ? io_sync_dir(data_fd, err) : rc;

@@ -108,6 +108,26 @@ int io_mkdirs(const char *path, berth_error *err)
     return BERTH_OK;
 }
 
+int io_sync_parents(const char *path, berth_error *err)
+{
+    CLEANUP(freep) char *copy = fault_hit() ? NULL : str_dup(str_from(path));
+    if (!copy)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    for (char *at = copy + 1;; at++) {
+        if (*at && *at != '/')
+            continue;
+        char was = *at;
+        *at = '\0';
+        CLEANUP(closep) int fd = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP(closep) int parent_fd = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (parent_fd >= 0 && (faulted() || fsync(parent_fd) < 0) && errno != EINVAL && errno != EROFS)
+            return berth_error_set(err, BERTH_E_IO, "syncing what holds '%s': %s", copy, strerror(errno));
+        if (!was)
+            return BERTH_OK;
+        *at = was;
+    }
+}
+
 int io_read_file(const char *path, berth_buf *buf, berth_error *err)
 {
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -19,6 +19,10 @@ int io_sync_parent(const char *path, berth_error *err); /* the folder that @path
 /* Creates @path and its parents (0700 for those it makes); existing folders are fine. */
 int io_mkdirs(const char *path, berth_error *err);
 
+/* Makes the names of @path and its parents durable: who made them may have died before it had. What may not
+ * be opened, or can't be synced by its kind, is passed over: another's, and not made by us. */
+int io_sync_parents(const char *path, berth_error *err);
+
 /* The whole file appended to @buf, within the buffer's ceiling (BERTH_E_TOO_BIG). */
 int io_read_file(const char *path, berth_buf *buf, berth_error *err);
 

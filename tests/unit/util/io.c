@@ -50,6 +50,8 @@ static void test_util_io__makes_folders_and_reads_files(void **state)
     snprintf(file, sizeof(file), "%s/c", deep);
     CHECK_OK(io_mkdirs(deep, &test_err));
     CHECK_OK(io_mkdirs(deep, &test_err));
+    CHECK_OK(io_sync_parents(deep, &test_err));
+    CHECK_OK(io_sync_parents(file, &test_err)); /* what is not there has no name to sync */
     struct stat st;
     CHECK(stat(deep, &st) == 0 && (st.st_mode & 07777u) == 0700);
 
