@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""power.py [--traces N] [--states N] [--seed N] [--drop WHAT] [--berth FILE]: records all that a server does to its
-disk while clients work on it - a first start, an end as by kill -9, a start that recovers, a clean stop and another
-start - and then opens what a loss of power may have left at many positions of the trace, in many ways. What was
-acknowledged by then must be there, nothing half there, and a push must succeed.
+"""power.py [--traces N] [--states N] [--seed N] [--drop WHAT] [--replay FOLDER] [--berth FILE]: records all that a
+server does to its disk while clients work on it - first starts that are cut off, an end as by kill -9, a start that
+recovers, a clean stop and another start - and then opens what a loss of power may have left at many positions of the
+trace, in many ways. What was acknowledged by then must be there, nothing half there, and a push must succeed.
 
 --drop has the server's syncs swallowed while it is recorded (all, dirs, files, wal or objects): the states must then
 be found wanting, or this test is worth nothing. The exit status is 0 when that is so.
@@ -13,6 +13,7 @@ import collections
 import mmap
 import multiprocessing
 import os
+import pickle
 import random
 import shutil
 import struct
@@ -30,7 +31,7 @@ from kill_rounds import Failed  # noqa: E402
 from ledger import Ledger  # noqa: E402
 from server import ROOT, Server, berth_path  # noqa: E402
 from verify import Verifier  # noqa: E402
-from workload import Client, Gone, Wire, run_clients  # noqa: E402
+from workload import BYTES, Client, Gone, Wire, digest_of, run_clients, with_digest  # noqa: E402
 
 CLIENTS, GRACE, SAMPLE, NEAR = 6, 1.0, 60, 400
 RECORDED = ["--gc-interval", "100ms", "--gc-grace", "1s", "--gc-drain", "200ms", "--log-access=false",
@@ -50,7 +51,7 @@ def recorder_path():
 
 
 class Position:
-    """The recorder's count of records, as the clients see it, and the order to die."""
+    """The recorder's count of records, as the clients see it, and the order to die from a number of them on."""
 
     def __init__(self, path):
         path.write_bytes(bytes(16))
@@ -60,8 +61,8 @@ class Position:
     def __call__(self):
         return struct.unpack_from("<Q", self.map, 0)[0]
 
-    def die(self, on):
-        struct.pack_into("<Q", self.map, 8, on)
+    def die(self, at):
+        struct.pack_into("<Q", self.map, 8, at)
 
 
 def end_by_order(server, position):
@@ -76,8 +77,19 @@ def end_by_order(server, position):
     position.die(0)
 
 
+def interrupted_start(server, position, records):
+    """A start that ends after so many more changes."""
+    position.die(position() + records)
+    try:
+        server.start()
+    except RuntimeError:
+        position.die(0)
+    else:
+        end_by_order(server, position)
+
+
 def record(berth, folder, seed, seconds, drop=None):
-    """(records, ledger) of one server's life."""
+    """(records, ledger, positions of starts and ends) of one server's life."""
     root, counter = folder / "root", folder / "counter"
     root.mkdir()
     position = Position(counter)
@@ -85,21 +97,28 @@ def record(berth, folder, seed, seconds, drop=None):
            "CRASH_COUNTER": counter, **({"CRASH_DROP": drop} if drop else {})}
     ledger = Ledger(GRACE, position)
     clients = [Client(i, ledger, seed) for i in range(CLIENTS)]
-    server = RecordedServer(berth, root / DATA, folder / "log", *RECORDED, env=env)
+    server = RecordedServer(berth, root / DATA, folder / "log", *RECORDED, env=env, start=False)
+    rng = random.Random(seed)
 
     def work(part):
         stop, threads = run_clients(clients, server, part)
         time.sleep(seconds / 3)
         if part == 0:
+            large_blob(server, ledger)
             end_by_order(server, position)
         stop.set()
         for t in threads:
             t.join()
     try:
+        # The first three leave a folder each whose name was not synced.
+        for records in (1, 1, 1, *(rng.randrange(1, 30) for _ in range(4))):
+            interrupted_start(server, position, records)
+        server.start()
         work(0)
         died = position()
         ledger.observed = []
         server.start()
+        turns = [0, died, position()]
         verifier = Verifier(ledger, Wire(server.host, server.port), settle=True)
         verifier.look(ledger.touched | set(ledger.sessions))
         verifier.pushes("recovered")
@@ -107,26 +126,46 @@ def record(berth, folder, seed, seconds, drop=None):
         if verifier.wrong or ledger.mistakes:
             raise Failed("\n".join(ledger.mistakes + verifier.wrong))
         work(1)
+        turns.append(position())
         server.stop()
+        turns.append(position())
         server.start()
         work(2)
+        turns.append(position())
         server.stop()
     finally:
         if server.process.poll() is None:
             server.kill9()
     if ledger.mistakes:
         raise Failed("\n".join(ledger.mistakes))
-    return disks.read(folder / "trace"), ledger
+    return disks.read(folder / "trace"), ledger, turns
+
+
+def large_blob(server, ledger):
+    """Large enough for the store to ask for its writing before its sync."""
+    wire, data = Wire(server.host, server.port), random.Random(1).randbytes(9 << 20)
+    key, sent = ("blob", "crash/large", digest_of(data)), time.time()
+    op = ledger.start(key, True)
+    try:
+        where = wire.ask("POST", "/v2/crash/large/blobs/uploads/")[1]["location"]
+        if wire.ask("PUT", with_digest(where, key[2]), data, {"Content-Type": BYTES})[0] != 201:
+            ledger.wrong("a large blob was refused")
+    except Gone:
+        ledger.wrong("the server is gone before its time")
+    ledger.done(op)
+    ledger.promise(key, sent)
+    wire.close()
 
 
 class RecordedServer(Server):
     """One whose log is outside the recorded folder, and that makes its data folder itself."""
 
-    def __init__(self, binary, data, log, *flags, env=None):
+    def __init__(self, binary, data, log, *flags, env=None, start=True):
         self.binary, self.data, self.flags = str(binary), data, [str(f) for f in flags]
         self.env, self.timeout, self.ca, self.log = env or {}, 60, None, log
         self.process, self.port = None, None
-        self.start()
+        if start:
+            self.start()
 
 
 def unlike(folder, records):
@@ -180,8 +219,9 @@ def keys_at(ledger, cut, rng):
     return set(near + rng.sample(far, min(SAMPLE, len(far))))
 
 
-def examine(berth, ledger, disk, way, rng, folder, whole):
+def examine(berth, ledger, disk, way, seed, folder, whole):
     """What is wrong with one state."""
+    rng = random.Random(seed)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     (folder / "root").mkdir()
@@ -212,19 +252,18 @@ def examine(berth, ledger, disk, way, rng, folder, whole):
 
 
 def share(task):
-    """Examines every n-th of the cuts; returns [(cut, way, what is wrong)]."""
-    berth, records, ledger, cuts, seed, which, enough = task
+    """Examines some cuts; returns how many, and [(cut, way, seed, what is wrong)]."""
+    berth, records, ledger, cuts, enough = task
     disk, found, done = disks.Disk(), [], 0
     folder = Path(tempfile.mkdtemp(prefix="berth-power-", dir=roomy()))
     try:
-        for number, (cut, way) in enumerate(cuts):
+        for number, (cut, way, seed) in enumerate(cuts):
             while disk.at < cut:
                 disk.feed(records[disk.at])
-            rng = random.Random(f"{seed} {which} {number}")
-            wrong = examine(berth, ledger, disk, way, rng, folder, number % 10 == 0)
+            wrong = examine(berth, ledger, disk, way, seed, folder, number % 10 == 0)
             done += 1
             if wrong:
-                found.append((cut, way, wrong))
+                found.append((cut, way, seed, wrong))
                 if len(found) >= enough:
                     break
     finally:
@@ -238,36 +277,60 @@ def roomy():
     return shm if shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > (1 << 29) else None
 
 
-def choose_cuts(records, ledger, n, rng):
-    """Half of them in the moment of an answer, when least is left to chance; sorted."""
+def choose_cuts(records, ledger, turns, n, rng):
+    """Sorted (cut, way, seed). Many in the moment of an answer, when least is left to chance; some while the server
+    starts or ends."""
     answers = [o.end_at for ops in ledger.history.values() for o in ops if o.end_at]
-    cuts = [rng.choice(answers) if rng.random() < 0.5 else rng.randint(0, len(records)) for _ in range(n)]
-    return [(c, rng.choice(disks.WAYS)) for c in sorted(min(c, len(records)) for c in cuts)]
+    cuts = []
+    for _ in range(n):
+        kind = rng.random()
+        at = rng.choice(answers) if kind < 0.5 else rng.randint(0, len(records)) if kind < 0.8 else \
+            rng.choice(turns) + rng.randrange(-20, 150)
+        cuts.append((min(max(at, 0), len(records)), rng.choice(disks.WAYS), rng.random()))
+    return sorted(cuts)
 
 
 def run(berth, seed, n, seconds=3.0, drop=None, enough=5, width=2):
-    """Records one trace and examines n states of it. Returns (figures, [(cut, way, wrong)])."""
+    """Records one trace and examines n states of it. Returns (figures, [(cut, way, seed, wrong)], where to replay)."""
     folder = Path(tempfile.mkdtemp(prefix="berth-trace-"))
     try:
         began = time.monotonic()
-        records, ledger = record(berth, folder, seed, seconds, drop)
+        records, ledger, turns = record(berth, folder, seed, seconds, drop)
         recorded = time.monotonic() - began
         missed = unlike(folder / "root", records)
         if missed:
             raise Failed(f"seed {seed}: the recorder has missed changes of {', '.join(missed[:5])}")
-        cuts = choose_cuts(records, ledger, n, random.Random(seed))
-        ledger.lock = ledger.position = None           # neither goes to another process
-        ledger.counter = None
-        tasks = [(berth, records, ledger, cuts[i::width], seed, i, enough) for i in range(width)]
+        shutil.rmtree(folder / "root")
+        cuts = choose_cuts(records, ledger, turns, n, random.Random(seed))
+        ledger.lock = ledger.position = ledger.counter = None        # none of these goes to another process
+        tasks = [(berth, records, ledger, cuts[i::width], enough) for i in range(width)]
         with multiprocessing.get_context("fork").Pool(width) as pool:
             parts = pool.map(share, tasks, chunksize=1)
+        found = [f for p in parts for f in p[1]]
         kinds = collections.Counter(r.kind for r in records)
         figures = {"records": len(records), "syncs": kinds[disks.SYNCED], "bytes": sum(len(r.bytes) for r in records),
                    "operations": ledger.done_count, "states": sum(p[0] for p in parts),
                    "recorded": round(recorded, 1), "seconds": round(time.monotonic() - began, 1)}
-        return figures, [f for p in parts for f in p[1]]
+        if found and not drop:
+            (folder / "found").write_bytes(pickle.dumps((ledger, found)))
+        return figures, found, folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not (folder / "found").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def replay(berth, folder):
+    """Opens the states again that were found wanting; they stay in the folder for a look."""
+    ledger, found = pickle.loads((folder / "found").read_bytes())
+    records, left = disks.read(folder / "trace"), 0
+    for number, (cut, way, seed, _) in enumerate(found):
+        disk = disks.Disk()
+        for r in records[:cut]:
+            disk.feed(r)
+        wrong = examine(berth, ledger, disk, way, seed, folder / f"state{number}", True)
+        print(f"{folder}/state{number}, position {cut}, {way}:\n    " + "\n    ".join(wrong or ["nothing is wrong"]))
+        left += bool(wrong)
+    return int(left > 0)
 
 
 def main():
@@ -277,18 +340,23 @@ def main():
     parser.add_argument("--seconds", type=float, default=3.0, help="of work in each trace")
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--drop", choices=["all", "dirs", "files", "wal", "objects"])
+    parser.add_argument("--replay", type=Path, metavar="FOLDER")
     parser.add_argument("--berth", default=berth_path())
     options = parser.parse_args()
+    if options.replay:
+        return replay(options.berth, options.replay)
     red = False
     for number in range(options.traces):
         seed = options.seed + number
         try:
-            figures, found = run(options.berth, seed, options.states, options.seconds, options.drop)
+            figures, found, folder = run(options.berth, seed, options.states, options.seconds, options.drop)
         except Failed as e:
-            figures, found = {}, [(0, "while it was recorded", [str(e)])]
+            figures, found, folder = {}, [(0, "while it was recorded", seed, [str(e)])], ""
         print(f"seed {seed}: {figures}, {len(found)} states found wanting", flush=True)
-        for cut, way, wrong in found[:3]:
-            print(f"  seed {seed}, position {cut}, {way}:\n    " + "\n    ".join(w[:400] for w in wrong[:5]))
+        if found and not options.drop and folder:
+            print(f"  --replay {folder}")
+        for cut, way, _, wrong in found[:3]:
+            print(f"  position {cut}, {way}:\n    " + "\n    ".join(w[:400] for w in wrong[:5]))
         red = red or bool(found)
     return int(red) if not options.drop else int(not red)
 

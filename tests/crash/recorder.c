@@ -1,12 +1,15 @@
 /* tests/crash/recorder.c - preloaded into a server: writes down, in their order, all its changes to the files
  * below a folder, and its syncs.
  *
- * CRASH_ROOT    the folder, an absolute path without links
- * CRASH_TRACE   file to append the records to (disk.py reads them); absent: nothing is recorded
- * CRASH_COUNTER file of 16 bytes, shared: how many records there are, for clients to look at; and, once it is
- * not 0, an order to end as by kill -9, but never between a change and its record CRASH_DROP    syncs that
- * neither happen nor are recorded: all, dirs, files, wal, objects (files but the WAL); with no CRASH_TRACE
- * this is how a verification avoids waiting for a disk
+ * - CRASH_ROOT: the folder, an absolute path without links.
+ *
+ * - CRASH_TRACE: file to append the records to (disk.py reads them); absent: nothing is recorded.
+ *
+ * - CRASH_COUNTER: file of 16 bytes, shared: how many records there are, for clients to look at; and the
+ * number from which on the process ends as by kill -9, but never between a change and its record; 0: none.
+ *
+ * - CRASH_DROP: syncs that neither happen nor are recorded: all, dirs, files, wal, objects (files but the
+ * WAL). Without CRASH_TRACE this is how a verification avoids waiting for a disk.
  *
  * A change and its record happen under one lock, so the records stand in the order of effects. A sync has two
  * records: what it covers ended before the first, and may be relied on from the second. Files are told apart
@@ -159,7 +162,8 @@ static void put(enum kind kind, uint32_t flags, uint64_t inode, uint64_t offset,
 static void lock_records(void)
 {
     pthread_mutex_lock(&lock);
-    if (atomic_load(&counter[1]))
+    uint64_t last = atomic_load(&counter[1]);
+    if (last && atomic_load(counter) >= last)
         kill(getpid(), SIGKILL);
 }
 

@@ -24,14 +24,14 @@ def test_whatever_is_acknowledged_survives_kill_9(tmp_path):
 
 @pytest.mark.parametrize("trace", range(max(1, STATES // 400)))
 def test_whatever_is_acknowledged_survives_a_loss_of_power(trace):
-    figures, found = power.run(berth_path(), SEED + trace, min(STATES, 400))
+    figures, found, folder = power.run(berth_path(), SEED + trace, min(STATES, 400))
     print(figures)
     assert figures["syncs"] > 100
-    assert not found, f"seed {SEED + trace}: {found[:2]}"
+    assert not found, f"seed {SEED + trace}, tests/crash/power.py --replay {folder}: {found[:2]}"
 
 
 @pytest.mark.parametrize("drop", DROPS)
 def test_a_server_whose_syncs_are_swallowed_is_found_out(drop):
-    figures, found = power.run(berth_path(), SEED, 60, seconds=1.5, drop=drop, enough=1)
+    figures, found, _ = power.run(berth_path(), SEED, 60, seconds=1.5, drop=drop, enough=1)
     print(figures)
     assert found
