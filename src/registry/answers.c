@@ -80,17 +80,20 @@ void answer_warnings(http_request *req, berth_str tag)
     }
 }
 
-bool answer_not_modified(http_request *req, const berth_digest *d)
+bool answer_conditions(http_request *req, const berth_digest *d)
 {
     char etag[DIGEST_TEXT_MAX + 2];
     snprintf(etag, sizeof(etag), "\"%s\"", d->text);
-    berth_str given = http_header_list(req, "If-None-Match");
-    bool same = given.p && http_etag_matches(given, str_from(etag));
+    berth_str needed = http_header_list(req, "If-Match"), known = http_header_list(req, "If-None-Match");
+    bool other = needed.p && !http_etag_matches(needed, str_from(etag));
+    bool same = !other && known.p && http_etag_matches(known, str_from(etag));
+    if (other)
+        registry_refuse_with(req, 412, "UNSUPPORTED", "the content is not what If-Match names: see ETag");
     if (same)
         http_respond(req, 304);
     http_set_header(req, "ETag", "%s", etag);
     http_set_header(req, "Docker-Content-Digest", "%s", d->text);
-    return same;
+    return other || same;
 }
 
 bool query_of(http_request *req, const char *key, berth_str *ret)

@@ -120,7 +120,7 @@ static void answer_blob(http_request *req, bool promised)
     http_set_header(req, "Content-Type", "application/octet-stream");
     http_set_header(req, "Accept-Ranges", "bytes");
     answer_warnings(req, STR(""));
-    if (!answer_not_modified(req, &c->digest)) {
+    if (!answer_conditions(req, &c->digest)) {
         if (bytes)
             rc = add_body(req, &b, &err);
         else

@@ -46,7 +46,7 @@ static void answer_manifest(http_request *req, const struct oci_stored *m)
     if (registry_policy_now(c->reg)->default_platform)
         http_set_header(req, "Vary", "Accept");
     answer_warnings(req, c->reference.is_digest ? STR("") : c->reference.tag);
-    if (answer_not_modified(req, &m->digest))
+    if (answer_conditions(req, &m->digest))
         return;
     if (req->method == HTTP_HEAD)
         http_body_length(req, m->size);

@@ -68,8 +68,9 @@ void answer_json(http_request *req, int status, const char *content_type,
 /* Link: <this path?query>; rel="next" (RFC 5988). @query is encoded already. */
 void answer_next_link(http_request *req, berth_str query);
 void answer_warnings(http_request *req, berth_str tag);
-/* ETag of content with this digest, and whether the client holds it already: then 304 is answered. */
-bool answer_not_modified(http_request *req, const berth_digest *d);
+/* ETag of content with this digest, and whether that answers already: 304 for who holds it, 412 for who wants
+ * other. */
+bool answer_conditions(http_request *req, const berth_digest *d);
 
 /* ?n= of a listing: false after answering 400. */
 bool page_size_of(http_request *req, size_t *ret_n);

@@ -184,6 +184,18 @@ def test_blob__if_range(repo):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_blob__if_match_of_other_content_is_412(repo, method):
+    """RFC 9110 section 13.1.1: a precondition that is false stops the request; for a manifest, too."""
+    digest = repo.blob()["digest"]
+    image = repo.image(tag="v1")["digest"]
+    for path, tag in ("blobs/" + digest, digest), ("manifests/v1", image), ("manifests/" + image, image):
+        for value in (f'"{tag}"', f'"other", "{tag}"', "*"):
+            assert repo.send(method, path, headers={"If-Match": value}).status == 200
+        reply = repo.send(method, path, headers={"If-Match": '"other"', "If-None-Match": f'"{tag}"', "Range": "bytes=0-0"})
+        assert reply.status == 412 and reply.header("ETag") == f'"{tag}"'
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_blob__if_none_match_is_304(repo, method):
     """RFC 9110 section 13.1.2: 304 has the ETag and no body; a list, a weak tag and `*` match (R009)."""
     digest = repo.blob(noise(1000))["digest"]
