@@ -227,7 +227,7 @@ struct meta_ops {
                           struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err);
     /* The database's own check; @quick leaves out whether each index agrees with its table. */
     int (*integrity)(meta *m, bool quick, berth_arena *a, struct oci_list *ret_problems, berth_error *err);
-    int (*reindex)(meta *m, berth_error *err); /* repair: makes every index anew from its table */
+    int (*rebuild)(meta *m, berth_error *err); /* repair: makes every index anew from its table */
 
     /* Backup. A consistent copy of everything but sessions and what waits for removal, in the new file @path,
      * while others write; checked, synced, and opened for more. BERTH_E_CORRUPT: a page is damaged. */

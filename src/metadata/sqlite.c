@@ -223,7 +223,7 @@ static const struct meta_ops ops = {
     .repos_page = sqlite_repos_page,
     .repo_page = sqlite_repo_page,
     .content_get = sqlite_content_get,
-    .reindex = sqlite_reindex,
+    .rebuild = sqlite_rebuild,
     .stats = stats,
     .free = sqlite_free,
 };

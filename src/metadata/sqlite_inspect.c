@@ -310,13 +310,57 @@ int sqlite_integrity(meta *base, bool quick, berth_arena *a, struct oci_list *re
     return r;
 }
 
-static int reindex(struct db *db, void *arg, berth_error *err)
+/* --- indexes --- */
+
+static int list_indexes(struct db *db, berth_arena *a, struct list_builder *l, berth_error *err)
 {
-    (void)arg;
-    return db_exec(db, "REINDEX", err);
+    CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
+    int r =
+        db_start(db, &st, err, "SELECT sql FROM sqlite_schema WHERE type='index' AND sql IS NOT NULL", "");
+    while (r >= 0 && (r = db_step(db, st, err)) > 0)
+        r = list_add(db, l, a, db_text(st, 0), err);
+    return r;
 }
 
-int sqlite_reindex(meta *base, berth_error *err)
+/* Not REINDEX, nor DROP INDEX: both walk the old pages, and fail where the first of them is none. The old
+ * ones are forgotten by the schema instead, and their pages lost until VACUUM. */
+static int rebuild(struct db *db, void *arg, berth_error *err)
 {
-    return writer_run(sqlite_of(base), "rebuilding the indexes", reindex, NULL, err);
+    (void)arg;
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    struct list_builder l = {0};
+    int r = list_indexes(db, &a, &l, err);
+    if (r == BERTH_OK)
+        r = db_exec(db,
+                    "PRAGMA writable_schema=ON;"
+                    "DELETE FROM sqlite_schema WHERE type='index' AND sql IS NOT NULL",
+                    err);
+    if (r == BERTH_OK)
+        r = db_exec(db, "PRAGMA writable_schema=RESET", err);
+    for (size_t i = 0; r == BERTH_OK && i < l.n; i++)
+        r = db_exec(db, l.items[i].p, err); /* a copy in an arena ends with NUL */
+    sqlite3_exec(db->handle, "PRAGMA writable_schema=RESET", NULL, NULL, NULL); /* also after a failure */
+    return r;
+}
+
+/* Can't run within a transaction: the one that is open is given up, with what others wrote in it; the writer
+ * runs them again, each by itself, and this once more. */
+static int vacuum(struct db *db, void *arg, berth_error *err)
+{
+    bool *done = arg;
+    if (*done)
+        return BERTH_OK;
+    int r = db_exec(db, "ROLLBACK", err);
+    if (r == BERTH_OK)
+        r = db_exec(db, "VACUUM", err);
+    *done = r == BERTH_OK;
+    int again = db_run(db, r == BERTH_OK ? err : NULL, "BEGIN IMMEDIATE", "");
+    return r == BERTH_OK ? again : r;
+}
+
+int sqlite_rebuild(meta *base, berth_error *err)
+{
+    bool done = false;
+    int r = writer_run(sqlite_of(base), "making the indexes anew", rebuild, NULL, err);
+    return r == BERTH_OK ? writer_run(sqlite_of(base), "giving back lost pages", vacuum, &done, err) : r;
 }

@@ -236,7 +236,7 @@ int sqlite_object_orphan(meta *m, const char *key, uint64_t size, berth_error *e
 int sqlite_manifests_page(meta *m, size_t n, berth_buf *cursor, berth_arena *a, struct oci_list *ret_repos,
                           struct oci_list *ret_digests, struct oci_list *ret_bodies, berth_error *err);
 int sqlite_integrity(meta *m, bool quick, berth_arena *a, struct oci_list *ret_problems, berth_error *err);
-int sqlite_reindex(meta *m, berth_error *err);
+int sqlite_rebuild(meta *m, berth_error *err);
 
 /* --- sqlite_backup.c --- */
 int sqlite_snapshot(meta *m, const char *path, const _Atomic bool *stop, meta **ret, berth_error *err);

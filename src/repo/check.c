@@ -514,7 +514,7 @@ static int check_database(struct check *c, berth_error *err)
     if (!c->repair)
         return BERTH_OK;
     berth_error why = BERTH_ERROR_INIT;
-    if (c->r->m->ops->reindex(c->r->m, &why) == BERTH_OK) {
+    if (c->r->m->ops->rebuild(c->r->m, &why) == BERTH_OK) {
         say(c, "database: every index was made anew");
         rc = list_problems(c, &left, err);
     } else {

@@ -308,6 +308,11 @@ static int op_repair(struct world *w, berth_error *err)
         return berth_error_set(err, BERTH_E_IO, "not all was repaired");
     return r;
 }
+static int op_rebuild(struct world *w, berth_error *err)
+{
+    int r = w->f.m->ops->rebuild(w->f.m, err);
+    return r == BERTH_OK ? op_repair(w, err) : r;
+}
 static bool did_repair(struct world *w)
 {
     struct repo_check_options o = {.repair = false};
@@ -352,7 +357,7 @@ static const struct operation {
     bool in_part; /* it may have happened in part: it goes on where it was */
     bool later;   /* when leases are over */
     bool damaged, empty, closed;
-    bool costly; /* not with every kind of failure */
+    unsigned stride; /* costly: beyond its 20th call only every so many, and not with every kind of failure */
 } operations[] = {
     {.name = "pushing a small blob", .run = op_small_blob, .done = did_small},
     {.name = "pushing a large blob", .run = op_large_blob, .done = did_large},
@@ -374,11 +379,17 @@ static const struct operation {
     {.name = "collecting", .run = op_collect, .done = did_collect, .in_part = true, .later = true},
     {.name = "importing", .run = op_import, .done = did_import, .in_part = true},
     {.name = "repairing", .run = op_repair, .done = did_repair, .in_part = true, .damaged = true},
+    {.name = "making the indexes anew",
+     .run = op_rebuild,
+     .done = did_repair,
+     .in_part = true,
+     .damaged = true,
+     .stride = 11},
     {.name = "copying the log back",
      .run = op_checkpoint,
      .done = did_checkpoint,
      .in_part = true,
-     .costly = true},
+     .stride = 251},
     {.name = "closing and opening", .run = op_reopen, .done = did_reopen, .in_part = true},
     {.name = "opening", .run = op_reopen, .done = did_reopen, .in_part = true, .closed = true},
     {.name = "making a registry",
@@ -470,10 +481,10 @@ static void fail_each_call(unsigned source)
         unsigned n = 1;
         if (only && !strstr(op->name, only))
             continue;
-        if (op->costly && source != THE_COUNTER && source != VFS_IOERR)
+        if (op->stride && source != THE_COUNTER && source != VFS_IOERR)
             continue;
         while (run_failing(op, source, n))
-            n += op->costly && n > 20 ? 251 : 1;
+            n += op->stride && n > 20 ? op->stride : 1;
         print_message("%s, %s: %u calls\n", op->name, source_name(source), n - 1);
         if (n == 1)
             fail_msg("%s: no call was ever counted", op->name);
