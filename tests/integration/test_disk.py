@@ -1,0 +1,298 @@
+"""Disks that fill up, turn read-only or lie: a clear answer and log line, reads go on, nothing acknowledged is lost, and
+space or `berth check --repair` is all that recovery needs (docs/durability.md)."""
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+def digest_of(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def mount(*args):
+    subprocess.run(["mount", *map(str, args)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """disk(size) mounts a file system of that size in memory; disk.set(...) mounts it again with other options."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    mounted = []
+
+    def make(size, path=None):
+        path = path or tmp_path / f"disk{len(mounted)}"
+        path.mkdir(parents=True)
+        mount("-t", "tmpfs", "-o", f"size={size},mode=700", "berth-test", path)
+        mounted.append(path)
+        return path
+
+    yield make
+    for path in mounted:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+def remount(path, options):
+    mount("-o", f"remount,{options}", path)
+
+
+def berth(binary, *args):
+    return subprocess.run([str(binary), *map(str, args)], capture_output=True, text=True, timeout=300,
+                          stdin=subprocess.DEVNULL)
+
+
+class Ledger:
+    """Pushes of every kind; keeps what was acknowledged, and what was said instead."""
+
+    def __init__(self, server):
+        self.server, self.blobs, self.tags, self.sessions, self.refusals = server, {}, {}, {}, []
+        self.count = 0
+
+    def refused(self, answer):
+        status, headers, body = answer
+        assert status in (500, 507), (status, body)
+        error = json.loads(body)["errors"][0]
+        assert error["code"] and error["message"], body
+        self.refusals.append((status, error["message"]))
+        return False
+
+    def blob(self, size):
+        data = os.urandom(size)
+        answer = self.server.request("POST", f"/v2/full/app/blobs/uploads/?digest={digest_of(data)}", data)
+        if answer[0] != 201:
+            return self.refused(answer)
+        self.blobs[digest_of(data)] = data
+        return True
+
+    def chunk(self, size):
+        answer = self.server.request("POST", "/v2/full/app/blobs/uploads/")
+        if answer[0] != 202:
+            return self.refused(answer)
+        where, data = answer[1]["Location"], os.urandom(size)
+        self.sessions[where] = b""
+        answer = self.server.request("PATCH", where, data, {"Content-Type": "application/octet-stream"})
+        if answer[0] != 202:
+            return self.refused(answer)
+        self.sessions[where] = data
+        return True
+
+    def manifest(self):
+        if len(self.blobs) < 2:
+            return True
+        digests = list(self.blobs)[-2:]
+        config, layer = ({"mediaType": "application/octet-stream", "digest": d, "size": len(self.blobs[d])}
+                         for d in digests)
+        data = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [layer],
+                           "annotations": {"filler": os.urandom(1500).hex()}}).encode()
+        self.count += 1
+        tag = f"t{self.count}"
+        answer = self.server.request("PUT", f"/v2/full/app/manifests/{tag}", data, {"Content-Type": OCI_MANIFEST})
+        if answer[0] != 201:
+            return self.refused(answer)
+        self.tags[tag] = data
+        return True
+
+    def verify(self):
+        """All that was acknowledged, with its bytes; what was not, either way."""
+        for digest, data in self.blobs.items():
+            status, _, body = self.server.request("GET", f"/v2/full/app/blobs/{digest}")
+            assert status == 200 and body == data, (status, digest)
+        for tag, data in self.tags.items():
+            status, _, body = self.server.request("GET", f"/v2/full/app/manifests/{tag}")
+            assert status == 200 and body == data, (status, tag)
+        for where, data in self.sessions.items():
+            status, headers, _ = self.server.request("GET", where)
+            assert status == 204, (status, where)
+            assert not data or headers["Range"] == f"0-{len(data) - 1}", headers["Range"]
+
+    def finish_sessions(self):
+        for where, data in self.sessions.items():
+            have = self.server.request("GET", where)[1]["Range"]
+            if have != f"0-{len(data) - 1}":
+                continue                      # refused, and kept in part
+            separator = "&" if "?" in where else "?"
+            answer = self.server.request("PUT", f"{where}{separator}digest={digest_of(data)}")
+            assert answer[0] == 201, answer
+            self.blobs[digest_of(data)] = data
+        self.sessions = {}
+
+
+@pytest.mark.parametrize("size", ["1280k", "2m", "5m", "9m"])
+def test_a_full_disk_loses_nothing_and_needs_only_space(disk, make_server, berth_binary, size):
+    path = disk(size)
+    server = make_server("--storage-reserve", "0", "--gc-grace", "1h", data=path / "data")
+    ledger = Ledger(server)
+    steps = [lambda: ledger.blob(3_000), lambda: ledger.manifest(), lambda: ledger.blob(60_000),
+             lambda: ledger.chunk(30_000), lambda: ledger.blob(200)]
+    in_a_row = 0
+    for i in range(20_000):
+        in_a_row = 0 if steps[i % len(steps)]() else in_a_row + 1
+        if in_a_row >= 3 * len(steps):
+            break                             # not even the smallest finds room any more
+    assert in_a_row and ledger.blobs, "the disk never filled"
+    assert any(status == 507 for status, _ in ledger.refusals), ledger.refusals[:5]
+    assert "status=507" in server.stderr() or '"status":507' in server.stderr(), server.stderr()[-2000:]
+    ledger.verify()                           # reads go on, on the full disk
+    assert server.request("GET", "/healthz")[0] == 200
+
+    remount(path, "size=64m")                 # space is all it takes
+    assert ledger.blob(100_000) and ledger.chunk(50_000) and ledger.manifest() and ledger.blob(500)
+    ledger.verify()
+    done = berth(berth_binary, "check", "--data", path / "data")
+    assert done.returncode == 0 and "0 problems" in done.stdout, done.stdout
+    server.kill9()
+    server.start()
+    ledger.verify()
+    ledger.finish_sessions()
+    ledger.verify()
+
+
+def test_a_server_starts_on_a_full_disk_or_says_why(disk, make_server, berth_binary):
+    path = disk("8m")
+    server = make_server("--storage-reserve", "0", data=path / "data")
+    ledger = Ledger(server)
+    for _ in range(5):
+        assert ledger.blob(2_000) and ledger.blob(30_000) and ledger.manifest()
+    server.kill9()
+    with open(path / "filler", "wb", buffering=0) as f:
+        while True:
+            try:
+                f.write(b"x" * 4096)
+            except OSError:
+                break
+    try:
+        server.start()
+        ledger.verify()
+        server.kill9()
+    except RuntimeError as e:                 # it may need room for the log; then that is what it says
+        assert "full" in str(e) or "No space" in str(e), e
+    (path / "filler").unlink()
+    server.start()
+    ledger.verify()
+    assert ledger.blob(2_000) and ledger.manifest()
+
+
+def test_a_read_only_store_refuses_uploads_and_serves_the_rest(disk, make_server, tmp_path):
+    data = tmp_path / "data"
+    objects = disk("32m", data / "objects")
+    server = make_server(data=data, config="version: 1\nstorage:\n  reserve: 0\n")
+    ledger = Ledger(server)
+    for _ in range(3):
+        assert ledger.blob(100_000) and ledger.blob(500) and ledger.manifest()
+    remount(objects, "ro")
+    assert not ledger.blob(100_000) and not ledger.chunk(50_000)
+    assert all(status == 500 and "Read-only" in message for status, message in ledger.refusals), ledger.refusals
+    assert "Read-only file system" in server.stderr()
+    ledger.verify()
+    assert ledger.blob(500) and ledger.manifest()  # what lives in the database goes on
+    remount(objects, "rw")
+    assert ledger.blob(100_000) and ledger.chunk(50_000) and ledger.manifest()
+    ledger.verify()
+
+
+def test_a_read_only_folder_is_said_to_be_one(disk, make_server, tmp_path):
+    path = disk("32m", tmp_path / "data")
+    server = make_server("--storage-reserve", "0", data=path)
+    ledger = Ledger(server)
+    assert ledger.blob(100_000) and ledger.blob(500) and ledger.manifest()
+    server.stop()
+    remount(path, "ro")
+    with pytest.raises(RuntimeError, match="(?i)read-?only"):
+        server.start()
+    remount(path, "rw")
+    server.start()
+    ledger.verify()
+
+
+@pytest.mark.parametrize("way", ["post", "session"])
+def test_below_the_reserve_an_upload_is_refused_before_its_body(make_server, way):
+    server = make_server()
+    where = server.request("POST", "/v2/full/app/blobs/uploads/")[1]["Location"]
+    server.stop()
+    server.flags += ["--storage-reserve", "1000TiB"]
+    server.start()
+    if way == "post":
+        line = f"POST /v2/full/app/blobs/uploads/?digest=sha256:{'0' * 64} HTTP/1.1"
+    else:
+        path = where[where.index("/v2/"):] if "://" in where else where
+        line = f"PATCH {path} HTTP/1.1"
+    answer = server.raw((f"{line}\r\nHost: {server.address}\r\nContent-Type: application/octet-stream\r\n"
+                         "Content-Length: 1000000000\r\nConnection: close\r\n\r\n").encode(), timeout=5)
+    assert answer.startswith(b"HTTP/1.1 507 "), answer[:200]
+    assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["errors"][0]["code"] == "DENIED"
+
+
+# --- a damaged page of the database ---
+
+def overwrite_root(data, name):
+    """Fills the first page of the table or index with what no page looks like."""
+    database = sqlite3.connect(data / "berth.db")
+    page_size = database.execute("PRAGMA page_size").fetchone()[0]
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (page,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name=?", (name,)).fetchone()
+    database.close()
+    with open(data / "berth.db", "r+b") as f:
+        f.seek((page - 1) * page_size)
+        f.write(b"\xa5" * page_size)
+
+
+def filled(make_server):
+    server = make_server()
+    ledger = Ledger(server)
+    for _ in range(4):
+        assert ledger.blob(2_000) and ledger.blob(100_000) and ledger.manifest()
+    server.stop()
+    return server, ledger
+
+
+@pytest.mark.parametrize("index", ["repo_blobs_digest", "tags_manifest"])
+def test_a_damaged_index_is_found_and_made_anew(make_server, berth_binary, index):
+    server, ledger = filled(make_server)
+    overwrite_root(server.data, index)
+    server.start()
+    ledger.verify()                           # reads that need no such index go on
+    before = sorted(p for p in (server.data / "objects").rglob("*") if p.is_file())
+    done = berth(berth_binary, "check", "--data", server.data)
+    assert done.returncode == 6 and "database: " in done.stdout, done.stdout
+    done = berth(berth_binary, "check", "--repair", "--data", server.data)
+    assert "every index was made anew" in done.stdout, done.stdout
+    done = berth(berth_binary, "check", "--data", server.data)
+    assert done.returncode == 0 and "0 problems" in done.stdout, done.stdout
+    assert sorted(p for p in (server.data / "objects").rglob("*") if p.is_file()) == before
+    assert ledger.blob(2_000) and ledger.blob(100_000) and ledger.manifest()
+    ledger.verify()
+
+
+def test_a_damaged_table_is_said_to_be_and_the_rest_is_served(make_server, berth_binary, tmp_path):
+    server, ledger = filled(make_server)
+    whole = tmp_path / "whole.db"
+    shutil.copy(server.data / "berth.db", whole)
+    overwrite_root(server.data, "tags")
+    server.start()
+    tag, manifest = next(iter(ledger.tags.items()))
+    status, _, body = server.request("GET", f"/v2/full/app/manifests/{tag}")
+    assert status == 500 and json.loads(body)["errors"], body
+    assert "malformed" in server.stderr()
+    assert server.request("GET", f"/v2/full/app/manifests/{digest_of(manifest)}")[2] == manifest
+    digest, data = next(iter(ledger.blobs.items()))
+    assert server.request("GET", f"/v2/full/app/blobs/{digest}")[2] == data
+    before = sorted(p for p in (server.data / "objects").rglob("*") if p.is_file())
+    for repair in ([], ["--repair"]):
+        done = berth(berth_binary, "check", *repair, "--data", server.data)
+        assert done.returncode == 6 and "database: " in done.stdout, done.stdout
+    assert "nothing else is repaired" in done.stdout
+    assert sorted(p for p in (server.data / "objects").rglob("*") if p.is_file()) == before
+    server.kill9()
+    for name in ("berth.db", "berth.db-wal", "berth.db-shm"):
+        (server.data / name).unlink(missing_ok=True)
+    shutil.copy(whole, server.data / "berth.db")  # a backup
+    server.start()
+    ledger.verify()
