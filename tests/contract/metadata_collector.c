@@ -154,6 +154,104 @@ static void test_metadata_collector__keeps_a_link_while_a_mount_relies_on_it(voi
     CHECK(step.links == 1 && step.blobs == 0 && has_blob("two", "layer"));
 }
 
+/* --- both orders of a request and the step that would take what it relies on --- */
+
+static void test_metadata_collector__and_a_head_of_a_blob_come_in_either_order(void **state)
+{
+    (void)state;
+    push_blob("app", "layer");
+    later(2 * G + 1000);
+    CHECK_OK(OPS->blob_lease(f.m, STR("app"), dg("layer"), &test_err)); /* told first: stays for G */
+    CHECK(collect().links == 0);
+    later(G - 1000);
+    CHECK(collect().links == 0);
+    PUSH(.repo = "app", .name = "m", .layers = "layer");
+    push_blob("app", "late");
+    later(2 * G + 1000);
+    assert_int_equal(collect().links, 1); /* collected first: told that it is not there */
+    CHECK_CODE(OPS->blob_lease(f.m, STR("app"), dg("late"), &test_err), BERTH_E_NOT_FOUND);
+    CHECK(has_blob("app", "layer"));
+    check_sound();
+}
+
+static void test_metadata_collector__and_a_mount_come_in_either_order(void **state)
+{
+    (void)state;
+    struct meta_gc_step step;
+    push_object("one", "layer");
+    later(2 * G + 1000);
+    CHECK_OK(OPS->gc_step(f.m, 1, &step, &test_err)); /* the link goes, the blob's row is still there */
+    CHECK(step.links == 1 && step.blobs == 0);
+    CHECK_CODE(OPS->blob_mount(f.m, STR("two"), true, STR("one"), dg("layer"), NULL, NULL, &test_err),
+               BERTH_E_NOT_FOUND);
+    CHECK_CODE(OPS->blob_mount(f.m, STR("two"), true, STR_NULL, dg("layer"), NULL, NULL, &test_err),
+               BERTH_E_NOT_FOUND);
+    CHECK(collect().blobs == 1);
+    check_sound();
+}
+
+static void test_metadata_collector__and_an_index_come_in_either_order(void **state)
+{
+    (void)state;
+    reopen_with(&(struct meta_times){.grace_ms = G, .drain_ms = D, .result_ms = 600000, .untagged_ms = 1});
+    PUSH(.repo = "app", .name = "child");
+    later(G + 1000); /* due */
+    PUSH(.repo = "app", .name = "index", .children = "child", .tags = "v1");
+    CHECK(collect().manifests == 0 && has_manifest("app", "child"));
+    PUSH(.repo = "app", .name = "late");
+    later(G + 1000);
+    assert_int_equal(collect().manifests, 1);
+    struct oci_list missing = {0};
+    CHECK_CODE(put(&(struct put){.repo = "app", .name = "index2", .children = "late"}, &missing, &test_err),
+               BERTH_E_NOT_FOUND);
+    assert_int_equal(missing.n, 1);
+    CHECK_CODE(OPS->manifest_lease(f.m, STR("app"), dg("late"), &test_err), BERTH_E_NOT_FOUND);
+    check_sound();
+}
+
+static void test_metadata_collector__and_a_session_come_in_either_order(void **state)
+{
+    (void)state;
+    int64_t now;
+    struct meta_upload u[2], got;
+    CHECK_OK(OPS->now(f.m, &now, &test_err));
+    for (size_t i = 0; i < COUNT(u); i++) {
+        u[i] = (struct meta_upload){.expires_at = now + HOUR};
+        io_random_uuid(u[i].id);
+        io_random_key(u[i].key);
+        CHECK_OK(OPS->upload_begin(f.m, STR("app"), true, &u[i], &test_err));
+    }
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u[0].id), &got, &test_err));
+    later(HOUR + 1000);
+    assert_int_equal(collect().uploads, 1); /* the one that is held stays, and ends as a blob */
+    struct meta_commit c = {
+        .repo = STR("app"), .id = str_from(u[0].id), .epoch = got.epoch, .digest = dg("layer"), .size = 5};
+    CHECK_OK(OPS->upload_commit(f.m, &c, &test_err));
+    CHECK_CODE(OPS->upload_claim(f.m, STR("app"), str_from(u[1].id), &got, &test_err), BERTH_E_NOT_FOUND);
+    enum meta_key_owner owner;
+    for (size_t i = 0; i < COUNT(u); i++) {
+        CHECK_OK(OPS->key_owner(f.m, u[i].key, &owner, &test_err));
+        CHECK_ROW(i, owner == (i ? META_KEY_GC : META_KEY_BLOB));
+    }
+    check_sound();
+}
+
+/* Who looked up the key before its row went has D to read the object. */
+static void test_metadata_collector__leaves_readers_the_time_to_finish(void **state)
+{
+    (void)state;
+    const char *key = push_object("app", "layer");
+    struct meta_blob b;
+    later(2 * G + 1000);
+    CHECK_OK(OPS->blob_get(f.m, STR("app"), dg("layer"), false, &f.a, &b, &test_err));
+    CHECK_STR(str_from(b.key), str_from(key));
+    CHECK(collect().blobs == 1);
+    later(D - 60000);
+    assert_int_equal(drain_objects(), 0);
+    later(61000);
+    assert_int_equal(drain_objects(), 1);
+}
+
 static void test_metadata_collector__leaves_untagged_manifests_alone_by_default(void **state)
 {
     (void)state;
@@ -473,6 +571,11 @@ const struct CMUnitTest collector_tests[] = {
     FRESH(test_metadata_collector__does_not_take_a_link_that_got_an_edge),
     FRESH(test_metadata_collector__gives_a_blob_that_is_pushed_again_to_its_pusher),
     FRESH(test_metadata_collector__keeps_a_link_while_a_mount_relies_on_it),
+    FRESH(test_metadata_collector__and_a_head_of_a_blob_come_in_either_order),
+    FRESH(test_metadata_collector__and_a_mount_come_in_either_order),
+    FRESH(test_metadata_collector__and_an_index_come_in_either_order),
+    FRESH(test_metadata_collector__and_a_session_come_in_either_order),
+    FRESH(test_metadata_collector__leaves_readers_the_time_to_finish),
     FRESH(test_metadata_collector__leaves_untagged_manifests_alone_by_default),
     FRESH(test_metadata_collector__removes_untagged_manifests_after_their_time),
     FRESH(test_metadata_collector__keeps_an_untagged_manifest_that_was_promised),
