@@ -40,7 +40,7 @@ def digest_of(data):
 class Stress:
     def __init__(self, server, seed):
         self.server, self.random = server, random.Random(seed)
-        contents = [self.random.randbytes(n) for n in (40, 900, 5_000, 20_000, 70_000, 150_000) for _ in range(3)]
+        contents = [self.random.randbytes(n) for n in (40, 900, 5_000, 20_000, 70_000, 150_000) for _ in range(25)]
         self.contents = {digest_of(c): c for c in contents}
         self.lock = threading.Lock()
         self.tagged = []                      # (repository, tag, digest) that may be deleted
@@ -77,7 +77,8 @@ class Stress:
             self.promise(ask, rng, name, digest)
         if rng.random() < 0.2:
             return self.did("left without a manifest")
-        time.sleep(rng.choice((0, 0, 0.1, GRACE / 2)))
+        # Long enough that what was not promised anew is collected meanwhile: most leases here are half over.
+        self.stop.wait(rng.choice((0, 0.5, 0.85)) * GRACE)
         config, *layers = ({"mediaType": "application/octet-stream", "digest": d, "size": len(self.contents[d])}
                            for d in digests)
         document = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": layers,
@@ -155,7 +156,7 @@ class Stress:
         finally:
             connection.close()
 
-    def run(self, seconds, clients=8):
+    def run(self, seconds, clients=16):
         threads = [threading.Thread(target=self.worker, args=(self.random.random(),)) for _ in range(clients)]
         for t in threads:
             t.start()
