@@ -58,6 +58,11 @@ hostile: ## malformed requests compared with a real nginx, attackers by the thou
 	@tools/bootstrap build test
 	@HOSTILE=whole tests/run hostile
 
+soak: all ## mixed load for MINUTES=30 on the plain build and on the one with ASan; plots in tests/hostile/results
+	@tools/bootstrap build test
+	@tests/run build-asan
+	@tests/hostile/soak $(if $(filter command line,$(origin MINUTES)),$(MINUTES),30)
+
 conformance: all ## the official suite, built elsewhere: SUITE=/path/to/binary; ours is part of `make test`
 	@test -n '$(SUITE)' || { echo 'make conformance SUITE=/path/to/binary'; exit 2; }
 	@tests/conformance/official '$(SUITE)'

@@ -24,6 +24,8 @@ CROWD = ({"idle": 10_000, "header": 170, "body": 170, "reading": 160, "stalled":
          {"idle": 600, "header": 20, "body": 20, "reading": 20, "stalled": 40, "deaf": 1})
 LARGE = 64 * MIB
 TIMES = 9 if WHOLE else 2
+# What the address sanitizer keeps beside each byte, and of those that were freed.
+ASAN_ROOM = 4 if os.environ.get("BERTH_BUILD") == "asan" else 1
 
 
 def status_of(server, key):
@@ -129,8 +131,7 @@ def test_load__push_and_pull_succeed_beside_a_hostile_crowd(make_server, roomy):
     # Two upload buffers for each body on its way, 16 KiB for each other connection, and as much as alone.
     uploads = CROWD["stalled"] + CROWD["body"] + 2
     bound = alone + uploads * 2 * 256 * 1024 + sum(CROWD.values()) * 16 * 1024 + 32 * MIB
-    if "asan" not in os.environ.get("BERTH_BUILD", ""):
-        assert peak < bound, f"{peak} bytes, bound {bound}"
+    assert peak < bound * ASAN_ROOM, f"{peak} bytes, bound {bound}"
     assert server.request("GET", "/readyz")[0] == 200
 
 
@@ -148,8 +149,7 @@ def test_load__memory_of_uploads_ends_at_its_limit(make_server, roomy):
             pull(server, data, push(server, data))
         peak = status_of(server, "VmHWM")
     print(f"VmHWM {before // 1024} KiB before, {peak // 1024} KiB beside")
-    if "asan" not in os.environ.get("BERTH_BUILD", ""):
-        assert peak < before + limit + 48 * MIB
+    assert peak < (before + limit + 16 * MIB) * ASAN_ROOM
 
 
 @pytest.mark.parametrize("limit, status", [
