@@ -253,19 +253,21 @@ def examine(berth, ledger, disk, way, seed, folder, whole):
 
 def share(task):
     """Examines some cuts; returns how many, and [(cut, way, seed, what is wrong)]."""
-    berth, records, ledger, cuts, enough = task
-    disk, found, done = disks.Disk(), [], 0
+    berth, records, ledger, cuts, enough, end = task
+    found, done = [], 0
     folder = Path(tempfile.mkdtemp(prefix="berth-power-", dir=roomy()))
     try:
-        for number, (cut, way, seed) in enumerate(cuts):
-            while disk.at < cut:
-                disk.feed(records[disk.at])
-            wrong = examine(berth, ledger, disk, way, seed, folder, number % 10 == 0)
-            done += 1
-            if wrong:
-                found.append((cut, way, seed, wrong))
-                if len(found) >= enough:
+        for turn in range(4):              # each over the whole trace: who runs out of time has seen all of it
+            disk = disks.Disk()
+            for cut, way, seed in cuts[turn::4]:
+                if len(found) >= enough or end and time.monotonic() > end:
                     break
+                while disk.at < cut:
+                    disk.feed(records[disk.at])
+                wrong = examine(berth, ledger, disk, way, seed, folder, done % 10 == 0)
+                done += 1
+                if wrong:
+                    found.append((cut, way, seed, wrong))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return done, found
@@ -290,8 +292,8 @@ def choose_cuts(records, ledger, turns, n, rng):
     return sorted(cuts)
 
 
-def run(berth, seed, n, seconds=3.0, drop=None, enough=5, width=2):
-    """Records one trace and examines n states of it. Returns (figures, [(cut, way, seed, wrong)], where to replay)."""
+def run(berth, seed, n, seconds=3.0, drop=None, enough=5, width=2, most=None):
+    """Records one trace and examines n states of it, or as many as most seconds allow. Returns (figures, [(cut, way, seed, wrong)], where to replay)."""
     folder = Path(tempfile.mkdtemp(prefix="berth-trace-"))
     try:
         began = time.monotonic()
@@ -303,7 +305,8 @@ def run(berth, seed, n, seconds=3.0, drop=None, enough=5, width=2):
         shutil.rmtree(folder / "root")
         cuts = choose_cuts(records, ledger, turns, n, random.Random(seed))
         ledger.lock = ledger.position = ledger.counter = None        # none of these goes to another process
-        tasks = [(berth, records, ledger, cuts[i::width], enough) for i in range(width)]
+        end = most and time.monotonic() + most
+        tasks = [(berth, records, ledger, cuts[i::width], enough, end) for i in range(width)]
         with multiprocessing.get_context("fork").Pool(width) as pool:
             parts = pool.map(share, tasks, chunksize=1)
         found = [f for p in parts for f in p[1]]

@@ -60,6 +60,16 @@ class Wire:
             self.close()
             raise Gone(str(e)) from None
 
+    def cut_off(self, method, target, body, length):
+        """Sends so much of the body on a connection of its own, and leaves."""
+        parts = urlsplit(target)
+        head = f"{method} {parts.path}?{parts.query} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(body)}\r\n\r\n"
+        try:
+            with socket.create_connection((self.host, self.port), timeout=60) as s:
+                s.sendall(head.encode() + body[:length])
+        except OSError as e:
+            raise Gone(str(e)) from None
+
     def fill(self):
         piece = self.socket.recv(1 << 18)
         if not piece:
@@ -98,6 +108,7 @@ def image(config, layers, subject=None, **annotations):
 
 
 REPOSITORIES = [f"crash/r{i}" for i in range(4)]
+BUFFER = 256 * 1024            # of the server: less than that of a request that breaks off reaches no file
 KEEP = 12                      # images of one client; above that it rather deletes
 
 
@@ -146,7 +157,9 @@ class Client:
         return self.rng.randbytes(size)
 
     def size(self):
-        """Below and above the size up to which blobs live in the database."""
+        """Below and above the size up to which blobs live in the database; a few that fill a buffer of the server."""
+        if self.rng.random() < 0.03:
+            return self.rng.randrange(BUFFER + 10_000, BUFFER + 100_000)
         return self.rng.choice((self.rng.randrange(1, 3000), self.rng.randrange(17_000, 70_000)))
 
     # --- blobs ---
@@ -157,11 +170,22 @@ class Client:
         start = f"/v2/{repo}/blobs/uploads/"
         octets = {"Content-Type": BYTES}
         way = self.rng.choice(("single", "put", "chunks"))
+        if len(data) > BUFFER and self.rng.random() < 0.7:
+            way = "again"
         if way == "single":
             self.ask("POST", with_digest(start, digest), data, octets, [(key, True)], (201,))
         else:
             where = self.ask("POST", start, good=(202,))[1]["location"]
-            if way == "put":
+            if way == "again":             # the first PUT breaks off; nothing of it counts
+                self.wire.cut_off("PUT", with_digest(where, digest), data, len(data) - 5000)
+                for _ in range(500):       # until the server has noticed
+                    if self.ask("PUT", with_digest(where, digest), data, octets, [(key, True)], (201,),
+                                (429,))[0] == 201:
+                        break
+                    time.sleep(0.01)
+                else:
+                    raise Wrong(f"client {self.number}: {where} is held for 5 s by a request that has left")
+            elif way == "put":
                 self.ask("PUT", with_digest(where, digest), data, octets, [(key, True)], (201,))
             else:
                 at = self.rng.randrange(len(data) + 1)
