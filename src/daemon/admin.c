@@ -6,7 +6,7 @@
 #include "daemon/backup.h"
 #include "http/url.h"
 
-static void say_number(const struct admin_out *out, const char *key, uint64_t v)
+void admin_number(const struct admin_out *out, const char *key, uint64_t v)
 {
     char text[24];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
@@ -20,27 +20,27 @@ static int gc(struct instance *in, bool dry_run, const struct admin_out *out, be
         int rc = repo_gc_preview(in->repo, &plan, err);
         if (rc != BERTH_OK)
             return rc;
-        say_number(out, "manifests", plan.manifests);
-        say_number(out, "links", plan.links);
-        say_number(out, "blobs", plan.blobs);
-        say_number(out, "uploads", plan.uploads);
-        say_number(out, "objects", plan.objects);
-        say_number(out, "bytes", plan.bytes);
-        say_number(out, "waiting_bytes", plan.waiting_bytes);
+        admin_number(out, "manifests", plan.manifests);
+        admin_number(out, "links", plan.links);
+        admin_number(out, "blobs", plan.blobs);
+        admin_number(out, "uploads", plan.uploads);
+        admin_number(out, "objects", plan.objects);
+        admin_number(out, "bytes", plan.bytes);
+        admin_number(out, "waiting_bytes", plan.waiting_bytes);
         return BERTH_OK;
     }
     struct repo_gc_result r = {0};
     int rc = repo_gc(in->repo, out->stop, &r, err);
     if (rc != BERTH_OK)
         return rc;
-    say_number(out, "manifests", r.manifests);
-    say_number(out, "links", r.links);
-    say_number(out, "blobs", r.blobs);
-    say_number(out, "uploads", r.uploads);
-    say_number(out, "repositories", r.repositories);
-    say_number(out, "objects", r.objects);
-    say_number(out, "bytes", r.bytes);
-    say_number(out, "waiting_bytes", r.waiting_bytes);
+    admin_number(out, "manifests", r.manifests);
+    admin_number(out, "links", r.links);
+    admin_number(out, "blobs", r.blobs);
+    admin_number(out, "uploads", r.uploads);
+    admin_number(out, "repositories", r.repositories);
+    admin_number(out, "objects", r.objects);
+    admin_number(out, "bytes", r.bytes);
+    admin_number(out, "waiting_bytes", r.waiting_bytes);
     return BERTH_OK;
 }
 
@@ -72,12 +72,12 @@ static int check(struct instance *in, bool repair, bool quick, const struct admi
     int rc = repo_check(in->repo, &o, &r, err);
     if (rc != BERTH_OK)
         return rc;
-    say_number(out, "blobs", r.blobs);
-    say_number(out, "manifests", r.manifests);
-    say_number(out, "objects", r.objects);
-    say_number(out, "bytes", r.bytes);
-    say_number(out, "problems", r.problems);
-    say_number(out, "repaired", r.repaired);
+    admin_number(out, "blobs", r.blobs);
+    admin_number(out, "manifests", r.manifests);
+    admin_number(out, "objects", r.objects);
+    admin_number(out, "bytes", r.bytes);
+    admin_number(out, "problems", r.problems);
+    admin_number(out, "repaired", r.repaired);
     return BERTH_OK;
 }
 
@@ -103,13 +103,13 @@ static int import(struct instance *in, const char *path, const char *name, bool 
     int rc = repo_import(in->repo, &o, &r, err);
     if (rc != BERTH_OK)
         return rc;
-    say_number(out, "repositories", r.repositories);
-    say_number(out, "tags", r.tags);
-    say_number(out, "manifests", r.manifests);
-    say_number(out, "blobs", r.blobs);
-    say_number(out, "bytes", r.bytes);
-    say_number(out, "skipped", r.skipped);
-    say_number(out, "failed", r.failed);
+    admin_number(out, "repositories", r.repositories);
+    admin_number(out, "tags", r.tags);
+    admin_number(out, "manifests", r.manifests);
+    admin_number(out, "blobs", r.blobs);
+    admin_number(out, "bytes", r.bytes);
+    admin_number(out, "skipped", r.skipped);
+    admin_number(out, "failed", r.failed);
     return BERTH_OK;
 }
 

@@ -24,6 +24,8 @@ struct admin_out {
     const _Atomic bool *stop; /* ends long work early; may be NULL */
 };
 
+void admin_number(const struct admin_out *out, const char *key, uint64_t v); /* a value */
+
 /* Runs @command on an open instance. */
 int admin_run(struct instance *in, berth_str command, const struct admin_out *out, berth_error *err);
 

@@ -75,6 +75,9 @@ static int publish(struct backup_folder *f, const struct repo_backup_result *r, 
     if (rc != BERTH_OK)
         return rc;
     memcpy(m.database, d.text, sizeof(m.database));
+    /* an empty log may stand there, of a prune that was killed: it must not meet another database */
+    unlinkat(f->fd, "berth.db-wal", 0);
+    unlinkat(f->fd, "berth.db-shm", 0);
     rc = backup_marker_write(f, &m, err);
     if (rc != BERTH_OK)
         return rc;
@@ -133,13 +136,6 @@ static int write_into(struct instance *in, struct backup_folder *f, blob_store *
     return rc == BERTH_OK ? io_sync_dir(f->fd, err) : rc;
 }
 
-static void say_number(const struct admin_out *out, const char *key, uint64_t v)
-{
-    char text[24];
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
-    out->value(out->arg, key, text);
-}
-
 int backup_write(struct instance *in, const char *path, bool verify, const struct admin_out *out,
                  berth_error *err)
 {
@@ -168,12 +164,12 @@ int backup_write(struct instance *in, const char *path, bool verify, const struc
               F_INT("blobs", r.blobs), F_INT("copied", r.copied), F_INT("bytes", r.copied_bytes),
               F_INT("problems", r.problems), F_INT("ms", clock_mono_ms() - began));
     out->value(out->arg, "made", f.marker.made);
-    say_number(out, "tags", r.tags);
-    say_number(out, "blobs", r.blobs);
-    say_number(out, "bytes", r.bytes);
-    say_number(out, "copied", r.copied);
-    say_number(out, "copied_bytes", r.copied_bytes);
-    say_number(out, "removed", r.removed);
-    say_number(out, "problems", r.problems);
+    admin_number(out, "tags", r.tags);
+    admin_number(out, "blobs", r.blobs);
+    admin_number(out, "bytes", r.bytes);
+    admin_number(out, "copied", r.copied);
+    admin_number(out, "copied_bytes", r.copied_bytes);
+    admin_number(out, "removed", r.removed);
+    admin_number(out, "problems", r.problems);
     return BERTH_OK;
 }

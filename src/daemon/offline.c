@@ -59,8 +59,13 @@ int admin_command(const struct config *c, berth_str command, const struct admin_
     rc = become_owner(c->data, err);
     if (rc != BERTH_OK)
         return rc;
-    if (str_starts(command, STR("restore ")) && restore_makes_folder(c->data))
-        return admin_restore(c, command, out, err);
+    if (str_starts(command, STR("restore "))) {
+        if (restore_makes_folder(c->data))
+            return admin_restore(c, command, out, err);
+        rc = restore_may_merge(c->data, err);
+        if (rc != BERTH_OK)
+            return rc;
+    }
     rc = instance_open(c, str_starts(command, STR("import")), &in, err);
     if (rc != BERTH_OK)
         return rc;

@@ -12,15 +12,9 @@
 #include "util/fault.h"
 #include "util/log.h"
 
-/* Of a restore into a registry in use: the backup's database. Wiring removes it from a folder it opens. */
+/* Of a restore into a registry in use: the backup's database, where an older one can be brought forward and
+ * what is read is what was verified. Wiring removes a left one from a folder that it opens. */
 #define SOURCE "restore.db"
-
-static void say_number(const struct admin_out *out, const char *key, uint64_t v)
-{
-    char text[24];
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
-    out->value(out->arg, key, text);
-}
 
 static int open_objects(const struct backup_folder *f, blob_store **ret, berth_error *err)
 {
@@ -41,6 +35,15 @@ bool restore_makes_folder(const char *data)
         return errno == ENOENT;
     return faccessat(fd, RESTORING, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
            (backup_is_empty(fd, beginning, &empty, NULL) == BERTH_OK && empty);
+}
+
+int restore_may_merge(const char *data, berth_error *err)
+{
+    CLEANUP(closep) int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || faccessat(fd, "format", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return berth_error_set(err, BERTH_E_INVALID,
+                               "'%s' is neither empty nor a data folder: nothing was written", data);
+    return BERTH_OK;
 }
 
 /* With the folder's lock. *@ret_again: an earlier restore left something. */
@@ -90,10 +93,10 @@ static void say_result(const struct admin_out *out, const struct backup_folder *
                        const struct repo_backup_result *r)
 {
     out->value(out->arg, "made", f->marker.made);
-    say_number(out, "tags", r->tags);
-    say_number(out, "blobs", r->blobs - r->problems);
-    say_number(out, "bytes", r->bytes);
-    say_number(out, "failed", r->problems);
+    admin_number(out, "tags", r->tags);
+    admin_number(out, "blobs", r->blobs - r->problems);
+    admin_number(out, "bytes", r->bytes);
+    admin_number(out, "failed", r->problems);
 }
 
 int restore_fresh(const struct config *c, const char *path, const struct restore_options *o,
@@ -188,12 +191,12 @@ int restore_merge(struct instance *in, const char *path, const struct restore_op
               F_INT("manifests", r.manifests), F_INT("blobs", r.blobs), F_INT("bytes", r.bytes),
               F_INT("failed", r.failed));
     out->value(out->arg, "made", f.marker.made);
-    say_number(out, "repositories", r.repositories);
-    say_number(out, "tags", r.tags);
-    say_number(out, "manifests", r.manifests);
-    say_number(out, "blobs", r.blobs);
-    say_number(out, "bytes", r.bytes);
-    say_number(out, "skipped", r.skipped);
-    say_number(out, "failed", r.failed);
+    admin_number(out, "repositories", r.repositories);
+    admin_number(out, "tags", r.tags);
+    admin_number(out, "manifests", r.manifests);
+    admin_number(out, "blobs", r.blobs);
+    admin_number(out, "bytes", r.bytes);
+    admin_number(out, "skipped", r.skipped);
+    admin_number(out, "failed", r.failed);
     return BERTH_OK;
 }

@@ -195,10 +195,11 @@ static int copy_blob(struct copying *c, const struct meta_blob_row *row, berth_e
     rc = store_open(c->from, row->key, &reader, &why);
     if (rc == BERTH_E_NOMEM)
         return berth_error_set(err, rc, "%s", why.message);
-    if (rc == BERTH_E_NOT_FOUND)
-        return lost(c, row->digest, "the object is missing", err);
-    if (rc != BERTH_OK)
-        return lost(c, row->digest, why.message, err);
+    if (rc != BERTH_OK) {
+        const char *what = rc == BERTH_E_NOT_FOUND ? "the object is missing" : why.message;
+        rc = store_remove(c->to, row->key, err); /* what is there is wrong, too */
+        return rc == BERTH_OK ? lost(c, row->digest, what, err) : rc;
+    }
     rc = copy_object(c, row, &want, reader, err);
     store_close(reader);
     return rc;

@@ -56,8 +56,8 @@ void check_sound(void); /* the database's own check finds nothing */
 size_t count_referrers(const char *repo, const char *subject);
 size_t count_tags(const char *repo);
 
-extern const struct CMUnitTest collector_tests[], thread_tests[];
-extern const size_t collector_tests_n, thread_tests_n;
+extern const struct CMUnitTest collector_tests[], thread_tests[], backup_tests[];
+extern const size_t collector_tests_n, thread_tests_n, backup_tests_n;
 
 #define FRESH(fn) cmocka_unit_test_setup_teardown(fn, fixture_open, fixture_close)
 

@@ -231,7 +231,8 @@ int metadata_contract(const struct metadata_driver *d)
         size_t n;
     } files[] = {{content_tests, content_tests_n},
                  {collector_tests, collector_tests_n},
-                 {thread_tests, thread_tests_n}};
+                 {thread_tests, thread_tests_n},
+                 {backup_tests, backup_tests_n}};
     for (size_t i = 0; i < COUNT(files); i++)
         for (size_t k = 0; k < files[i].n; k++)
             all[n++] = files[i].tests[k];
