@@ -1,20 +1,15 @@
 """berth backup and berth restore: consistent beside everything else, verified, incremental, whole after a crash."""
 
-import hashlib
 import json
 import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import threading
 import time
 from pathlib import Path
 
-import pytest
-
-from server import Server
 from test_operations import OCI_MANIFEST, berth, digest_of, objects, push_blob, push_image
 
 
@@ -68,7 +63,7 @@ def test_a_backup_becomes_a_new_registry_byte_for_byte(berth_binary, make_server
     assert made["problems"] == 0 and made["tags"] == 5 and made["copied"] == 6
     restored = restore(berth_binary, tmp_path / "backup", tmp_path / "new")
     assert restored["failed"] == 0 and restored["blobs"] == made["blobs"]
-    other = Server(berth_binary, tmp_path / "new")
+    other = make_server(data=tmp_path / "new")
     for (name, tag), digest in images.items():
         pull_image(other, name, tag, digest)
     for blob in (lone, small):
@@ -95,7 +90,7 @@ def test_a_second_backup_copies_what_is_new_and_drops_what_is_gone(berth_binary,
     third = backup(berth_binary, own, tmp_path / "backup")
     assert (third["copied"], third["removed"]) == (0, 0)
     restore(berth_binary, tmp_path / "backup", tmp_path / "new")
-    other = Server(berth_binary, tmp_path / "new")
+    other = make_server(data=tmp_path / "new")
     pull_image(other, "team/app", "kept", kept)
     assert pull(other, "team/app", "old") == (None, 404)
     check(berth_binary, other.data)
@@ -108,7 +103,7 @@ def test_a_backup_needs_no_server(berth_binary, make_server, tmp_path):
     own.stop()
     assert backup(berth_binary, own, tmp_path / "backup")["copied"] == 1
     restore(berth_binary, tmp_path / "backup", tmp_path / "new")
-    other = Server(berth_binary, tmp_path / "new")
+    other = make_server(data=tmp_path / "new")
     pull_image(other, "team/app", "v1", digest)
     other.stop()
 
@@ -141,3 +136,259 @@ def test_a_backup_is_not_served_and_only_a_backup_is_restored(berth_binary, make
     assert "not a backup" in berth(berth_binary, "restore", own.data, "--data", tmp_path / "new", code=4).stderr
     berth(berth_binary, "restore", tmp_path / "nowhere", "--data", tmp_path / "new", code=4)
     assert not (tmp_path / "new").exists()
+
+
+# --- beside everything else ---
+
+class Load:
+    """Pushes, deletes and collections until it is stopped. What stood when mark() was called, and was not touched by
+    a delete since, must be in a backup begun afterwards."""
+
+    def __init__(self, binary, server, threads=3):
+        self.binary, self.server, self.stopping, self.lock = binary, server, threading.Event(), threading.Lock()
+        self.images, self.failures, self.pushed = {}, [], 0
+        self.threads = [threading.Thread(target=self.run, args=(i,)) for i in range(threads)]
+        self.threads.append(threading.Thread(target=self.collect))
+        for thread in self.threads:
+            thread.daemon = True
+            thread.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def run(self, number):
+        chance, name, n = random.Random(number), f"load/r{number}", 0
+        try:
+            while not self.stopping.is_set():
+                tag, n = f"t{n}", n + 1
+                size = chance.choice((200, 20000, 300000))
+                digest, _ = push_image(self.server, name, tag, noise(size, f"{number}-{n}"))
+                with self.lock:
+                    self.images[name, tag] = digest
+                    self.pushed += 1
+                    mine = [k for k in self.images if k[0] == name and not k[1].endswith("0")]  # those stay
+                    gone = chance.choice(mine) if len(mine) > 15 else None
+                    if gone:
+                        del self.images[gone]
+                if gone:
+                    status, _, body = self.server.request("DELETE", f"/v2/{name}/manifests/{gone[1]}")
+                    assert status == 202, body
+        except Exception as e:
+            self.failures.append(e)
+
+    def collect(self):
+        while not self.stopping.wait(0.05):
+            done = subprocess.run([self.binary, "gc", "--data", self.server.data], capture_output=True, text=True)
+            if done.returncode not in (0, 5):
+                self.failures.append(done.stderr)
+
+    def mark(self):
+        with self.lock:
+            return dict(self.images)
+
+    def survivors(self, marked):
+        """Of what stood then: what still does. Anything deleted since may or may not be in the backup."""
+        with self.lock:
+            return {k: v for k, v in marked.items() if self.images.get(k) == v}
+
+    def stop(self):
+        self.__exit__()
+        assert not self.failures, self.failures
+
+
+def busy_server(make_server):
+    return make_server("--gc-grace", "1s", "--gc-drain", "0s", "--gc-interval", "1s", "--gc-untagged", "1s")
+
+
+def test_backups_under_load_hold_all_that_was_acknowledged_before(berth_binary, make_server, tmp_path):
+    own = busy_server(make_server)
+    with Load(str(berth_binary), own) as load:
+        own.wait_for(lambda: load.pushed > 40, 60)
+        for turn in range(3):
+            marked, before = load.mark(), load.pushed
+            made = backup(berth_binary, own, tmp_path / "backup")
+            assert made["problems"] == 0
+            wanted = load.survivors(marked)
+            restored = restore(berth_binary, tmp_path / "backup", tmp_path / f"new{turn}")
+            assert restored["failed"] == 0
+            other = make_server(data=tmp_path / f"new{turn}")
+            assert len(wanted) > 2
+            for (name, tag), digest in wanted.items():
+                pull_image(other, name, tag, digest)
+            check(berth_binary, other.data)
+            other.stop()
+            own.wait_for(lambda: load.pushed > before, 60)
+        load.stop()
+    check(berth_binary, own.data)
+
+
+def kill_during(command, after):
+    """Starts a command and kills it and its server's work some time later; True when it was still running."""
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(after)
+    running = started.poll() is None
+    return started, running
+
+
+def test_a_server_killed_in_the_middle_leaves_the_backup_before_whole(berth_binary, make_server, tmp_path):
+    own = make_server()
+    images, hit = {}, 0
+    for i in range(10):
+        images["team/app", f"first{i}"] = push_image(own, "team/app", f"first{i}", noise(200000, i))[0]
+    backup(berth_binary, own, tmp_path / "backup")
+    chance = random.Random(11)
+    for turn in range(6):
+        for i in range(12):
+            push_image(own, "team/app", f"turn{turn}-{i}", noise(400000, f"{turn}-{i}"))
+        started, running = kill_during([str(berth_binary), "backup", tmp_path / "backup", "--data", own.data],
+                                       chance.uniform(0, 0.1))
+        own.kill9()
+        started.communicate()
+        hit += running
+        restore(berth_binary, tmp_path / "backup", tmp_path / "new")
+        other = make_server(data=tmp_path / "new")
+        for (name, tag), digest in images.items():
+            pull_image(other, name, tag, digest)
+        check(berth_binary, other.data)
+        other.stop()
+        shutil.rmtree(tmp_path / "new")
+        own.start()
+        # nothing holds the collector back any more, and the next backup is whole
+        berth(berth_binary, "gc", "--data", own.data)
+        if turn % 3 == 2:
+            assert backup(berth_binary, own, tmp_path / "backup")["problems"] == 0
+            assert not (tmp_path / "backup" / "writing").exists()
+            images = {("team/app", tag): pull(own, "team/app", tag)[0] for tag in
+                      json.loads(own.request("GET", "/v2/team/app/tags/list?n=1000")[2])["tags"]}
+    assert hit > 0
+
+
+def test_a_restore_that_was_killed_is_refused_until_it_is_done_again(berth_binary, make_server, tmp_path):
+    own = make_server()
+    images = {f"v{i}": push_image(own, "team/app", f"v{i}", noise(500000, i))[0] for i in range(40)}
+    backup(berth_binary, own, tmp_path / "backup")
+    unfinished, chance = 0, random.Random(12)
+    for turn in range(8):
+        new = tmp_path / "new"
+        started, _ = kill_during([str(berth_binary), "restore", tmp_path / "backup", "--data", new],
+                                 chance.uniform(0, 0.15))
+        started.kill()
+        started.communicate()
+        if (new / "restoring").exists():
+            unfinished += 1
+            for command in ("serve", "check", "gc"):
+                assert "was not finished" in berth(berth_binary, command, "--data", new, code=1).stderr
+            assert restore(berth_binary, tmp_path / "backup", new)["failed"] == 0
+        elif not (new / "format").exists():
+            restore(berth_binary, tmp_path / "backup", new)
+        if turn % 4 == 3:
+            other = make_server(data=new)
+            for tag, digest in images.items():
+                pull_image(other, "team/app", tag, digest)
+            check(berth_binary, other.data)
+            other.stop()
+        shutil.rmtree(new)
+    assert unfinished > 0
+
+
+def test_a_restore_into_a_busy_registry_brings_back_what_was_deleted(berth_binary, make_server, tmp_path):
+    own = make_server("--gc-grace", "1s", "--gc-drain", "0s", "--gc-untagged", "1s")
+    images = {f"v{i}": push_image(own, "team/app", f"v{i}", noise(100000, i))[0] for i in range(5)}
+    lone = push_blob(own, "team/lone", noise(50000, 99))
+    backup(berth_binary, own, tmp_path / "backup")
+    frozen = state_of(tmp_path / "backup")
+    for tag in ("v0", "v1"):
+        own.request("DELETE", f"/v2/team/app/manifests/{tag}")
+    own.wait_for(lambda: (berth(berth_binary, "gc", "--data", own.data), len(objects(own.data)) == 3)[1])
+    moved, _ = push_image(own, "team/app", "v2", noise(100000, 50))
+    since, _ = push_image(own, "team/app", "since", noise(100000, 51))
+    with Load(str(berth_binary), own, threads=2) as load:
+        kept = restore(berth_binary, tmp_path / "backup", own.data, "--keep-tags")
+        assert (kept["failed"], kept["tags"], kept["blobs"]) == (0, 2, 3)
+        pull_image(own, "team/app", "v2", moved)
+        again = restore(berth_binary, tmp_path / "backup", own.data)
+        assert (again["failed"], again["tags"]) == (0, 1)
+        load.stop()
+    for tag, digest in images.items():
+        pull_image(own, "team/app", tag, digest)
+    pull_image(own, "team/app", "since", since)
+    assert digest_of(own.request("GET", f"/v2/team/lone/blobs/{lone['digest']}")[2]) == lone["digest"]
+    check(berth_binary, own.data)
+    assert state_of(tmp_path / "backup") == frozen
+
+
+# --- damage ---
+
+def damage(data, digest_bytes):
+    """Flips a byte of the object that holds these bytes."""
+    path = next(p for p in objects(data) if p.read_bytes() == digest_bytes)
+    path.chmod(0o600)
+    path.write_bytes(digest_bytes[:-1] + bytes([digest_bytes[-1] ^ 1]))
+    path.chmod(0o400)
+    return path
+
+
+def test_damaged_and_missing_objects_are_named_and_the_rest_is_backed_up(berth_binary, make_server, tmp_path):
+    own = make_server()
+    layers = {f"team/app{i}": noise(50000, i) for i in range(4)}
+    images = {name: push_image(own, name, "v1", layer)[0] for name, layer in layers.items()}
+    damage(own.data, layers["team/app1"])
+    next(p for p in objects(own.data) if p.read_bytes() == layers["team/app2"]).unlink()
+    made = backup(berth_binary, own, tmp_path / "backup", code=6)
+    assert made["problems"] == 2 and made["copied"] == 2
+    for name in ("team/app1", "team/app2"):
+        assert any(digest_of(layers[name]) in line and name in line for line in made["lines"]), made
+    restored = restore(berth_binary, tmp_path / "backup", tmp_path / "new", code=6)
+    assert restored["failed"] == 2
+    other = make_server(data=tmp_path / "new")
+    for name in ("team/app0", "team/app3"):
+        pull_image(other, name, "v1", images[name])
+    assert other.request("HEAD", f"/v2/team/app1/blobs/{digest_of(layers['team/app1'])}")[0] == 404
+    push_blob(other, "team/app1", layers["team/app1"])
+    pull_image(other, "team/app1", "v1", images["team/app1"])
+    check(berth_binary, other.data)
+    other.stop()
+
+
+def test_verify_finds_and_replaces_what_is_wrong_in_the_backup(berth_binary, make_server, tmp_path):
+    own = make_server()
+    layer = noise(50000, 1)
+    digest, _ = push_image(own, "team/app", "v1", layer)
+    backup(berth_binary, own, tmp_path / "backup")
+    damage(tmp_path / "backup", layer)
+    assert backup(berth_binary, own, tmp_path / "backup")["copied"] == 0  # by its size it is there
+    assert restore(berth_binary, tmp_path / "backup", tmp_path / "bad", code=6)["failed"] == 1
+    assert backup(berth_binary, own, tmp_path / "backup", "--verify")["copied"] == 1
+    assert restore(berth_binary, tmp_path / "backup", tmp_path / "new")["failed"] == 0
+    other = make_server(data=tmp_path / "new")
+    pull_image(other, "team/app", "v1", digest)
+    other.stop()
+
+
+def test_a_backup_that_lost_its_modes_can_be_restored(berth_binary, make_server, tmp_path):
+    own = make_server()
+    digest, _ = push_image(own, "team/app", "v1", noise(50000, 1))
+    backup(berth_binary, own, tmp_path / "backup")
+    for path in objects(tmp_path / "backup"):  # as after a trip through an archive or an object store
+        path.chmod(0o644)
+    assert restore(berth_binary, tmp_path / "backup", tmp_path / "new")["failed"] == 0
+    other = make_server(data=tmp_path / "new")
+    pull_image(other, "team/app", "v1", digest)
+    other.stop()
+
+
+def test_progress_is_told_in_lines_and_text_results_can_be_read(berth_binary, make_server, tmp_path):
+    own = make_server()
+    push_image(own, "team/app", "v1", noise(50000, 1))
+    done = berth(berth_binary, "backup", tmp_path / "backup", "--data", own.data)
+    assert re.search(r"backup of 20\S+Z: 1 tags, 2 blobs .* 1 copied now .* 0 problems\n", done.stdout)
+    assert "2 of 2 blobs" in done.stderr and "\033" not in done.stderr
+    done = berth(berth_binary, "restore", tmp_path / "backup", "--data", own.data)
+    assert re.search(r"restored from the backup of 20\S+Z: .* 0 failed\n", done.stdout)
+    done = berth(berth_binary, "restore", tmp_path / "backup", "--data", tmp_path / "new", "--dry-run")
+    assert "1 tags, 2 blobs" in done.stdout and not (tmp_path / "new").exists()
