@@ -11,12 +11,13 @@
 
 #include "util/fault.h"
 
-#define PAGE_BLOBS     100
-#define PIECE          (256 * KIB)
-#define PROGRESS_BYTES (64 * MIB)
-#define PROGRESS_BLOBS 1000
-#define OWNERS_TOLD    5
-#define STRAYS_AT_ONCE 10000
+#define PAGE_BLOBS      100
+#define PIECE           (256 * KIB)
+#define PROGRESS_BYTES  (64 * MIB)
+#define PROGRESS_BLOBS  1000
+#define OWNERS_TOLD     5
+#define STRAYS_AT_ONCE  10000
+#define REMOVED_AT_ONCE 100
 
 struct copying {
     meta *m;
@@ -299,6 +300,20 @@ static int find_stray(void *arg, const char *key, uint64_t size, const char *dig
     return p->n == STRAYS_AT_ONCE;
 }
 
+/* How many could not be removed. */
+static size_t remove_strays(blob_store *s, char (*keys)[IO_KEY_SIZE], size_t n)
+{
+    const char *names[REMOVED_AT_ONCE];
+    bool removed[REMOVED_AT_ONCE];
+    size_t left = 0;
+    for (size_t i = 0; i < n; i++)
+        names[i] = keys[i];
+    store_remove_all(s, names, n, removed);
+    for (size_t i = 0; i < n; i++)
+        left += !removed[i];
+    return left;
+}
+
 int repo_backup_prune(meta *m, blob_store *s, const struct repo_backup_options *o,
                       struct repo_backup_result *ret, berth_error *err)
 {
@@ -310,10 +325,11 @@ int repo_backup_prune(meta *m, blob_store *s, const struct repo_backup_options *
     while (rc == 1) {
         p.n = 0;
         rc = store_list(s, find_stray, &p, err);
-        for (size_t i = 0; rc >= 0 && i < p.n; i++) {
-            int removed = store_remove(s, keys[i], err);
-            ret->removed += removed == BERTH_OK;
-            rc = removed == BERTH_OK ? rc : removed;
+        for (size_t i = 0; rc >= 0 && i < p.n; i += REMOVED_AT_ONCE) {
+            size_t n = MIN(p.n - i, (size_t)REMOVED_AT_ONCE), left = remove_strays(s, &keys[i], n);
+            ret->removed += n - left;
+            if (left)
+                rc = berth_error_set(err, BERTH_E_IO, "%zu objects that no row names can't be removed", left);
         }
     }
     return rc;

@@ -346,6 +346,10 @@ static void test_daemon_backup__leaves_the_one_before_or_the_new_one_when_any_ca
         int rc = write_backup("b", n % 2);
         fired = fault_disarm();
         CHECK_ROW(n, fired || rc == BERTH_OK);
+        if (rc == BERTH_OK && !strstr(told, "value problems=0\n")) { /* unreadable for once: named */
+            CHECK_ROW(n, fired);
+            CHECK_OK(write_backup("b", false));
+        }
         size_t now = tags_restored("b");
         CHECK_ROW(n, now == 2 || (now == 1 && rc != BERTH_OK));
         CHECK_OK(repo_manifest_delete(in.repo, STR("app"), &v2, &test_err));
@@ -369,6 +373,8 @@ static void test_daemon_restore__is_whole_or_unfinished_when_any_call_fails(void
         int rc = restore_fresh(c, path_of("b"), &(struct restore_options){0}, &listener, &test_err);
         fired = fault_disarm();
         CHECK_ROW(n, fired || rc == BERTH_OK);
+        bool lost = rc == BERTH_OK && !strstr(told, "value failed=0\n"); /* unreadable for once: named */
+        CHECK_ROW(n, fired || !lost);
         if (rc != BERTH_OK) {
             bool begun = is_there("restored/restoring");
             CHECK_ROW(n, begun || !is_there("restored/berth.db") || is_there("restored/format"));
@@ -380,7 +386,7 @@ static void test_daemon_restore__is_whole_or_unfinished_when_any_call_fails(void
         CHECK_ROW(n, count_tags(got.repo) == 1);
         struct repo_check_result checked;
         CHECK_OK(repo_check(got.repo, &(struct repo_check_options){0}, &checked, &test_err));
-        CHECK_ROW(n, checked.problems == 0 && checked.blobs == 1);
+        CHECK_ROW(n, checked.problems == 0 && checked.blobs == (lost ? 0 : 1));
         instance_close(&got);
         remove_below("restored");
     }
