@@ -19,9 +19,6 @@ ELSEWHERE = {
     "http/buffers.c": ("needs connections that wait for each other", "tests/unit/http/body.c"),
     "metadata/sqlite*.c": ("one driver: every driver passes the contract", "tests/contract/metadata.c"),
     "storage/memory.c": ("one driver: every driver passes the contract", "tests/contract/blob_store.c"),
-    "daemon/backup*.c": ("the parts of one backup, seen only when it is restored", "tests/integration/test_backup.py"),
-    "daemon/restore.c": ("the same, from the other end", "tests/integration/test_backup.py"),
-    "repo/backup.c": ("the same, below the folder", "tests/integration/test_backup.py"),
     "repo/import_*.c": ("the parts of one import, seen only together", "tests/unit/repo/import.c"),
 }
 
