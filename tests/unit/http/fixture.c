@@ -451,6 +451,8 @@ bool client_read(int fd, bool head_only, struct reply *r)
         if (recv(fd, &ch, 1, 0) != 1)
             return false;
         berth_buf_putc(&r->head, ch);
+        if (berth_buf_failed(&r->head)) /* a fault that was meant for the server */
+            return false;
     }
     const char *head = berth_buf_cstr(&r->head);
     CHECK(sscanf(head, "HTTP/1.1 %d ", &r->status) == 1);
@@ -459,7 +461,7 @@ bool client_read(int fd, bool head_only, struct reply *r)
     while (left) {
         size_t room = (size_t)MIN(left, 64 * KIB);
         char *at = berth_buf_reserve(&r->body, room);
-        ssize_t n = recv(fd, at, room, 0);
+        ssize_t n = at ? recv(fd, at, room, 0) : 0;
         if (n <= 0)
             return false;
         berth_buf_grow(&r->body, (size_t)n);
