@@ -42,12 +42,16 @@ static void test_daemon_backup__is_whole_between_the_marker_and_the_database(voi
     push_image("app", "v2", 'b');
     CHECK_OK(write_backup("b", false));
     assert_int_equal(tags_restored("b"), 2);
-    CHECK(rename(path_of("first.db"), path_of("b/berth.db")) == 0); /* the marker came, the database not */
-    write_file("b/writing", "");
-    assert_int_equal(tags_restored("b"), 1);
-    push_image("app", "v3", 'c');
-    CHECK_OK(write_backup("b", false));
-    CHECK(strstr(told, "line the last backup was interrupted") != NULL);
+    for (unsigned i = 0; i < 2; i++) { /* the marker came, the database not; and the same again */
+        unlink(path_of("b/berth.db"));
+        CHECK(link(path_of("first.db"), path_of("b/berth.db")) == 0);
+        write_file("b/writing", "");
+        assert_int_equal(tags_restored("b"), 1);
+        push_image("app", "v3", 'c');
+        CHECK_OK(write_backup("b", false));
+        CHECK(strstr(told, "line the last backup was interrupted") != NULL);
+        CHECK(i > 0 || tags_restored("b") == 3);
+    }
     assert_int_equal(tags_restored("b"), 3);
 }
 
