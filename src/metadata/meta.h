@@ -44,6 +44,7 @@ struct meta_upload {
     char id[37]; /* UUID */
     char key[IO_KEY_SIZE];
     bool stored; /* an object was created under @key: something was recorded */
+    bool fresh;  /* nothing was sent to it, and it has neither row nor key yet: only its name */
     enum hash_algorithm algorithm;
     uint64_t size;                      /* durable bytes */
     unsigned char hash[HASH_STATE_MAX]; /* of those bytes */
@@ -57,6 +58,9 @@ struct meta_commit {
     int64_t epoch;
     const berth_digest *digest;
     uint64_t size;
+    int64_t named_until; /* when the session's name ends by itself: how it ended is known until then */
+    bool fresh;          /* it has no row, then @body is inline; @create_repo as in upload_begin() */
+    bool create_repo;
     bool inline_body; /* store @body in the database */
     bool may_exist;   /* ... and an object may be there under the session's key, although no row counts it */
     berth_str body;
@@ -134,9 +138,14 @@ struct meta_ops {
     bool local;       /* reads may run on an event loop */
 
     int (*now)(meta *m, int64_t *ret, berth_error *err);
+    /* The @n random bytes, the same for ever, that this registry signs @name with. */
+    int (*secret)(meta *m, const char *name, void *ret, size_t n, berth_error *err);
 
     /* Repositories. A name is listed once it holds a manifest. */
     int (*repo_exists)(meta *m, berth_str repo, berth_error *err); /* BERTH_E_NOT_FOUND NAME_UNKNOWN */
+    /* Its number, which no other repository of that name gets; 0: there is none yet, NAME_UNKNOWN without
+     * @create_repo. */
+    int (*repo_number)(meta *m, berth_str repo, bool create_repo, int64_t *ret, berth_error *err);
     int (*repo_list)(meta *m, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                      berth_error *err);
     /* Gone at once for every reader; its rows are removed by later gc steps. */
@@ -158,15 +167,19 @@ struct meta_ops {
     int (*blob_delete)(meta *m, berth_str repo, const berth_digest *d, berth_arena *a,
                        struct oci_list *ret_referrers, berth_error *err);
 
-    /* Sessions. @u gives id, key, algorithm, expires_at; without @create_repo an unknown name is
-     * NAME_UNKNOWN. */
+    /* Sessions. @u gives id, key, algorithm, expires_at, and the epoch if its name is claimed already;
+     * without
+     * @create_repo an unknown name is NAME_UNKNOWN. */
     int (*upload_begin)(meta *m, berth_str repo, bool create_repo, const struct meta_upload *u,
                         berth_error *err);
-    /* BLOB_UPLOAD_UNKNOWN: absent, expired, or of another repository. */
-    int (*upload_get)(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
+    /* BLOB_UPLOAD_UNKNOWN: absent, expired, or of another repository. @fresh, if not NULL, is what an absent
+     * one is, unless it has ended. */
+    int (*upload_get)(meta *m, berth_str repo, berth_str id, const struct meta_upload *fresh,
+                      struct meta_upload *ret, berth_error *err);
     /* One holder at a time: BERTH_E_BUSY while another request has it. Ends by record, commit or release; a
      * dead process's claim ends with it. */
-    int (*upload_claim)(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
+    int (*upload_claim)(meta *m, berth_str repo, berth_str id, const struct meta_upload *fresh,
+                        struct meta_upload *ret, berth_error *err);
     void (*upload_release)(meta *m, berth_str id, int64_t epoch);
     /* What is durable now (size, hash, algorithm, expires_at, stored from @u; id and epoch name it). Ends the
      * claim, unless @keep_claim and it succeeds. BERTH_E_CONFLICT: fenced off, the bytes are not ours any
@@ -175,7 +188,8 @@ struct meta_ops {
     /* Ends the session with a blob linked into its repository. Another object may hold the digest already:
      * then the session's own goes to the collector, in the same transaction. */
     int (*upload_commit)(meta *m, const struct meta_commit *c, berth_error *err);
-    int (*upload_cancel)(meta *m, berth_str repo, berth_str id, berth_error *err);
+    /* @named_until as in struct meta_commit; 0: the name alone is worth nothing. */
+    int (*upload_cancel)(meta *m, berth_str repo, berth_str id, int64_t named_until, berth_error *err);
     /* The digest that a session, finished within result_ms, ended with. */
     int (*upload_result)(meta *m, berth_str repo, berth_str id, berth_digest *ret, berth_error *err);
 

@@ -124,6 +124,25 @@ int reader_get(struct sqlite_meta *m, const char *what, struct db **ret, berth_e
     return BERTH_OK;
 }
 
+static int secret(meta *base, const char *name, void *ret, size_t n, berth_error *err)
+{
+    struct db *db;
+    int r = reader_get(sqlite_of(base), "reading a secret", &db, err);
+    if (r != BERTH_OK)
+        return r;
+    CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
+    r = db_start(db, &st, err, "SELECT value FROM secrets WHERE name=?1", "z", name);
+    if (r == BERTH_OK)
+        r = db_step(db, st, err);
+    if (r < 0)
+        return r;
+    berth_str value = r ? db_text(st, 0) : STR_NULL;
+    if (value.n != n)
+        return berth_error_set(err, BERTH_E_CORRUPT, "the secret '%s' is missing from the database", name);
+    memcpy(ret, value.p, n);
+    return BERTH_OK;
+}
+
 /* --- opening and closing --- */
 
 static void stats(meta *base, struct meta_stats *ret)
@@ -181,7 +200,9 @@ static const struct meta_ops ops = {
     .name = "sqlite",
     .local = true,
     .now = now,
+    .secret = secret,
     .repo_exists = sqlite_repo_exists,
+    .repo_number = sqlite_repo_number,
     .repo_list = sqlite_repo_list,
     .repo_delete = sqlite_repo_delete,
     .blob_get = sqlite_blob_get,

@@ -60,15 +60,17 @@ static int copy_database(struct db *from, struct db *to, int fd, const _Atomic b
     return r;
 }
 
-/* Sessions end with the process, and the objects that wait for removal belong to this store alone. A
- * repository that held nothing but a session is looked at by the collector. */
+/* Sessions end with the process, those that are only names by another secret, and the objects that wait for
+ * removal belong to this store alone. A repository that held nothing but a session is looked at by the
+ * collector. */
 static int leave_out(struct db *db, berth_error *err)
 {
     return db_exec(db,
                    "PRAGMA journal_mode=DELETE; BEGIN;"
                    "UPDATE repositories SET review_at=0 WHERE id IN (SELECT repo_id FROM uploads);"
                    "DELETE FROM upload_parts; DELETE FROM uploads; DELETE FROM upload_results;"
-                   "DELETE FROM gc_objects; DELETE FROM leases; COMMIT",
+                   "DELETE FROM gc_objects; DELETE FROM leases;"
+                   "UPDATE secrets SET value=randomblob(32) WHERE name='sessions'; COMMIT",
                    err);
 }
 

@@ -149,6 +149,7 @@ int repo_review(struct db *db, int64_t repo_id, int64_t now, berth_error *err);
 int repo_list_it(struct db *db, int64_t repo_id, berth_error *err);
 int repo_list_no_more(struct db *db, int64_t repo_id, berth_error *err);
 int sqlite_repo_exists(meta *m, berth_str repo, berth_error *err);
+int sqlite_repo_number(meta *m, berth_str repo, bool create_repo, int64_t *ret, berth_error *err);
 int sqlite_repo_list(meta *m, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                      berth_error *err);
 int sqlite_repo_delete(meta *m, berth_str repo, berth_error *err);
@@ -177,12 +178,14 @@ bool claim_held(struct sqlite_meta *m, berth_str id);
 void claims_free(struct sqlite_meta *m);
 int sqlite_upload_begin(meta *m, berth_str repo, bool create_repo, const struct meta_upload *u,
                         berth_error *err);
-int sqlite_upload_get(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
-int sqlite_upload_claim(meta *m, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err);
+int sqlite_upload_get(meta *base, berth_str repo, berth_str id, const struct meta_upload *fresh,
+                      struct meta_upload *ret, berth_error *err);
+int sqlite_upload_claim(meta *base, berth_str repo, berth_str id, const struct meta_upload *fresh,
+                        struct meta_upload *ret, berth_error *err);
 void sqlite_upload_release(meta *m, berth_str id, int64_t epoch);
 int sqlite_upload_record(meta *m, const struct meta_upload *u, bool keep_claim, berth_error *err);
 int sqlite_upload_commit(meta *m, const struct meta_commit *c, berth_error *err);
-int sqlite_upload_cancel(meta *m, berth_str repo, berth_str id, berth_error *err);
+int sqlite_upload_cancel(meta *base, berth_str repo, berth_str id, int64_t named_until, berth_error *err);
 int sqlite_upload_result(meta *m, berth_str repo, berth_str id, berth_digest *ret, berth_error *err);
 
 /* --- sqlite_manifests.c --- */

@@ -17,15 +17,19 @@ int repo_find(struct db *db, berth_str name, int64_t *ret_id, berth_error *err)
     return r ? BERTH_OK : name_unknown(name, err);
 }
 
+static int makes_none(berth_str name, berth_error *err)
+{
+    return berth_error_set_oci(err, BERTH_E_NOT_FOUND, "NAME_UNKNOWN",
+                               "repository '" STR_FMT
+                               "' is not known, and a push makes none here (setting registry.auto_create)",
+                               STR_ARG(name));
+}
+
 int repo_ensure(struct db *db, berth_str name, bool create, int64_t *ret_id, berth_error *err)
 {
     int r = repo_find(db, name, ret_id, err);
     if (r == BERTH_E_NOT_FOUND && !create)
-        return berth_error_set_oci(
-            err, BERTH_E_NOT_FOUND, "NAME_UNKNOWN",
-            "repository '" STR_FMT
-            "' is not known, and a push makes none here (setting registry.auto_create)",
-            STR_ARG(name));
+        return makes_none(name, err);
     if (r != BERTH_E_NOT_FOUND)
         return r;
     int64_t now = sqlite_now(db->m), id = sqlite_new_id(db->m);
@@ -54,6 +58,21 @@ int repo_list_no_more(struct db *db, int64_t repo_id, berth_error *err)
                   "UPDATE repositories SET listed=0 WHERE id=?1 AND listed=1"
                   " AND NOT EXISTS(SELECT 1 FROM manifests WHERE repo_id=?1)",
                   "i", repo_id);
+}
+
+int sqlite_repo_number(meta *base, berth_str repo, bool create_repo, int64_t *ret, berth_error *err)
+{
+    struct db *db;
+    int64_t id;
+    int r = reader_get(sqlite_of(base), "looking for a repository", &db, err);
+    if (r == BERTH_OK)
+        r = repo_find(db, repo, &id, err);
+    if (r == BERTH_E_NOT_FOUND && !create_repo)
+        return makes_none(repo, err);
+    if (r != BERTH_OK && r != BERTH_E_NOT_FOUND)
+        return r;
+    *ret = r == BERTH_OK ? id : 0;
+    return BERTH_OK;
 }
 
 int sqlite_repo_exists(meta *base, berth_str repo, berth_error *err)

@@ -1,6 +1,7 @@
 /* metadata/sqlite_uploads.c - upload sessions.
  *
- * A session's row, with the key its object will have, is durable before the first byte. Who holds a session
+ * A session's row, with the key its object will have, is durable before the first byte; before that the
+ * session is only a name, whose end, when it comes early, is noted. Who holds a session
  * is kept in memory: one process owns the folder, and its end ends every claim. The claim's epoch fences off
  * a holder that lost it (cancelled meanwhile, or collected). */
 #include "metadata/sqlite_private.h"
@@ -99,6 +100,22 @@ static int fenced_off(berth_str id, berth_error *err)
                                "upload " STR_FMT " is not held by this request any more", STR_ARG(id));
 }
 
+/* 1: a session of that name was finished or cancelled. */
+static int has_ended(struct db *db, berth_str id, berth_error *err)
+{
+    int64_t one;
+    return db_int(db, &one, err, "SELECT 1 FROM upload_results WHERE id=?1", "s", id);
+}
+
+static int note_end(struct db *db, berth_str id, int64_t repo_id, const char *digest, int64_t until,
+                    berth_error *err)
+{
+    return db_run(
+        db, err,
+        "INSERT OR REPLACE INTO upload_results(id, repo_id, digest, expires_at) VALUES(?1, ?2, ?3, ?4)",
+        "sizi", id, repo_id, digest, until);
+}
+
 struct upload_begin {
     berth_str repo;
     bool create_repo;
@@ -108,14 +125,19 @@ struct upload_begin {
 static int upload_begin(struct db *db, void *arg, berth_error *err)
 {
     const struct upload_begin *op = arg;
+    berth_str id = str_from(op->u->id);
     int64_t repo_id;
+    if (op->u->epoch && !claim_is(db->m, id, op->u->epoch))
+        return fenced_off(id, err);
     int r = repo_ensure(db, op->repo, op->create_repo, &repo_id, err);
-    if (r != BERTH_OK)
-        return r;
+    if (r == BERTH_OK)
+        r = has_ended(db, id, err);
+    if (r != 0) /* cancelled meanwhile */
+        return r < 0 ? r : fenced_off(id, err);
     return db_run(
         db, err,
         "INSERT INTO uploads(id, repo_id, object_key, algorithm, expires_at) VALUES(?1, ?2, ?3, ?4, ?5)",
-        "zizzi", op->u->id, repo_id, op->u->key, hash_name(op->u->algorithm), op->u->expires_at);
+        "sizzi", id, repo_id, op->u->key, hash_name(op->u->algorithm), op->u->expires_at);
 }
 
 int sqlite_upload_begin(meta *base, berth_str repo, bool create_repo, const struct meta_upload *u,
@@ -154,15 +176,34 @@ static int read_session(struct db *db, berth_str repo, berth_str id, struct meta
     return BERTH_OK;
 }
 
-int sqlite_upload_get(meta *base, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err)
+/* The session, or @fresh when it has no row and has not ended. */
+static int read_or_fresh(struct db *db, berth_str repo, berth_str id, const struct meta_upload *fresh,
+                         struct meta_upload *ret, berth_error *err)
+{
+    berth_error why = BERTH_ERROR_INIT;
+    int r = read_session(db, repo, id, ret, &why);
+    if (r != BERTH_E_NOT_FOUND || !fresh) {
+        if (r != BERTH_OK && err)
+            *err = why;
+        return r;
+    }
+    r = has_ended(db, id, err);
+    if (r == 0)
+        *ret = *fresh;
+    return r > 0 ? upload_unknown(id, err) : r;
+}
+
+int sqlite_upload_get(meta *base, berth_str repo, berth_str id, const struct meta_upload *fresh,
+                      struct meta_upload *ret, berth_error *err)
 {
     struct db *db;
     int r = reader_get(sqlite_of(base), "looking for an upload", &db, err);
-    return r == BERTH_OK ? read_session(db, repo, id, ret, err) : r;
+    return r == BERTH_OK ? read_or_fresh(db, repo, id, fresh, ret, err) : r;
 }
 
 /* The claim stands before the row is read: the collector either sees the claim, or has removed the row. */
-int sqlite_upload_claim(meta *base, berth_str repo, berth_str id, struct meta_upload *ret, berth_error *err)
+int sqlite_upload_claim(meta *base, berth_str repo, berth_str id, const struct meta_upload *fresh,
+                        struct meta_upload *ret, berth_error *err)
 {
     struct sqlite_meta *m = sqlite_of(base);
     struct db *db;
@@ -170,12 +211,13 @@ int sqlite_upload_claim(meta *base, berth_str repo, berth_str id, struct meta_up
     struct meta_upload u;
     int r = reader_get(m, "claiming an upload", &db, err);
     if (r == BERTH_OK)
-        r = read_session(db, repo, id, &u, err); /* a busy session is told from an unknown one below */
+        r = read_or_fresh(db, repo, id, fresh, &u,
+                          err); /* a busy session is told from an unknown one below */
     if (r == BERTH_OK)
         r = claim_take(m, id, &epoch, err);
     if (r != BERTH_OK)
         return r;
-    r = read_session(db, repo, id, &u, err);
+    r = read_or_fresh(db, repo, id, fresh, &u, err);
     if (r != BERTH_OK) {
         claim_drop(m, id, epoch);
         return r;
@@ -247,23 +289,23 @@ static int upload_commit(struct db *db, void *arg, berth_error *err)
     bool kept;
     if (!claim_is(db->m, c->id, c->epoch))
         return fenced_off(c->id, err);
-    int r = repo_find(db, c->repo, &repo_id, err);
+    int r = c->fresh ? repo_ensure(db, c->repo, c->create_repo, &repo_id, err)
+                     : repo_find(db, c->repo, &repo_id, err);
     if (r != BERTH_OK)
         return r;
-    r = take_row(db, repo_id, c->id, &u, err);
-    if (r <= 0)
+    u = (struct meta_upload){.fresh = c->fresh};
+    r = c->fresh ? has_ended(db, c->id, err) : take_row(db, repo_id, c->id, &u, err);
+    if (r != !c->fresh)
         return r < 0 ? r : fenced_off(c->id, err);
     r = blob_insert(db, c->digest->text, c->size, c->inline_body ? "" : u.key, c->body, &kept, err);
-    if (r == BERTH_OK &&
-        (c->inline_body ? u.stored || c->may_exist : !kept)) /* an object that the blob's row does not name */
+    if (r == BERTH_OK && (c->inline_body ? !c->fresh && (u.stored || c->may_exist)
+                                         : !kept)) /* an object that the blob's row does not name */
         r = object_discard(db, u.key, c->inline_body ? u.size : c->size, now, err);
     if (r == BERTH_OK)
         r = blob_link(db, repo_id, c->digest->text, now, err);
     if (r == BERTH_OK)
-        r = db_run(
-            db, err,
-            "INSERT OR REPLACE INTO upload_results(id, repo_id, digest, expires_at) VALUES(?1, ?2, ?3, ?4)",
-            "sizi", c->id, repo_id, c->digest->text, now + db->m->times.result_ms);
+        r = note_end(db, c->id, repo_id, c->digest->text, MAX(now + db->m->times.result_ms, c->named_until),
+                     err);
     return r;
 }
 
@@ -277,6 +319,7 @@ int sqlite_upload_commit(meta *base, const struct meta_commit *c, berth_error *e
 
 struct upload_cancel {
     berth_str repo, id;
+    int64_t named_until;
 };
 
 /* Even of a session that never recorded anything an object may exist: a crash, or a holder that still writes.
@@ -284,23 +327,28 @@ struct upload_cancel {
 static int upload_cancel(struct db *db, void *arg, berth_error *err)
 {
     const struct upload_cancel *op = arg;
-    int64_t repo_id, now = sqlite_now(db->m);
+    int64_t repo_id = 0, now = sqlite_now(db->m);
     struct meta_upload u;
     int r = repo_find(db, op->repo, &repo_id, err);
-    if (r == BERTH_E_NOT_FOUND)
-        return upload_unknown(op->id, err);
-    if (r != BERTH_OK)
-        return r;
-    r = take_row(db, repo_id, op->id, &u, err);
-    if (r <= 0)
-        return r < 0 ? r : upload_unknown(op->id, err);
-    r = object_discard(db, u.key, u.size, now, err);
-    return r == BERTH_OK ? repo_review(db, repo_id, now, err) : r;
+    if (r == BERTH_OK)
+        r = take_row(db, repo_id, op->id, &u, err);
+    else if (r == BERTH_E_NOT_FOUND) /* a session that is only a name does not make its repository */
+        r = 0;
+    if (r == 0) {
+        r = op->named_until ? has_ended(db, op->id, err) : 1;
+        if (r != 0)
+            return r < 0 ? r : upload_unknown(op->id, err);
+    } else if (r > 0) {
+        r = object_discard(db, u.key, u.size, now, err);
+        if (r == BERTH_OK)
+            r = repo_review(db, repo_id, now, err);
+    }
+    return r == BERTH_OK && op->named_until ? note_end(db, op->id, 0, "", op->named_until, err) : r;
 }
 
-int sqlite_upload_cancel(meta *base, berth_str repo, berth_str id, berth_error *err)
+int sqlite_upload_cancel(meta *base, berth_str repo, berth_str id, int64_t named_until, berth_error *err)
 {
-    struct upload_cancel op = {repo, id};
+    struct upload_cancel op = {repo, id, named_until};
     int r = writer_run(sqlite_of(base), "cancelling an upload", upload_cancel, &op, err);
     if (r == BERTH_OK)
         claim_drop(sqlite_of(base), id, 0);

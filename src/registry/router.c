@@ -204,14 +204,17 @@ static void refuse_method(http_request *req)
     route_set_allow(req);
 }
 
-/* POST …/uploads/ is three calls in one; only the one with a body streams it. */
-static void plan_post(http_request *req, struct call *c, struct http_plan *plan)
+/* POST …/uploads/ is three calls in one: a mount writes, one with a digest streams its body, and one that
+ * only begins a session reads. */
+static void plan_post(http_request *req, struct call *c, bool reads_inline, struct http_plan *plan)
 {
     berth_str digest, mount;
     if (!query_of(req, "mount", &mount) || !query_of(req, "digest", &digest)) {
         plan->end = NULL;
         return;
     }
+    if (!mount.p && !digest.p && reads_inline)
+        plan->where = HTTP_INLINE;
     if (mount.p || !digest.p)
         return;
     berth_error err = BERTH_ERROR_INIT;
@@ -290,5 +293,5 @@ void registry_route(http_request *req, struct http_plan *plan)
         plan->done = upload_done;
     }
     if (plan->end == upload_start)
-        plan_post(req, c, plan);
+        plan_post(req, c, reads_inline, plan);
 }

@@ -53,7 +53,12 @@ int repo_new(meta *m, blob_store *s, const struct repo_policy *policy, repo **re
     r->store = s;
     pthread_mutex_init(&r->gc_lock, NULL);
     pthread_mutex_init(&r->removal_lock, NULL);
+    uint64_t number;
+    io_random(&number, sizeof(number));
+    atomic_init(&r->ids.next, number);
     int rc = repo_set_policy(r, policy, err);
+    if (rc == BERTH_OK)
+        rc = m->ops->secret(m, "sessions", r->ids.secret, sizeof(r->ids.secret), err);
     if (rc != BERTH_OK) {
         repo_free(r);
         return rc;

@@ -7,6 +7,7 @@
 
 #include "metadata/meta.h"
 #include "repo/repo.h"
+#include "repo/session_id.h"
 #include "storage/store.h"
 #include "util/publish.h"
 
@@ -14,6 +15,7 @@ struct repo {
     meta *m;
     blob_store *store;
     berth_publisher policy; /* of struct repo_policy */
+    struct session_ids ids;
     _Atomic bool read_only; /* switched while it runs */
     /* Some object of a session may exist that its row does not tell of: recording it failed, or removing it.
      * From then on, until the restart that has every open session marked, a session that ends in the database

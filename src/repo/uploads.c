@@ -1,6 +1,9 @@
 /* repo/uploads.c - the life of an upload session: started, held by one request at a time, suspended between
  * them, finished into a blob (docs/internals/uploads.md).
  *
+ * A session that nothing was sent to is only a name (session_id.h). A small blob that then comes whole is one
+ * transaction, row and object never were.
+ *
  * Order of bytes and rows: the session's row, with its object key, comes before the first byte; bytes are
  * synced before the row that counts them; the blob's row comes last. So a crash at any point leaves a session
  * that can go on, or an object that a session's row knows of. */
@@ -17,6 +20,7 @@ struct repo_upload {
     repo *r;
     char *name;
     struct meta_upload session; /* as it was claimed: what is durable */
+    int64_t named_until;        /* the end of its name; 0: it has none that anybody knows */
     bool claimed;               /* else: a single upload whose session is not in the metadata yet */
     berth_hash hash;            /* of everything appended so far */
     uint64_t offset;            /* bytes appended so far, those of earlier holds included */
@@ -46,31 +50,44 @@ static void upload_free(repo_upload *u)
     free(u);
 }
 
-static int begin_session(repo *r, berth_str name, enum hash_algorithm algorithm, struct meta_upload *ret,
-                         berth_error *err)
+/* What the name @id is worth by itself. *@ret_fresh: the session it would be, @room; NULL when we did not
+ * give it out, or its time has passed. */
+static int read_name(repo *r, berth_str name, berth_str id, struct meta_upload *room,
+                     const struct meta_upload **ret_fresh, berth_error *err)
 {
-    struct meta_upload s = {.algorithm = algorithm};
-    io_random_uuid(s.id);
-    io_random_key(s.key);
-    int rc = expiry(r, &s.expires_at, err);
+    int64_t now, number;
+    struct meta_upload s = {.fresh = true};
+    int rc = r->m->ops->repo_number(r->m, name, true, &number, err);
     if (rc == BERTH_OK)
-        rc = r->m->ops->upload_begin(r->m, name, repo_policy_now(r)->auto_create, &s, err);
-    if (rc == BERTH_OK)
-        *ret = s;
-    return rc;
+        rc = r->m->ops->now(r->m, &now, err);
+    if (rc != BERTH_OK)
+        return rc;
+    /* The repository may have come since; one that has gone takes its names along. */
+    if ((!session_id_read(&r->ids, name, number, id, &s.algorithm, &s.expires_at) &&
+         !session_id_read(&r->ids, name, 0, id, &s.algorithm, &s.expires_at)) ||
+        s.expires_at <= now) {
+        *ret_fresh = NULL;
+        return BERTH_OK;
+    }
+    memcpy(s.id, id.p, id.n);
+    *room = s;
+    *ret_fresh = room;
+    return BERTH_OK;
 }
 
 int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, char ret_id[37],
                       berth_error *err)
 {
-    struct meta_upload s;
+    int64_t expires_at, number;
     int rc = repo__may_write(r, err);
     if (rc == BERTH_OK)
         rc = repo__has_space(r, err);
     if (rc == BERTH_OK)
-        rc = begin_session(r, name, algorithm, &s, err);
+        rc = r->m->ops->repo_number(r->m, name, repo_policy_now(r)->auto_create, &number, err);
     if (rc == BERTH_OK)
-        memcpy(ret_id, s.id, sizeof(s.id));
+        rc = expiry(r, &expires_at, err);
+    if (rc == BERTH_OK)
+        session_id_make(&r->ids, name, number, algorithm, expires_at, ret_id);
     return rc;
 }
 
@@ -131,11 +148,16 @@ int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *
     int rc = upload_new(r, name, &u, err);
     if (rc != BERTH_OK)
         return rc;
-    rc = r->m->ops->upload_claim(r->m, name, id, &u->session, err);
+    struct meta_upload room;
+    const struct meta_upload *fresh;
+    rc = read_name(r, name, id, &room, &fresh, err);
+    if (rc == BERTH_OK)
+        rc = r->m->ops->upload_claim(r->m, name, id, fresh, &u->session, err);
     if (rc != BERTH_OK) {
         upload_free(u);
         return rc;
     }
+    u->named_until = fresh ? fresh->expires_at : 0;
     u->claimed = true;
     u->chunked = !digest; /* a closing PUT that fails leaves the session as it was */
     u->offset = u->session.size;
@@ -170,23 +192,38 @@ uint64_t repo_upload_offset(const repo_upload *u)
     return u->offset;
 }
 
-/* From here on bytes go to the store: gives a single upload its session, opens the object, writes what was
- * held back. */
+/* Makes the row of a session that has none yet: of one that is only a name, or of a single upload. */
+static int give_row(repo_upload *u, berth_error *err)
+{
+    repo *r = u->r;
+    struct meta_upload s = u->session;
+    if (u->claimed && !s.fresh)
+        return BERTH_OK;
+    s.fresh = false;
+    s.algorithm = u->hash.algorithm;
+    io_random_key(s.key);
+    if (!u->claimed)
+        io_random_uuid(s.id);
+    int rc = expiry(r, &s.expires_at, err);
+    if (rc == BERTH_OK)
+        rc = r->m->ops->upload_begin(r->m, str_from(u->name), repo_policy_now(r)->auto_create, &s, err);
+    if (rc != BERTH_OK)
+        return rc;
+    u->session = s;
+    if (u->claimed)
+        return BERTH_OK;
+    rc = r->m->ops->upload_claim(r->m, str_from(u->name), str_from(s.id), NULL, &u->session, err);
+    u->claimed = rc == BERTH_OK;
+    return rc;
+}
+
+/* From here on bytes go to the store: makes the row, opens the object, writes what was held back. */
 static int spill(repo_upload *u, berth_error *err)
 {
     repo *r = u->r;
-    int rc = BERTH_OK;
-    if (!u->claimed) {
-        struct meta_upload s;
-        rc = begin_session(r, str_from(u->name), u->hash.algorithm, &s, err);
-        if (rc != BERTH_OK)
-            return rc;
-        u->session = s;
-        rc = r->m->ops->upload_claim(r->m, str_from(u->name), str_from(s.id), &u->session, err);
-        if (rc != BERTH_OK)
-            return rc;
-        u->claimed = true;
-    }
+    int rc = give_row(u, err);
+    if (rc != BERTH_OK)
+        return rc;
     /* "stored" says that there may be an object: every session that outlived a crash has it. */
     rc = u->session.stored ? store_resume(r->store, u->session.key, u->session.size, &u->writer, err)
                            : BERTH_E_NOT_FOUND;
@@ -213,12 +250,15 @@ static void keep_object(repo_upload *u, int rc)
 /* Records what was appended in this hold; the claim ends with it, unless it is kept. */
 static int record(repo_upload *u, bool keep_claim, berth_error *err)
 {
+    int rc = give_row(u, err); /* an empty chunk */
+    if (rc != BERTH_OK)
+        return rc;
     struct meta_upload s = u->session;
     s.size = u->offset;
     s.algorithm = u->hash.algorithm;
     s.hash_len = hash_save(&u->hash, s.hash);
     s.stored = s.stored || u->offset > 0;
-    int rc = expiry(u->r, &s.expires_at, err);
+    rc = expiry(u->r, &s.expires_at, err);
     if (rc != BERTH_OK)
         return rc;
     rc = u->r->m->ops->upload_record(u->r->m, &s, keep_claim, err);
@@ -341,6 +381,9 @@ static int commit(repo_upload *u, const berth_digest *digest, berth_error *err)
         .epoch = u->session.epoch,
         .digest = digest,
         .size = u->offset,
+        .named_until = u->named_until,
+        .fresh = u->session.fresh,
+        .create_repo = repo_policy_now(r)->auto_create,
         .inline_body = in_database,
         .may_exist = atomic_load(&r->uncounted),
         .body = in_database ? berth_buf_str(&u->small) : STR_NULL,
@@ -378,7 +421,7 @@ void repo_upload_abandon(repo_upload *u)
     if (u->made && store_remove(r->store, u->session.key, NULL) != BERTH_OK)
         atomic_store(&r->uncounted, true);
     if (u->single && u->session.id[0]) /* nobody could go on with it */
-        r->m->ops->upload_cancel(r->m, str_from(u->name), str_from(u->session.id), NULL);
+        r->m->ops->upload_cancel(r->m, str_from(u->name), str_from(u->session.id), 0, NULL);
     if (u->claimed)
         r->m->ops->upload_release(r->m, str_from(u->session.id), u->session.epoch);
     upload_free(u);
@@ -386,8 +429,11 @@ void repo_upload_abandon(repo_upload *u)
 
 int repo_upload_status(repo *r, berth_str name, berth_str id, uint64_t *ret_size, berth_error *err)
 {
-    struct meta_upload s;
-    int rc = r->m->ops->upload_get(r->m, name, id, &s, err);
+    struct meta_upload s, room;
+    const struct meta_upload *fresh;
+    int rc = read_name(r, name, id, &room, &fresh, err);
+    if (rc == BERTH_OK)
+        rc = r->m->ops->upload_get(r->m, name, id, fresh, &s, err);
     if (rc == BERTH_OK)
         *ret_size = s.size;
     return rc;
@@ -395,8 +441,12 @@ int repo_upload_status(repo *r, berth_str name, berth_str id, uint64_t *ret_size
 
 int repo_upload_cancel(repo *r, berth_str name, berth_str id, berth_error *err)
 {
+    struct meta_upload room;
+    const struct meta_upload *fresh;
     int rc = repo__may_write(r, err);
-    return rc == BERTH_OK ? r->m->ops->upload_cancel(r->m, name, id, err) : rc;
+    if (rc == BERTH_OK)
+        rc = read_name(r, name, id, &room, &fresh, err);
+    return rc == BERTH_OK ? r->m->ops->upload_cancel(r->m, name, id, fresh ? fresh->expires_at : 0, err) : rc;
 }
 
 bool repo_upload_was_finished(repo *r, berth_str name, berth_str id, const berth_digest *digest)

@@ -250,14 +250,14 @@ def test_settings__too_many_requests_in_flight_are_told_when_to_return(make_serv
         each.connect()
     held = []
     try:
-        for _ in range(2):
-            location = repo.start()
+        for location in [repo.start(), repo.start()]:
             wire = server.connect()
             wire.putrequest("PATCH", location.split(str(server.port), 1)[1])
             wire.putheader("Content-Length", "100000")
-            wire.endheaders(b"abc")
+            wire.putheader("Expect", "100-continue")
+            wire.endheaders()
             held.append(wire)
-        server.wait_for(lambda: send(server, "GET", "/v2/").status == status)
+            assert b" 100 " in wire.sock.recv(4096)  # from here on it is in flight
         answer = send(server, "GET", "/v2/")
         assert answer.status == status and answer.header("Retry-After")
         assert answer.errors()[0]["code"] == "TOOMANYREQUESTS"

@@ -205,7 +205,7 @@ static void test_metadata_upload__goes_on_from_what_was_recorded(void **state)
 {
     (void)state;
     struct meta_upload u = begin("app", HOUR), got;
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err));
     CHECK(got.size == 0 && !got.stored && got.hash_len == 0 && got.algorithm == HASH_SHA512);
     CHECK_STR(str_from(got.key), str_from(u.key));
     got.size = 5000000000;
@@ -218,12 +218,12 @@ static void test_metadata_upload__goes_on_from_what_was_recorded(void **state)
     got.expires_at = u.expires_at + HOUR;
     CHECK_OK(OPS->upload_record(f.m, &got, false, &test_err));
     struct meta_upload again;
-    CHECK_OK(OPS->upload_get(f.m, STR("app"), str_from(u.id), &again, &test_err));
+    CHECK_OK(OPS->upload_get(f.m, STR("app"), str_from(u.id), NULL, &again, &test_err));
     CHECK(again.size == 5000000000 && again.stored && again.algorithm == HASH_SHA256 &&
           again.hash_len == 103);
     CHECK(memcmp(again.hash, got.hash, 103) == 0 && again.expires_at == got.expires_at);
-    CHECK_OK(
-        OPS->upload_claim(f.m, STR("app"), str_from(u.id), &again, &test_err)); /* the record released it */
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &again,
+                               &test_err)); /* the record released it */
     CHECK(again.epoch != got.epoch);
 }
 
@@ -231,13 +231,13 @@ static void test_metadata_upload__has_one_holder_at_a_time(void **state)
 {
     (void)state;
     struct meta_upload u = begin("app", HOUR), first, second;
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &first, &test_err));
-    CHECK_CODE(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &second, &test_err), BERTH_E_BUSY);
-    CHECK_OK(OPS->upload_get(f.m, STR("app"), str_from(u.id), &second, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &first, &test_err));
+    CHECK_CODE(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &second, &test_err), BERTH_E_BUSY);
+    CHECK_OK(OPS->upload_get(f.m, STR("app"), str_from(u.id), NULL, &second, &test_err));
     OPS->upload_release(f.m, str_from(u.id), first.epoch + 1000); /* somebody else's */
-    CHECK_CODE(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &second, &test_err), BERTH_E_BUSY);
+    CHECK_CODE(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &second, &test_err), BERTH_E_BUSY);
     OPS->upload_release(f.m, str_from(u.id), first.epoch);
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &second, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &second, &test_err));
     CHECK(second.epoch != first.epoch);
     CHECK_CODE(OPS->upload_record(f.m, &first, false, &test_err), BERTH_E_CONFLICT); /* fenced off */
     CHECK_CODE(commit("app", &first, "layer", false), BERTH_E_CONFLICT);
@@ -251,19 +251,22 @@ static void test_metadata_upload__is_unknown_to_others_and_when_it_is_over(void 
     (void)state;
     push_blob("other", "x");
     struct meta_upload u = begin("app", HOUR), got;
-    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("other"), str_from(u.id), &got, &test_err), "BLOB_UPLOAD_UNKNOWN");
-    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("other"), str_from(u.id), &got, &test_err),
+    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("other"), str_from(u.id), NULL, &got, &test_err),
                   "BLOB_UPLOAD_UNKNOWN");
-    CHECK_UNKNOWN(OPS->upload_cancel(f.m, STR("other"), str_from(u.id), &test_err), "BLOB_UPLOAD_UNKNOWN");
-    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("app"), STR("no-such-id"), &got, &test_err),
+    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("other"), str_from(u.id), NULL, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_cancel(f.m, STR("other"), str_from(u.id), 0, &test_err), "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("app"), STR("no-such-id"), NULL, &got, &test_err),
                   "BLOB_UPLOAD_UNKNOWN");
     char lengthy[5000];
     memset(lengthy, 'x', sizeof(lengthy));
     berth_str id = {lengthy, sizeof(lengthy)};
-    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("app"), id, &got, &test_err), "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("app"), id, NULL, &got, &test_err), "BLOB_UPLOAD_UNKNOWN");
     later(HOUR);
-    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("app"), str_from(u.id), &got, &test_err), "BLOB_UPLOAD_UNKNOWN");
-    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err), "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
 }
 
 static void test_metadata_upload__tells_for_a_while_how_it_ended(void **state)
@@ -272,13 +275,14 @@ static void test_metadata_upload__tells_for_a_while_how_it_ended(void **state)
     struct meta_upload u = begin("app", HOUR), got;
     berth_digest d;
     CHECK_UNKNOWN(OPS->upload_result(f.m, STR("app"), str_from(u.id), &d, &test_err), "BLOB_UPLOAD_UNKNOWN");
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err));
     CHECK_OK(commit("app", &got, "layer", true));
     CHECK_OK(OPS->upload_result(f.m, STR("app"), str_from(u.id), &d, &test_err));
     CHECK(digest_eq(&d, dg("layer")));
     CHECK_UNKNOWN(OPS->upload_result(f.m, STR("other"), str_from(u.id), &d, &test_err),
                   "BLOB_UPLOAD_UNKNOWN");
-    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("app"), str_from(u.id), &got, &test_err), "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
     later(600000);
     CHECK_UNKNOWN(OPS->upload_result(f.m, STR("app"), str_from(u.id), &d, &test_err), "BLOB_UPLOAD_UNKNOWN");
 }
@@ -305,12 +309,12 @@ static void test_metadata_upload__leaves_no_key_unowned(void **state)
         struct meta_upload u = begin("app", HOUR), got;
         CHECK_OK(OPS->key_owner(f.m, u.key, &owner, &test_err));
         CHECK_ROW(i, owner == META_KEY_UPLOAD); /* before the first byte */
-        CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err));
+        CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err));
         if (rows[i].recorded) {
             got.stored = true;
             got.size = 3;
             CHECK_OK(OPS->upload_record(f.m, &got, false, &test_err));
-            CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err));
+            CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err));
         }
         CHECK_OK(commit("app", &got, name, rows[i].in_database));
         CHECK_OK(OPS->key_owner(f.m, u.key, &owner, &test_err));
@@ -325,15 +329,107 @@ static void test_metadata_upload__can_be_cancelled_even_while_held(void **state)
     (void)state;
     struct meta_upload u = begin("app", HOUR), got;
     enum meta_key_owner owner;
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err));
-    CHECK_OK(OPS->upload_cancel(f.m, STR("app"), str_from(u.id), &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err));
+    CHECK_OK(OPS->upload_cancel(f.m, STR("app"), str_from(u.id), 0, &test_err));
     CHECK_OK(OPS->key_owner(f.m, u.key, &owner, &test_err));
     assert_int_equal(owner, META_KEY_GC);
     CHECK_CODE(OPS->upload_record(f.m, &got, false, &test_err), BERTH_E_CONFLICT);
     CHECK_CODE(commit("app", &got, "layer", false), BERTH_E_CONFLICT);
     CHECK(!has_blob("app", "layer"));
     OPS->upload_release(f.m, str_from(u.id), got.epoch); /* too late, and harmless */
-    CHECK_UNKNOWN(OPS->upload_cancel(f.m, STR("app"), str_from(u.id), &test_err), "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_cancel(f.m, STR("app"), str_from(u.id), 0, &test_err), "BLOB_UPLOAD_UNKNOWN");
+}
+
+/* A session that is only a name, as the rules know it. */
+static struct meta_upload name_only(void)
+{
+    struct meta_upload u = {.fresh = true, .algorithm = HASH_SHA256};
+    CHECK_OK(OPS->now(f.m, &u.expires_at, &test_err));
+    u.expires_at += HOUR;
+    io_random_uuid(u.id);
+    return u;
+}
+
+static int commit_fresh(const struct meta_upload *u, const char *name, berth_error *err)
+{
+    return OPS->upload_commit(f.m,
+                              &(struct meta_commit){.repo = STR("new"),
+                                                    .id = str_from(u->id),
+                                                    .epoch = u->epoch,
+                                                    .digest = dg(name),
+                                                    .size = body_of(name).n,
+                                                    .named_until = u->expires_at,
+                                                    .fresh = true,
+                                                    .create_repo = true,
+                                                    .inline_body = true,
+                                                    .body = body_of(name)},
+                              err);
+}
+
+static void test_metadata_upload__of_a_mere_name_becomes_a_blob_at_once(void **state)
+{
+    (void)state;
+    struct meta_upload u = name_only(), got;
+    berth_digest d;
+    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("new"), str_from(u.id), NULL, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
+    CHECK_OK(OPS->upload_get(f.m, STR("new"), str_from(u.id), &u, &got, &test_err));
+    CHECK(got.fresh && got.size == 0);
+    CHECK_OK(OPS->upload_claim(f.m, STR("new"), str_from(u.id), &u, &got, &test_err));
+    CHECK(got.fresh && got.epoch);
+    struct meta_upload second;
+    CHECK_CODE(OPS->upload_claim(f.m, STR("new"), str_from(u.id), &u, &second, &test_err), BERTH_E_BUSY);
+    CHECK_OK(commit_fresh(&got, "layer", &test_err));
+    CHECK(has_blob("new", "layer"));
+    CHECK_OK(OPS->upload_result(f.m, STR("new"), str_from(u.id), &d, &test_err));
+    CHECK(digest_eq(&d, dg("layer")));
+    /* its name is good no more, as long as it would have been */
+    meta_sqlite_shift_clock(f.m, HOUR - 2 * 60 * 1000);
+    collect();
+    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("new"), str_from(u.id), &u, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("new"), str_from(u.id), &u, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
+    check_sound();
+}
+
+static void test_metadata_upload__of_a_mere_name_can_be_cancelled_once(void **state)
+{
+    (void)state;
+    struct meta_upload u = name_only(), got;
+    CHECK_OK(OPS->upload_claim(f.m, STR("new"), str_from(u.id), &u, &got, &test_err));
+    CHECK_OK(OPS->upload_cancel(f.m, STR("new"), str_from(u.id), u.expires_at, &test_err));
+    CHECK_CODE(commit_fresh(&got, "layer", &test_err), BERTH_E_CONFLICT);
+    got.fresh = false;
+    io_random_key(got.key);
+    CHECK_CODE(OPS->upload_begin(f.m, STR("new"), true, &got, &test_err), BERTH_E_CONFLICT);
+    CHECK_UNKNOWN(OPS->upload_cancel(f.m, STR("new"), str_from(u.id), u.expires_at, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
+    CHECK_UNKNOWN(OPS->upload_claim(f.m, STR("new"), str_from(u.id), &u, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
+    CHECK(!has_blob("new", "layer"));
+    check_sound();
+}
+
+static void test_metadata_upload__of_a_mere_name_gets_its_row_while_it_is_held(void **state)
+{
+    (void)state;
+    struct meta_upload u = name_only(), got;
+    enum meta_key_owner owner;
+    CHECK_OK(OPS->upload_claim(f.m, STR("new"), str_from(u.id), &u, &got, &test_err));
+    got.fresh = false;
+    io_random_key(got.key);
+    CHECK_OK(OPS->upload_begin(f.m, STR("new"), true, &got, &test_err));
+    CHECK_OK(OPS->key_owner(f.m, got.key, &owner, &test_err));
+    assert_int_equal(owner, META_KEY_UPLOAD);
+    got.size = 3;
+    CHECK_OK(OPS->upload_record(f.m, &got, false, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("new"), str_from(u.id), &u, &got, &test_err));
+    CHECK(!got.fresh && got.size == 3);
+    CHECK_OK(OPS->upload_cancel(f.m, STR("new"), str_from(u.id), u.expires_at, &test_err));
+    CHECK_UNKNOWN(OPS->upload_get(f.m, STR("new"), str_from(u.id), &u, &got, &test_err),
+                  "BLOB_UPLOAD_UNKNOWN");
+    check_sound();
 }
 
 static void test_metadata_upload__cannot_end_in_another_or_a_deleted_repository(void **state)
@@ -341,11 +437,11 @@ static void test_metadata_upload__cannot_end_in_another_or_a_deleted_repository(
     (void)state;
     push_blob("other", "x");
     struct meta_upload u = begin("app", HOUR), got;
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err));
     CHECK(commit("other", &got, "layer", false) != BERTH_OK);
     CHECK(!has_blob("other", "layer"));
     u = begin("app", HOUR);
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), &got, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u.id), NULL, &got, &test_err));
     CHECK_OK(OPS->repo_delete(f.m, STR("app"), &test_err));
     CHECK(commit("app", &got, "layer", false) != BERTH_OK);
     struct meta_blob_row *rows;
@@ -692,6 +788,9 @@ const struct CMUnitTest content_tests[] = {
     FRESH(test_metadata_upload__tells_for_a_while_how_it_ended),
     FRESH(test_metadata_upload__leaves_no_key_unowned),
     FRESH(test_metadata_upload__can_be_cancelled_even_while_held),
+    FRESH(test_metadata_upload__of_a_mere_name_becomes_a_blob_at_once),
+    FRESH(test_metadata_upload__of_a_mere_name_can_be_cancelled_once),
+    FRESH(test_metadata_upload__of_a_mere_name_gets_its_row_while_it_is_held),
     FRESH(test_metadata_upload__cannot_end_in_another_or_a_deleted_repository),
     FRESH(test_metadata_manifest__is_read_by_tag_and_by_digest),
     FRESH(test_metadata_manifest__is_refused_whole_when_something_is_missing),

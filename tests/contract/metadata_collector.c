@@ -221,13 +221,14 @@ static void test_metadata_collector__and_a_session_come_in_either_order(void **s
         io_random_key(u[i].key);
         CHECK_OK(OPS->upload_begin(f.m, STR("app"), true, &u[i], &test_err));
     }
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u[0].id), &got, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u[0].id), NULL, &got, &test_err));
     later(HOUR + 1000);
     assert_int_equal(collect().uploads, 1); /* the one that is held stays, and ends as a blob */
     struct meta_commit c = {
         .repo = STR("app"), .id = str_from(u[0].id), .epoch = got.epoch, .digest = dg("layer"), .size = 5};
     CHECK_OK(OPS->upload_commit(f.m, &c, &test_err));
-    CHECK_CODE(OPS->upload_claim(f.m, STR("app"), str_from(u[1].id), &got, &test_err), BERTH_E_NOT_FOUND);
+    CHECK_CODE(OPS->upload_claim(f.m, STR("app"), str_from(u[1].id), NULL, &got, &test_err),
+               BERTH_E_NOT_FOUND);
     enum meta_key_owner owner;
     for (size_t i = 0; i < COUNT(u); i++) {
         CHECK_OK(OPS->key_owner(f.m, u[i].key, &owner, &test_err));
@@ -421,7 +422,7 @@ static void test_metadata_collector__takes_sessions_that_are_over_and_not_held(v
         io_random_key(u[i].key);
         CHECK_OK(OPS->upload_begin(f.m, STR("app"), true, &u[i], &test_err));
     }
-    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u[0].id), &got, &test_err));
+    CHECK_OK(OPS->upload_claim(f.m, STR("app"), str_from(u[0].id), NULL, &got, &test_err));
     later(HOUR + 1000);
     assert_int_equal(collect().uploads, 2);
     enum meta_key_owner owner;

@@ -68,7 +68,7 @@ const char *push_object(const char *repo, const char *name)
     io_random_uuid(u.id);
     io_random_key(u.key);
     CHECK_OK(f.m->ops->upload_begin(f.m, str_from(repo), true, &u, &test_err));
-    CHECK_OK(f.m->ops->upload_claim(f.m, str_from(repo), str_from(u.id), &u, &test_err));
+    CHECK_OK(f.m->ops->upload_claim(f.m, str_from(repo), str_from(u.id), NULL, &u, &test_err));
     CHECK_OK(f.m->ops->upload_commit(f.m,
                                      &(struct meta_commit){.repo = str_from(repo),
                                                            .id = str_from(u.id),

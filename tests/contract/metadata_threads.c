@@ -163,7 +163,7 @@ static void *fight_for_a_session(void *arg)
     (void)arg;
     for (size_t i = 0; i < EACH; i++) {
         struct meta_upload u;
-        int r = OPS->upload_claim(f.m, STR("app"), str_from(shared_session), &u, NULL);
+        int r = OPS->upload_claim(f.m, STR("app"), str_from(shared_session), NULL, &u, NULL);
         if (r == BERTH_E_BUSY)
             continue;
         wrong += r != BERTH_OK;
@@ -190,7 +190,7 @@ static void test_metadata_threads__share_a_session_without_losing_a_byte(void **
     OPS->stats(f.m, &after);
     assert_int_equal(wrong, 0);
     CHECK(stop);
-    CHECK_OK(OPS->upload_get(f.m, STR("app"), str_from(u.id), &u, &test_err));
+    CHECK_OK(OPS->upload_get(f.m, STR("app"), str_from(u.id), NULL, &u, &test_err));
     assert_int_equal(u.size, after.operations - before.operations);
 }
 

@@ -13,7 +13,7 @@
 /* --- the operations; each may be repeated --- */
 
 static berth_digest small, large;
-static char started[37]; /* by op_start() in this round */
+static char started[37]; /* by op_empty_chunk() in this round */
 
 static berth_str small_body(void)
 {
@@ -48,11 +48,22 @@ static bool did_first(struct world *w)
     return blob_is_there(&w->f, "fresh/name", &large);
 }
 
-static int op_start(struct world *w, berth_error *err)
+/* Starting a session writes nothing: it is a name until something comes, if only an empty chunk. */
+static int op_empty_chunk(struct world *w, berth_error *err)
 {
-    return repo_upload_start(w->f.r, STR("fresh/name"), HASH_SHA512, started, err);
+    uint64_t size;
+    char id[37];
+    repo_upload *u = NULL;
+    int r = repo_upload_start(w->f.r, STR("fresh/name"), HASH_SHA512, id, err);
+    if (r == BERTH_OK)
+        r = repo_upload_open(w->f.r, STR("fresh/name"), str_from(id), NULL, &u, err);
+    if (r == BERTH_OK)
+        r = repo_upload_suspend(u, &size, err);
+    if (r == BERTH_OK)
+        memcpy(started, id, sizeof(started));
+    return r;
 }
-static bool did_start(struct world *w)
+static bool did_empty_chunk(struct world *w)
 {
     uint64_t size;
     return started[0] &&
@@ -341,8 +352,15 @@ static bool did_checkpoint(struct world *w)
 /* Opening and closing: the log is copied back and removed, then found anew. */
 static int op_reopen(struct world *w, berth_error *err)
 {
-    if (w->f.r)
+    if (w->f.r) { /* a session whose object no record told of yet: opening marks it */
+        struct meta_upload u = {.algorithm = HASH_SHA256, .expires_at = INT64_MAX};
+        io_random_uuid(u.id);
+        io_random_key(u.key);
+        int r = w->f.m->ops->upload_begin(w->f.m, STR(APP), true, &u, err);
+        if (r != BERTH_OK)
+            return r;
         world_close(w);
+    }
     return world_open(w, err);
 }
 static bool did_reopen(struct world *w)
@@ -362,7 +380,7 @@ static const struct operation {
     {.name = "pushing a small blob", .run = op_small_blob, .done = did_small},
     {.name = "pushing a large blob", .run = op_large_blob, .done = did_large},
     {.name = "pushing the first blob of a repository", .run = op_first_blob, .done = did_first},
-    {.name = "starting a session", .run = op_start, .done = did_start},
+    {.name = "an empty chunk to a new session", .run = op_empty_chunk, .done = did_empty_chunk},
     {.name = "appending to a session", .run = op_patch, .done = did_patch},
     {.name = "a small blob in a chunk", .run = op_small_chunk, .done = did_small},
     {.name = "going on with a session", .run = op_resume, .done = did_resume},

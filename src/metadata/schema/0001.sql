@@ -140,7 +140,8 @@ CREATE TABLE upload_parts(
   size      BIGINT NOT NULL,
   PRIMARY KEY(upload_id, part_no)) WITHOUT ROWID;
 
--- How finished sessions ended, for a client that repeats its closing PUT.
+-- How finished sessions ended, for a client that repeats its closing PUT. repo_id 0: cancelled; their name alone would
+-- still be good.
 CREATE TABLE upload_results(
   id         TEXT NOT NULL PRIMARY KEY,
   repo_id    BIGINT NOT NULL,
@@ -180,6 +181,12 @@ CREATE TABLE permissions(
   pattern      TEXT NOT NULL,
   actions      INTEGER NOT NULL,
   PRIMARY KEY(subject_kind, subject_id, pattern)) WITHOUT ROWID;
+
+-- Random bytes that this registry signs with.
+CREATE TABLE secrets(
+  name  TEXT NOT NULL PRIMARY KEY,
+  value BLOB NOT NULL);
+INSERT INTO secrets(name, value) VALUES('sessions', randomblob(32));
 
 CREATE TABLE leases(
   name   TEXT NOT NULL PRIMARY KEY,

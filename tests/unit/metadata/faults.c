@@ -182,7 +182,7 @@ static int do_delete(meta *m, berth_error *err)
 static int do_commit(meta *m, berth_error *err)
 {
     struct meta_upload u;
-    int r = m->ops->upload_claim(m, STR("app"), STR("session"), &u, err);
+    int r = m->ops->upload_claim(m, STR("app"), STR("session"), NULL, &u, err);
     if (r != BERTH_OK)
         return r;
     struct meta_commit c = {
@@ -233,7 +233,7 @@ static bool did_delete(meta *m)
 static bool did_commit(meta *m)
 {
     struct meta_upload u;
-    bool gone = m->ops->upload_get(m, STR("app"), STR("session"), &u, NULL) == BERTH_E_NOT_FOUND;
+    bool gone = m->ops->upload_get(m, STR("app"), STR("session"), NULL, &u, NULL) == BERTH_E_NOT_FOUND;
     enum meta_key_owner owner;
     CHECK_OK(m->ops->key_owner(m, "0123", &owner, &test_err));
     CHECK(owner == (gone ? META_KEY_BLOB : META_KEY_UPLOAD)); /* in exactly one place */

@@ -104,13 +104,13 @@ static void call_everything(meta *m, berth_arena *a)
                               {.id = "4", .key = "k4", .expires_at = now + 1000}};
     for (size_t i = 0; i < COUNT(u); i++)
         CHECK_OK(o->upload_begin(m, i == 3 ? STR("two") : app, true, &u[i], &test_err));
-    CHECK_OK(o->upload_claim(m, app, STR("1"), &u[0], &test_err));
+    CHECK_OK(o->upload_claim(m, app, STR("1"), NULL, &u[0], &test_err));
     CHECK_OK(o->upload_record(m, &u[0], false, &test_err));
-    CHECK_OK(o->upload_claim(m, app, STR("1"), &u[0], &test_err));
+    CHECK_OK(o->upload_claim(m, app, STR("1"), NULL, &u[0], &test_err));
     struct meta_commit c = {.repo = app, .id = STR("1"), .epoch = u[0].epoch, .digest = dg("a"), .size = 1};
     CHECK_OK(o->upload_commit(m, &c, &test_err));
     CHECK_OK(o->upload_result(m, app, STR("1"), &d, &test_err));
-    CHECK_OK(o->upload_cancel(m, app, STR("2"), &test_err));
+    CHECK_OK(o->upload_cancel(m, app, STR("2"), 0, &test_err));
     CHECK_OK(o->repo_exists(m, app, &test_err));
     CHECK_OK(o->repo_list(m, STR(""), 10, a, &l, &test_err));
     CHECK_OK(o->blob_get(m, app, dg("a"), true, a, &b, &test_err));
@@ -306,12 +306,12 @@ static void test_metadata_schema__counts_a_session_of_before_as_one_with_an_obje
     CHECK_OK(m->ops->now(m, &now, &test_err));
     struct meta_upload u = {.id = "u", .key = "k", .expires_at = now + 3600000};
     CHECK_OK(m->ops->upload_begin(m, STR("app"), true, &u, &test_err));
-    CHECK_OK(m->ops->upload_claim(m, STR("app"), STR("u"), &u, &test_err));
+    CHECK_OK(m->ops->upload_claim(m, STR("app"), STR("u"), NULL, &u, &test_err));
     CHECK(!u.stored);
     m->ops->free(m);
     CHECK_OK(meta_sqlite_open(f.db, NULL, &m, &test_err));
-    CHECK_OK(
-        m->ops->upload_claim(m, STR("app"), STR("u"), &u, &test_err)); /* the claim went with its process */
+    CHECK_OK(m->ops->upload_claim(m, STR("app"), STR("u"), NULL, &u,
+                                  &test_err)); /* the claim went with its process */
     CHECK(u.stored);
     m->ops->free(m);
     folder_remove(&f);

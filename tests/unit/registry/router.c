@@ -106,7 +106,7 @@ static void test_registry_router__says_where_the_work_is_done_and_how_the_body_c
         {"DELETE", "/v2/a/manifests/v1", HTTP_WORKER, HTTP_BODY_NONE},
         {"PATCH", "/v2/a/blobs/uploads/s", HTTP_WORKER, HTTP_BODY_STREAM},
         {"PUT", "/v2/a/blobs/uploads/s", HTTP_WORKER, HTTP_BODY_STREAM},
-        {"POST", "/v2/a/blobs/uploads/", HTTP_WORKER, HTTP_BODY_NONE},
+        {"POST", "/v2/a/blobs/uploads/", HTTP_INLINE, HTTP_BODY_NONE},
         {"POST", "/v2/a/blobs/uploads/?digest=" EMPTY_DIGEST, HTTP_WORKER, HTTP_BODY_STREAM},
         {"POST", "/v2/a/blobs/uploads/?digest=" EMPTY_DIGEST "&mount=" EMPTY_DIGEST, HTTP_WORKER,
          HTTP_BODY_NONE},
