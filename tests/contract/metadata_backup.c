@@ -97,7 +97,7 @@ static void test_metadata_snapshot__leaves_sessions_and_what_waits_for_removal_b
     assert_int_equal(owner, META_KEY_UNKNOWN);
     CHECK_OK(OPS->key_owner(f.m, u.key, &owner, &test_err));
     assert_int_equal(owner, META_KEY_UNKNOWN);
-    CHECK_CODE(OPS->upload_get(f.m, STR("begun"), str_from(u.id), &got, &test_err), BERTH_E_NOT_FOUND);
+    CHECK_CODE(OPS->upload_get(f.m, STR("begun"), str_from(u.id), NULL, &got, &test_err), BERTH_E_NOT_FOUND);
     later(2 * G);
     collect(); /* the repository of the session alone goes, too */
     CHECK_CODE(OPS->repo_exists(f.m, STR("begun"), &test_err), BERTH_E_NOT_FOUND);
