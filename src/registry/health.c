@@ -1,4 +1,4 @@
-/* registry/health.c - /healthz: the process answers; /readyz: it can serve. */
+/* registry/health.c - /healthz: the process answers; /readyz: it can serve; /startupz: it has started. */
 #include "registry/private.h"
 
 static void answer_text(http_request *req, int status, berth_str text)
@@ -28,4 +28,11 @@ void health_ready(http_request *req)
         return;
     }
     answer_text(req, 200, repo_is_read_only(reg->repo) ? STR("ok, read-only\n") : STR("ok\n"));
+}
+
+/* Database, store and listeners are opened before the first request is read: whoever is answered at all is
+ * answered by a server that has started, and stopping does not undo that. */
+void health_started(http_request *req)
+{
+    answer_text(req, 200, STR("ok\n"));
 }

@@ -86,7 +86,7 @@ http_handler upload_single_begin, upload_chunk_begin, upload_close_begin;
 http_handler upload_single_end, upload_chunk_end, upload_close_end, upload_done;
 void upload_piece(http_request *req, const void *p, size_t n);
 http_handler tags_list, catalog_list, referrers_list, repository_delete; /* listings.c */
-http_handler health_live, health_ready;                                  /* health.c */
+http_handler health_live, health_ready, health_started;                  /* health.c */
 http_handler metrics_get;                                                /* metrics.c */
 void metrics_init(struct metrics *m);
 void metrics_done(struct metrics *m);

@@ -60,6 +60,7 @@ static const struct route routes[] = {
     ROUTE(DELETE, "/v2/{name}", ACCESS_DELETE, WRITE, repository_delete, HTTP_BODY_NONE, NULL),
     ROUTE(GET, "/healthz", ACCESS_NONE, READ, health_live, HTTP_BODY_NONE, NULL),
     ROUTE(GET, "/readyz", ACCESS_NONE, READ, health_ready, HTTP_BODY_NONE, NULL),
+    ROUTE(GET, "/startupz", ACCESS_NONE, READ, health_started, HTTP_BODY_NONE, NULL),
     ROUTE(GET, "/metrics", ACCESS_NONE, WRITE, metrics_get, HTTP_BODY_NONE, NULL),
 };
 

@@ -36,9 +36,9 @@ def test_ping__refuses_other_methods_with_allow(server, method):
     assert {"GET", "HEAD"} <= {name.strip() for name in reply.header("Allow").split(",")}
 
 
-@pytest.mark.parametrize("target", ["/healthz", "/readyz", "/metrics"])
+@pytest.mark.parametrize("target", ["/healthz", "/readyz", "/startupz", "/metrics"])
 def test_ping__operators_end_points_answer(server, target):
-    """Liveness, readiness and figures stand beside /v2/."""
+    """Liveness, readiness, the start and figures stand beside /v2/."""
     reply = send(server, "GET", target)
     assert reply.status == 200, reply
 

@@ -450,7 +450,7 @@ def test_the_audit_log_has_every_write_and_nothing_else(make_server, tmp_path):
 def test_health_and_metrics(make_server):
     own = make_server("--metrics-per-repository")
     push_image(own, "metrics/a", "v1", b"layer")
-    assert own.request("GET", "/healthz")[0] == 200 and own.request("GET", "/readyz")[0] == 200
+    assert [own.request("GET", path)[0] for path in ("/healthz", "/readyz", "/startupz")] == [200] * 3
     own.wait_for(lambda: b'repository="metrics/a"' in own.request("GET", "/metrics")[2])
     text = own.request("GET", "/metrics")[2].decode()
     series = [line.rsplit(" ", 1)[0] for line in text.splitlines() if not line.startswith("#")]

@@ -40,6 +40,7 @@ static void test_registry_router__knows_each_path_by_its_pattern(void **state)
         {"GET", "/v2/a/b", 404, "UNSUPPORTED"}, /* known to DELETE alone */
         {"GET", "/healthz", 200, NULL},
         {"GET", "/readyz", 200, NULL},
+        {"GET", "/startupz", 200, NULL},
         {"GET", "/metrics", 200, NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
