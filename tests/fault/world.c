@@ -135,7 +135,7 @@ void world_make(struct world *w, bool empty, bool damaged)
     snprintf(path, sizeof(path), "%s/objects/%.2s/%s", w->dir, key, key);
     CHECK(chmod(path, 0600) == 0);
     CLEANUP(closep) int fd = open(path, O_RDWR | O_CLOEXEC);
-    char byte;
+    char byte = 0;
     CHECK(fd >= 0 && pread(fd, &byte, 1, 500) == 1);
     byte ^= 4;
     CHECK(pwrite(fd, &byte, 1, 500) == 1 && fchmod(fd, 0400) == 0);

@@ -144,8 +144,7 @@ static void test_daemon_serve__says_why_it_cannot_start(void **state)
     unlink(path_of("notify"));
     begin("");
     expect_notice("READY=1");
-    CLEANUP(closep) int first_out = child.out;
-    CLEANUP(closep) int first_notify = child.notify;
+    int first_out = child.out, first_notify = child.notify;
     pid_t first = child.pid;
     unlink(path_of("notify"));
     begin("");
@@ -155,6 +154,8 @@ static void test_daemon_serve__says_why_it_cannot_start(void **state)
     int status;
     kill(first, SIGTERM);
     CHECK(waitpid(first, &status, 0) == first && status == 0);
+    close(first_out);
+    close(first_notify);
 }
 
 RUN_TESTS(FOLDER_TEST(test_daemon_serve__says_where_it_listens_and_stops_in_order),

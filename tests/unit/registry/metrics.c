@@ -24,8 +24,8 @@ static void test_registry_metrics__count_by_route_and_class_of_status(void **sta
         "berth_requests_total{method=\"PUT\",route=\"/v2/{name}/manifests/{reference}\",status=\"2xx\"} 1",
         "berth_requests_total{method=\"\",route=\"\",status=\"4xx\"} 1",
         "# TYPE berth_request_seconds histogram",
-        "berth_request_seconds_bucket{method=\"GET\",route=\"/v2/{name}/manifests/{reference}\",le=\"+Inf\"} "
-        "3",
+        ("berth_request_seconds_bucket{method=\"GET\",route=\"/v2/{name}/manifests/{reference}\",le=\"+Inf\"}"
+         " 3"),
         "berth_request_seconds_count{method=\"GET\",route=\"/v2/{name}/manifests/{reference}\"} 3",
         "berth_connections 7",
         "berth_worker_queue 3",

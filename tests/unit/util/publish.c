@@ -22,7 +22,7 @@ static struct value *make(int n)
 static void test_util_publish__shows_the_newest_and_keeps_the_others(void **state)
 {
     (void)state;
-    berth_publisher p = {0};
+    berth_publisher p = {.now = NULL};
     assert_null(publish_now(&p));
     publish_put(&p, make(1));
     const struct value *first = publish_now(&p);
