@@ -13,6 +13,7 @@ static const struct {
     {"--tls-key", "tls.key"},
     {"--tls-client-ca", "tls.client_ca"},
     {"--tls-minimum", "tls.minimum"},
+    {"--tls-ciphers", "tls.ciphers"},
     {"--read-only", "registry.read_only"},
     {"--store", "storage.driver"},
 };

@@ -20,6 +20,7 @@ static void loading_done(struct loading *l)
     free(l->tls.key);
     free(l->tls.client_ca);
     free(l->tls.tls_minimum);
+    free(l->tls.tls_ciphers);
     free(l->sources);
     config_free(l->c);
 }
@@ -84,7 +85,7 @@ static int take(struct loading *l, const struct config_setting *s, berth_str tex
     case CONFIG_TLS:
         break;
     }
-    const struct config_field file = {.offset = s->offset, .values = s->values};
+    const struct config_field file = {.offset = s->offset, .form = s->form, .values = s->values};
     return config_set_field(&file, &l->tls, text, err);
 }
 
@@ -256,7 +257,7 @@ static int check_listeners(struct loading *l, berth_error *err)
         const struct config_listen *at = &c->listen[n];
         const char *lacks = at->certificate && !at->key   ? "a certificate without its key"
                             : at->key && !at->certificate ? "a key without its certificate"
-                            : (at->client_ca || at->tls_minimum) && !at->key
+                            : (at->client_ca || at->tls_minimum || at->tls_ciphers) && !at->key
                                 ? "TLS settings without a certificate"
                                 : NULL;
         if (!lacks)

@@ -14,6 +14,7 @@ struct config_listen {
     char *certificate, *key; /* PEM files; NULL: plain HTTP */
     char *client_ca;         /* NULL: client certificates are not asked for */
     char *tls_minimum;       /* "1.2" or "1.3"; NULL: 1.2 */
+    char *tls_ciphers;       /* OpenSSL's list, for TLS 1.2; NULL: HTTP_TLS_CIPHERS */
 };
 
 struct config_warning { /* Warning: 299 - "text" on answers about what matches */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "daemon/config_private.h"
+#include "http/server.h"
 
 static bool is_alnum(char c)
 {
@@ -151,6 +152,13 @@ static bool proxy(berth_str s)
     return (inet(AF_INET, host) && n <= 32) || (inet(AF_INET6, host) && n <= 128);
 }
 
+/* OpenSSL's own opinion: its words are many, and differ between its versions. */
+static bool ciphers(berth_str s)
+{
+    CLEANUP(freep) char *list = str_dup(s);
+    return list && http_tls_knows_ciphers(list);
+}
+
 static bool media_type(berth_str s)
 {
     berth_str type, sub;
@@ -193,6 +201,8 @@ const struct config_form config_form_header = {"a header of your own", "X-Served
 const struct config_form config_form_prefix = {"a path that begins with '/' and does not end with it",
                                                "/registry", prefix};
 const struct config_form config_form_proxy = {"an address or a network", "10.0.0.0/8", proxy};
+const struct config_form config_form_ciphers = {"a list with ciphers of TLS 1.2 that OpenSSL knows",
+                                                HTTP_TLS_CIPHERS, ciphers};
 const struct config_form config_form_media_type = {"a media type", "application/octet-stream", media_type};
 const struct config_form config_form_platform = {"a platform", "linux/amd64", platform};
 const struct config_form config_form_window = {"a time of day from and to", "22:00-06:00", window};

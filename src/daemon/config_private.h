@@ -73,8 +73,9 @@ void config_add_variable(const struct config_setting *s, berth_buf *out); /* "BE
 berth_str config_nearest(berth_str path);
 
 extern const struct config_form config_form_address, config_form_header, config_form_prefix,
-    config_form_proxy, config_form_media_type, config_form_platform, config_form_window, config_form_url,
-    config_form_duration, config_form_size, config_form_number, config_form_bool, config_form_filled;
+    config_form_proxy, config_form_ciphers, config_form_media_type, config_form_platform, config_form_window,
+    config_form_url, config_form_duration, config_form_size, config_form_number, config_form_bool,
+    config_form_filled;
 
 /* UTF-8 without control characters and other code points that YAML cannot hold. */
 bool config_text_clean(berth_str s);

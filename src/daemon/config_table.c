@@ -3,6 +3,7 @@
  * A new setting is a member of struct config and a row here; sources, printing, checking and documents
  * follow. */
 #include "daemon/config_private.h"
+#include "http/server.h"
 
 #define SECOND ((uint64_t)1000)
 #define HOUR   (3600 * SECOND)
@@ -12,6 +13,8 @@
 #define AT(member)       .offset = offsetof(struct config, member)
 #define MANY_AT(member)  AT(member), .count_offset = offsetof(struct config, member##_count)
 #define LISTENER(member) .type = CONFIG_TLS, .offset = offsetof(struct config_listen, member)
+
+#define CIPHERS_ABOUT "ciphers of TLS 1.2, as OpenSSL lists them; `" HTTP_TLS_CIPHERS "` when absent"
 
 static const char *const drivers[] = {"fs", "memory", NULL};
 static const char *const sparse[] = {"none", "platforms", "all", NULL};
@@ -30,6 +33,8 @@ static const struct config_field listen_fields[] = {
      "PEM file; clients must show a certificate signed by one of these"},
     {"tls_minimum", offsetof(struct config_listen, tls_minimum), false, NULL, tls_versions,
      "oldest TLS version accepted; 1.2 when absent"},
+    {"tls_ciphers", offsetof(struct config_listen, tls_ciphers), false, &config_form_ciphers, NULL,
+     CIPHERS_ABOUT},
 };
 
 static const struct config_field warning_fields[] = {
@@ -55,6 +60,8 @@ const struct config_setting config_settings[] = {
      .about = "PEM file; clients must show a certificate signed by one of these"},
     {"tls.minimum", LISTENER(tls_minimum), .unit = "VERSION", .values = tls_versions,
      .about = "oldest TLS version accepted; 1.2 when absent"},
+    {"tls.ciphers", LISTENER(tls_ciphers), .unit = "LIST", .form = &config_form_ciphers,
+     .about = CIPHERS_ABOUT},
 
     {"http.prefix", CONFIG_TEXT, AT(http.prefix), .unit = "PATH", .form = &config_form_prefix,
      .about = "serve below this path instead of at the root"},

@@ -34,7 +34,7 @@ static int open_http(berth_server *s, berth_error *err)
     CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(64 * KIB);
     struct http_options http;
     const struct config_listen *l = &s->config->listen[0];
-    const struct http_tls tls = {l->certificate, l->key, l->client_ca, l->tls_minimum};
+    const struct http_tls tls = {l->certificate, l->key, l->client_ca, l->tls_minimum, l->tls_ciphers};
     int rc = wiring_http_options(s->config, &http);
     if (rc == BERTH_OK)
         rc = http_server_new(registry_app(s->reg), &http, &s->http, err);

@@ -153,7 +153,7 @@ static int listen_on(struct server *s, const char *address, const struct config_
                      berth_error *err)
 {
     CLEANUP(freep) char *bound = NULL;
-    const struct http_tls tls = {l->certificate, l->key, l->client_ca, l->tls_minimum};
+    const struct http_tls tls = {l->certificate, l->key, l->client_ca, l->tls_minimum, l->tls_ciphers};
     int rc = http_server_listen(s->http, address, l->certificate ? &tls : NULL, &bound, err);
     if (rc != BERTH_OK)
         return rc;

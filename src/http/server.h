@@ -177,7 +177,14 @@ struct http_tls {
     const char *certificate, *key; /* PEM files; the certificate may hold a chain */
     const char *client_ca;         /* PEM; NULL: no client certificates are asked for */
     const char *minimum;           /* "1.2" (default when NULL) or "1.3" */
+    const char *ciphers;           /* OpenSSL's cipher list for TLS 1.2; NULL: HTTP_TLS_CIPHERS */
 };
+
+/* Forward secrecy and authenticated encryption, as every suite of TLS 1.3 has them. */
+#define HTTP_TLS_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+/* Whether OpenSSL finds a cipher for TLS 1.2 in @list. */
+bool http_tls_knows_ciphers(const char *list);
 
 /* "host:port", ":port", "[v6]:port" (host empty: both families), "unix:/path", "fd:N" (an inherited listening
  * socket). @tls NULL: plain. On success *@ret_address (malloc) is what it is bound to, port 0 resolved. */

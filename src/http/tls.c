@@ -9,7 +9,7 @@
 #include "util/fault.h"
 
 struct http_tls_config {
-    char *certificate, *key, *client_ca;
+    char *certificate, *key, *client_ca, *ciphers;
     int minimum;
     pthread_mutex_t lock; /* over @context: reload swaps it while loops accept */
     SSL_CTX *context, *prepared;
@@ -55,7 +55,9 @@ int http_tls_prepare(struct http_tls_config *c, berth_error *err)
     SSL_CTX_set_session_id_context(ctx, session_context, sizeof(session_context) - 1);
 
     int r = BERTH_OK;
-    if (SSL_CTX_use_certificate_chain_file(ctx, c->certificate) != 1)
+    if (SSL_CTX_set_cipher_list(ctx, c->ciphers) != 1)
+        r = failed(err, "reading the list of ciphers", c->ciphers);
+    else if (SSL_CTX_use_certificate_chain_file(ctx, c->certificate) != 1)
         r = failed(err, "reading the certificate", c->certificate);
     else if (SSL_CTX_use_PrivateKey_file(ctx, c->key, SSL_FILETYPE_PEM) != 1)
         r = failed(err, "reading the key", c->key);
@@ -93,6 +95,15 @@ void http_tls_commit(struct http_tls_config *c, bool use)
     SSL_CTX_free(old); /* connections hold a reference of their own */
 }
 
+bool http_tls_knows_ciphers(const char *list)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    bool known = ctx && SSL_CTX_set_cipher_list(ctx, list) == 1;
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
+    return known;
+}
+
 int http_tls_config_new(const struct http_tls *files, struct http_tls_config **ret_c, berth_error *err)
 {
     if (!files->certificate || !files->key)
@@ -110,7 +121,8 @@ int http_tls_config_new(const struct http_tls *files, struct http_tls_config **r
     c->certificate = str_dup(str_from(files->certificate));
     c->key = str_dup(str_from(files->key));
     c->client_ca = files->client_ca ? str_dup(str_from(files->client_ca)) : NULL;
-    int r = c->certificate && c->key && (c->client_ca || !files->client_ca)
+    c->ciphers = str_dup(str_from(files->ciphers ? files->ciphers : HTTP_TLS_CIPHERS));
+    int r = c->certificate && c->key && c->ciphers && (c->client_ca || !files->client_ca)
                 ? http_tls_prepare(c, err)
                 : berth_error_set(err, BERTH_E_NOMEM, "no memory for TLS");
     if (r != BERTH_OK) {
@@ -132,6 +144,7 @@ void http_tls_config_free(struct http_tls_config *c)
     free(c->certificate);
     free(c->key);
     free(c->client_ca);
+    free(c->ciphers);
     free(c);
 }
 

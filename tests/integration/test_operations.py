@@ -119,6 +119,32 @@ def test_certificates_are_read_again_on_sighup(make_server, certificates, tmp_pa
     assert served() != before
 
 
+def test_ciphers_of_tls_1_2_have_a_floor_and_a_list(berth_binary, make_server, certificates, tmp_path):
+    def speaks(server, ciphers):
+        context = ssl.create_default_context(cafile=str(certificates.ca))
+        context.check_hostname, context.maximum_version = False, ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers)
+        try:
+            with socket.create_connection((server.host, server.port), timeout=10) as s, context.wrap_socket(s) as t:
+                return t.cipher()[0] in ciphers.split(":")
+        except (ssl.SSLError, ConnectionResetError):
+            return False
+
+    cbc, gcm = ("ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA",
+                "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256")
+    own = make_server(tls=certificates)
+    assert speaks(own, gcm) and not speaks(own, cbc)
+    own = make_server("--tls-ciphers=ECDHE+AES:!AESGCM:!AESCCM", tls=certificates, config="version: 1\n")
+    assert speaks(own, cbc) and not speaks(own, gcm)
+    path = next(Path(f) for f in own.flags if f.endswith(".yaml"))
+    path.write_text("listen:\n  - address: ':1'\n    certificate: c\n    key: k\n    tls_ciphers: ROT13\n")
+    refused = "'ROT13' is not a list with ciphers of TLS 1.2 that OpenSSL knows"
+    assert f"5:18: listen[0].tls_ciphers: {refused}" in berth(berth_binary, "reload", "--data", own.data, code=1).stderr
+    assert speaks(own, cbc)
+    done = berth(berth_binary, "serve", "--data", tmp_path / "data", "--tls-ciphers", "ROT13", code=3)
+    assert f"--tls-ciphers: {refused}" in done.stderr
+
+
 # --- the folder and its owner ---
 
 def test_one_process_owns_a_folder(berth_binary, make_server):

@@ -17,6 +17,7 @@ static void test_cli_settings__turn_flags_into_settings(void **state)
         {"--tls-key", "k", "tls.key=k", 2},
         {"--tls-client-ca", "a", "tls.client_ca=a", 2},
         {"--tls-minimum", "1.3", "tls.minimum=1.3", 2},
+        {"--tls-ciphers", "ECDHE", "tls.ciphers=ECDHE", 2},
         {"--store", "memory", "storage.driver=memory", 2},
         {"--read-only", "x", "registry.read_only=true", 1}, /* a switch takes no value from the next word */
         {"--read-only=false", "x", "registry.read_only=false", 1},

@@ -101,10 +101,12 @@ static void test_daemon_config__gives_the_tls_flags_to_listeners_that_are_not_th
 {
     (void)state;
     CONFIG c = NULL;
-    CHECK_OK(LOAD_FLAGS("", &c, "tls.certificate=c.pem", "tls.key=k.pem", "tls.minimum=1.3"));
+    CHECK_OK(
+        LOAD_FLAGS("", &c, "tls.certificate=c.pem", "tls.key=k.pem", "tls.minimum=1.3", "tls.ciphers=ECDHE"));
     assert_string_equal(c->listen[0].address, "localhost:5000");
     assert_string_equal(c->listen[0].certificate, "c.pem");
     assert_string_equal(c->listen[0].tls_minimum, "1.3");
+    assert_string_equal(c->listen[0].tls_ciphers, "ECDHE");
     config_free(steal(&c));
     setenv("BERTH_TLS_KEY", "env.pem", 1);
     setenv("BERTH_TLS_CLIENT_CA", "ca.pem", 1);
@@ -135,6 +137,11 @@ static void test_daemon_config__names_the_variable_or_flag_that_is_wrong(void **
         {NULL, NULL, "http.loops", "--http-loops: a value is wanted"},
         {NULL, NULL, "registry.read_only=x", "--registry-read-only: 'x' is not true or false"},
         {NULL, NULL, "tls.minimum=1", "--tls-minimum: '1' is not 1.2 or 1.3"},
+        {NULL, NULL, "tls.ciphers=TLS_AES_128_GCM_SHA256",
+         "--tls-ciphers: 'TLS_AES_128_GCM_SHA256' is not a list with ciphers of TLS 1.2 that OpenSSL knows "
+         "(try "
+         "ECDHE+AESGCM:ECDHE+CHACHA20)"},
+        {"BERTH_TLS_CIPHERS", "ECDHE", NULL, "BERTH_TLS_CIPHERS: TLS settings without a certificate"},
         {NULL, NULL, "listen=", "--listen: no address to listen on"},
         {NULL, NULL, "data=", "--data: empty, where a value is wanted"},
         {NULL, NULL, "http.no_such=1", "unknown setting 'http.no_such'"},

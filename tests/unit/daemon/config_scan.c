@@ -91,6 +91,12 @@ static void test_daemon_config_scan__says_file_line_and_reason(void **state)
          "berth.yaml:2:14: listen[0].address: ':65536' is not an address to listen on (try localhost:5000)"},
         {"listen:\n  - address: ':1'\n    tls_minimum: 1.1\n    certificate: c\n    key: k\n",
          "berth.yaml:3:18: listen[0].tls_minimum: '1.1' is not 1.2 or 1.3"},
+        {"listen:\n  - address: ':1'\n    certificate: c\n    key: k\n    tls_ciphers: NO-SUCH\n",
+         "berth.yaml:5:18: listen[0].tls_ciphers: 'NO-SUCH' is not a list with ciphers of TLS 1.2 that "
+         "OpenSSL "
+         "knows (try ECDHE+AESGCM:ECDHE+CHACHA20)"},
+        {"listen: [{address: ':1', tls_ciphers: ECDHE}]\n",
+         "berth.yaml:1:10: listen[0]: TLS settings without a certificate"},
         {"listen:\n  - ':1'\n  - {address: ':1', certificate: c}\n",
          "berth.yaml:3:5: listen[1]: a certificate without its key"},
         {"listen: [{address: ':1', key: k}]\n", "berth.yaml:1:10: listen[0]: a key without its certificate"},

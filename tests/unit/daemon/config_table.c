@@ -16,6 +16,7 @@ static void test_daemon_config_table__knows_what_a_reload_may_change(void **stat
                                           "http.max_header_size",
                                           "metrics.enabled",
                                           "tls.key",
+                                          "tls.ciphers",
                                           "no.such",
                                           "gc.grace",
                                           "http.headers"};

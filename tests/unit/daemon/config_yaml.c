@@ -16,6 +16,7 @@ static void test_daemon_config_yaml__reads_every_kind_of_value_from_a_file(void 
                   "    key: b.pem\n"
                   "    client_ca: c.pem\n"
                   "    tls_minimum: 1.3\n"
+                  "    tls_ciphers: ECDHE+AESGCM:!AES128\n"
                   "  - \"unix:/run/\\\"berth\\\".sock\"\n"
                   "  - {address: \"[::1]:80\"}\n"
                   "http:\n"
@@ -42,6 +43,7 @@ static void test_daemon_config_yaml__reads_every_kind_of_value_from_a_file(void 
     assert_string_equal(c->listen[1].key, "b.pem");
     assert_string_equal(c->listen[1].client_ca, "c.pem");
     assert_string_equal(c->listen[1].tls_minimum, "1.3");
+    assert_string_equal(c->listen[1].tls_ciphers, "ECDHE+AESGCM:!AES128");
     assert_string_equal(c->listen[2].address, "unix:/run/\"berth\".sock");
     assert_string_equal(c->listen[3].address, "[::1]:80");
     assert_true(c->http.relative_urls);

@@ -280,6 +280,46 @@ static void test_http_tls__asks_for_client_certificates_when_told_to(void **stat
     site_free(s);
 }
 
+/* Whether a client that speaks TLS 1.2 with nothing but @ciphers is served. */
+static bool serves(const struct site *s, const char *ciphers)
+{
+    struct session t = {.fd = client_connect(s), .ctx = SSL_CTX_new(TLS_client_method())};
+    SSL_CTX_set_max_proto_version(t.ctx, TLS1_2_VERSION);
+    CHECK(SSL_CTX_set_cipher_list(t.ctx, ciphers) == 1);
+    t.ssl = SSL_new(t.ctx);
+    SSL_set_fd(t.ssl, t.fd);
+    bool served = SSL_connect(t.ssl) == 1 && ask(&t, REQUEST("GET /hello"), NULL) == 200;
+    session_close(&t);
+    return served;
+}
+
+static void test_http_tls__speaks_tls_1_2_with_the_listed_ciphers_alone(void **state)
+{
+    (void)state;
+    static const char *const cbc = "ECDHE-ECDSA-AES256-SHA384:ECDHE-ECDSA-AES128-SHA";
+    const struct http_tls rows[] = {
+        {.certificate = certificate, .key = key},
+        {.certificate = certificate, .key = key, .ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384"},
+        {.certificate = certificate, .key = key, .ciphers = "ECDHE+AES:!AESGCM:!AESCCM"},
+    };
+    static const struct {
+        bool cbc, small, chacha;
+    } want[] = {{false, true, true}, {false, false, false}, {true, false, false}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct site *s = site_new(NULL, NULL, &rows[i]);
+        for (unsigned reloaded = 0; reloaded < 2; reloaded++) {
+            CHECK_ROW(i, serves(s, cbc) == want[i].cbc);
+            CHECK_ROW(i, serves(s, "ECDHE-ECDSA-AES128-GCM-SHA256") == want[i].small);
+            CHECK_ROW(i, serves(s, "ECDHE-ECDSA-CHACHA20-POLY1305") == want[i].chacha);
+            struct session t;
+            CHECK_ROW(i, session_open(s, &t, 0, NULL, NULL)); /* TLS 1.3 has suites of its own */
+            session_close(&t);
+            CHECK_OK(http_server_reload_tls(s->server, &test_err));
+        }
+        site_free(s);
+    }
+}
+
 static void test_http_tls__tells_who_speaks_plainly(void **state)
 {
     (void)state;
@@ -351,6 +391,9 @@ static void test_http_tls__refuses_files_it_cannot_use(void **state)
         {.certificate = certificate, .key = certificate},
         {.certificate = certificate, .key = key, .client_ca = nothing},
         {.certificate = certificate, .key = key, .minimum = "1.1"},
+        {.certificate = certificate, .key = key, .ciphers = "NO-SUCH-CIPHER"},
+        {.certificate = certificate, .key = key, .ciphers = "TLS_AES_128_GCM_SHA256"}, /* of TLS 1.3 */
+        {.certificate = certificate, .key = key, .ciphers = ""},
         {.certificate = certificate},
     };
     const struct http_app app = {.data = NULL};
@@ -371,6 +414,7 @@ int main(void)
         TEST(test_http_tls__carries_requests_files_and_uploads),
         TEST(test_http_tls__reloads_certificates_all_or_none),
         TEST(test_http_tls__asks_for_client_certificates_when_told_to),
+        TEST(test_http_tls__speaks_tls_1_2_with_the_listed_ciphers_alone),
         TEST(test_http_tls__tells_who_speaks_plainly),
         TEST(test_http_tls__bounds_the_handshake_in_time),
         TEST(test_http_tls__survives_clients_that_vanish),
