@@ -44,6 +44,18 @@ void http_close_after(http_request *pub)
     http_req_of(pub)->answer.close_after = true;
 }
 
+static void set_item(http_request *pub, struct http_item *item, berth_str name)
+{
+    struct http_answer *a = &http_req_of(pub)->answer;
+    item->name = berth_arena_str(&pub->arena, name);
+    if (!item->value.p || !item->name.p || !http_is_token(item->name) || !http_is_field_value(item->value)) {
+        a->failed = true;
+        return;
+    }
+    *a->items_end = item;
+    a->items_end = &item->next;
+}
+
 __attribute__((format(printf, 3, 0))) static void add_item(http_request *pub, berth_str name, const char *fmt,
                                                            va_list ap)
 {
@@ -51,6 +63,11 @@ __attribute__((format(printf, 3, 0))) static void add_item(http_request *pub, be
     struct http_item *item = berth_arena_alloc(&pub->arena, sizeof(*item));
     if (!a->set || !item) {
         a->failed = true;
+        return;
+    }
+    if (strcmp(fmt, "%s") == 0) {
+        item->value = berth_arena_str(&pub->arena, str_from(va_arg(ap, const char *)));
+        set_item(pub, item, name);
         return;
     }
     char text[256]; /* most values fit: printed once */
@@ -64,13 +81,7 @@ __attribute__((format(printf, 3, 0))) static void add_item(http_request *pub, be
         item->value = (berth_str){p, p ? (size_t)n : 0};
     }
     va_end(again);
-    item->name = berth_arena_str(&pub->arena, name);
-    if (!item->value.p || !item->name.p || !http_is_token(item->name) || !http_is_field_value(item->value)) {
-        a->failed = true;
-        return;
-    }
-    *a->items_end = item;
-    a->items_end = &item->next;
+    set_item(pub, item, name);
 }
 
 static void remove_items(struct http_answer *a, berth_str name)

@@ -89,9 +89,8 @@ unsigned route_methods_that_write(const struct route *route)
 /* Takes the last component off @path: "/a/b" gives "b" and leaves "/a". */
 static berth_str last_component(berth_str *path)
 {
-    size_t at = path->n;
-    while (at && path->p[at - 1] != '/')
-        at--;
+    const char *slash = path->n ? memrchr(path->p, '/', path->n) : NULL;
+    size_t at = slash ? (size_t)(slash - path->p) + 1 : 0;
     berth_str last = str_from_offset(*path, at);
     path->n = at ? at - 1 : 0;
     return last;

@@ -75,14 +75,30 @@ void berth_buf_addf(berth_buf *b, const char *fmt, ...)
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    size_t room = b->p && !b->failed ? b->cap - b->n : 0; /* most texts fit: printed once */
+    int n = vsnprintf(room ? b->p + b->n : NULL, room, fmt, ap);
     va_end(ap);
     char *at = n < 0 ? NULL : berth_buf_reserve(b, (size_t)n);
     if (at) {
-        vsnprintf(at, (size_t)n + 1, fmt, again);
+        if ((size_t)n >= room)
+            vsnprintf(at, (size_t)n + 1, fmt, again);
         b->n += (size_t)n;
     }
     va_end(again);
+}
+
+void berth_buf_add_int(berth_buf *b, int64_t v)
+{
+    char digits[20];
+    size_t at = sizeof(digits);
+    uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+    do {
+        digits[--at] = (char)('0' + u % 10);
+        u /= 10;
+    } while (u);
+    if (v < 0)
+        digits[--at] = '-';
+    berth_buf_add(b, digits + at, sizeof(digits) - at);
 }
 
 const char *berth_buf_cstr(berth_buf *b)

@@ -1,4 +1,6 @@
 /* tests/unit/util/buf.c */
+#include <stdio.h>
+
 #include "test.h"
 
 #include "util/buf.h"
@@ -57,6 +59,36 @@ static void test_util_buf__fails_without_memory_and_keeps_what_it_has(void **sta
 #endif
 }
 
-RUN_TESTS(TEST(test_util_buf__builds_a_message_in_pieces),
+static void test_util_buf__adds_numbers_of_any_size(void **state)
+{
+    (void)state;
+    CLEANUP(berth_buf_done) berth_buf b = BERTH_BUF_INIT(KIB);
+    static const int64_t numbers[] = {0, 7, -7, 10, 1234567890123, INT64_MAX, INT64_MIN};
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        char want[32];
+        snprintf(want, sizeof(want), "%lld", (long long)numbers[i]);
+        berth_buf_reset(&b);
+        berth_buf_add_int(&b, numbers[i]);
+        assert_string_equal(berth_buf_cstr(&b), want);
+    }
+}
+
+static void test_util_buf__prints_what_fits_and_what_does_not_alike(void **state)
+{
+    (void)state;
+    for (int n = 0; n < 300; n++) {
+        CLEANUP(berth_buf_done) berth_buf b = BERTH_BUF_INIT(KIB);
+        berth_buf_addf(&b, "%s", "before ");
+        berth_buf_addf(&b, "%0*d", n, 1);
+        berth_buf_addf(&b, "%s", " after");
+        const char *text = berth_buf_cstr(&b);
+        assert_int_equal(strlen(text), (n ? n : 1) + 13);
+        assert_memory_equal(text + strlen(text) - 7, "1 after", 7);
+    }
+}
+
+RUN_TESTS(TEST(test_util_buf__adds_numbers_of_any_size),
+          TEST(test_util_buf__prints_what_fits_and_what_does_not_alike),
+          TEST(test_util_buf__builds_a_message_in_pieces),
           TEST(test_util_buf__stops_at_its_ceiling_and_stays_failed),
           TEST(test_util_buf__fails_without_memory_and_keeps_what_it_has))

@@ -45,6 +45,10 @@ static void test_util_log__writes_one_line_of_text(void **state)
     log_event(LOG_DEBUG, "not now", F_INT("n", 1));
     CHECK_STR(logged(0), STR(""));
     CHECK(log_enabled(LOG_WARN) && !log_enabled(LOG_DEBUG));
+    log_event(LOG_WARN, "reals", F_REAL("a", 0.0004), F_REAL("b", 0.0006), F_REAL("c", 9.9999),
+              F_REAL("d", -2.5), F_REAL("e", 1e15), F_REAL("f", 12.034));
+    CHECK_STR(logged(24),
+              STR(" warn  reals a=0.000 b=0.001 c=10.000 d=-2.500 e=1000000000000000.000 f=12.034\n"));
 }
 
 static void test_util_log__escapes_what_a_peer_sent(void **state)
