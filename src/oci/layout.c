@@ -2,6 +2,9 @@
 #include "oci/layout.h"
 
 #include "oci/descriptor.h"
+#include "util/fault.h"
+
+#define REF_NAME "org.opencontainers.image.ref.name"
 
 /* Of one import; an index.json is written by a tool, not by hand. */
 static const oci_json_limits bounds = {.max_depth = 64, .max_containers = 500000, .max_values = 2000000};
@@ -31,8 +34,7 @@ static int read_entry(const json_t *j, berth_arena *arena, oci_layout_entry *ret
     if (r == BERTH_OK)
         r = oci_json_get(j, "annotations", JSON_OBJECT, &annotations, err);
     if (r == BERTH_OK)
-        r = oci_json_copy_string(annotations, "org.opencontainers.image.ref.name", arena, &ret->ref_name,
-                                 err);
+        r = oci_json_copy_string(annotations, REF_NAME, arena, &ret->ref_name, err);
     return r;
 }
 
@@ -61,4 +63,138 @@ int oci_layout_index_parse(const void *p, size_t n, berth_arena *arena, oci_layo
     *ret_entries = entries;
     *ret_n = count;
     return BERTH_OK;
+}
+
+/* --- an index that grows --- */
+
+struct oci_layout_index {
+    json_t *root, *manifests;
+    json_t *named, *nameless; /* its entries by reference name, by digest */
+    bool repeated;            /* some name is there more than once: allowed, for platforms */
+};
+
+static int no_memory(berth_error *err)
+{
+    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+static const char *name_of(const json_t *entry)
+{
+    return json_string_value(json_object_get(json_object_get(entry, "annotations"), REF_NAME));
+}
+
+/* Makes the entry found again by what it is known by. */
+static int remember(oci_layout_index *x, json_t *entry, berth_error *err)
+{
+    const char *name = name_of(entry);
+    const char *key = name ? name : json_string_value(json_object_get(entry, "digest"));
+    json_t *map = name ? x->named : x->nameless;
+    const json_t *before = json_object_get(map, key);
+    x->repeated = x->repeated || (name && before && before != entry);
+    return json_object_set(map, key, entry) == 0 ? BERTH_OK : no_memory(err);
+}
+
+static int load_index(oci_layout_index *x, const void *p, size_t n, berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    oci_layout_entry *entries;
+    size_t count;
+    int r = oci_layout_index_parse(p, n, &a, &entries, &count, err);
+    if (r == BERTH_OK)
+        r = oci_json_load_object(p, n, &bounds, &x->root, err);
+    if (r != BERTH_OK)
+        return r;
+    x->manifests = json_object_get(x->root, "manifests");
+    if (json_is_null(x->manifests))
+        return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "index.json has no 'manifests'");
+    for (size_t i = 0; r == BERTH_OK && i < count; i++)
+        r = remember(x, json_array_get(x->manifests, i), err);
+    return r;
+}
+
+int oci_layout_index_open(const void *p, size_t n, oci_layout_index **ret, berth_error *err)
+{
+    oci_layout_index *x = fault_hit() ? NULL : calloc(1, sizeof(*x));
+    if (!x)
+        return no_memory(err);
+    x->named = json_object();
+    x->nameless = json_object();
+    int r = x->named && x->nameless ? BERTH_OK : no_memory(err);
+    if (r == BERTH_OK && n)
+        r = load_index(x, p, n, err);
+    else if (r == BERTH_OK) {
+        x->root = json_pack("{s:i,s:s,s:[]}", "schemaVersion", 2, "mediaType", MT_OCI_INDEX, "manifests");
+        x->manifests = json_object_get(x->root, "manifests");
+        r = x->root ? BERTH_OK : no_memory(err);
+    }
+    if (r != BERTH_OK) {
+        oci_layout_index_free(x);
+        return r;
+    }
+    *ret = x;
+    return BERTH_OK;
+}
+
+/* All but one of the entries called @name. */
+static void remove_others(oci_layout_index *x, const char *name, const json_t *but)
+{
+    for (size_t i = json_array_size(x->manifests); i-- > 0;) {
+        const json_t *entry = json_array_get(x->manifests, i);
+        const char *have = name_of(entry);
+        if (entry != but && have && strcmp(have, name) == 0)
+            json_array_remove(x->manifests, i);
+    }
+}
+
+int oci_layout_index_put(oci_layout_index *x, const berth_digest *d, berth_str media_type, uint64_t size,
+                         berth_str ref_name, berth_error *err)
+{
+    CLEANUP(oci_json_unrefp)
+    json_t *fresh = fault_hit() ? NULL
+                                : json_pack("{s:s%,s:s,s:I}", "mediaType", media_type.p, media_type.n,
+                                            "digest", d->text, "size", (json_int_t)size);
+    if (fresh && ref_name.n &&
+        json_object_set_new(fresh, "annotations", json_pack("{s:s%}", REF_NAME, ref_name.p, ref_name.n)) < 0)
+        return no_memory(err);
+    if (!fresh)
+        return no_memory(err);
+    const char *name = name_of(fresh);
+    json_t *entry = name ? json_object_get(x->named, name) : NULL;
+    if (entry && x->repeated)
+        remove_others(x, name, entry);
+    if (!entry) /* it may have been there before it had a name */
+        entry = json_object_get(x->nameless, d->text);
+    if (entry) {
+        json_object_clear(entry);
+        int r = json_object_update(entry, fresh) == 0 ? remember(x, entry, err) : no_memory(err);
+        if (name && json_object_get(x->nameless, d->text) == entry)
+            json_object_del(x->nameless, d->text);
+        return r;
+    }
+    if (json_array_size(x->manifests) >= OCI_LAYOUT_INDEX_ENTRIES)
+        return berth_error_set(err, BERTH_E_TOO_BIG, "an index.json has no room for more than %d entries",
+                               OCI_LAYOUT_INDEX_ENTRIES);
+    return json_array_append(x->manifests, fresh) == 0 ? remember(x, fresh, err) : no_memory(err);
+}
+
+static int add_text(const char *p, size_t n, void *arg)
+{
+    berth_buf_add(arg, p, n);
+    return berth_buf_failed(arg) ? -1 : 0;
+}
+
+void oci_layout_index_print(const oci_layout_index *x, berth_buf *out)
+{
+    if (json_dump_callback(x->root, add_text, out, JSON_COMPACT) < 0)
+        out->failed = true;
+}
+
+void oci_layout_index_free(oci_layout_index *x)
+{
+    if (!x)
+        return;
+    json_decref(x->root);
+    json_decref(x->named);
+    json_decref(x->nameless);
+    free(x);
 }
