@@ -1,5 +1,6 @@
-/* cli/admin.c - `berth gc`, `check`, `import`, `backup`, `restore`, `read-only`, `reload`: asks the running
- * server, or works on the folder itself (daemon/admin.h). Results as text for people or JSON for programs. */
+/* cli/admin.c - `berth gc`, `check`, `import`, `export`, `backup`, `restore`, `read-only`, `reload`: asks the
+ * running server, or works on the folder itself (daemon/admin.h). Results as text for people or JSON for
+ * programs. */
 #include <jansson.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -106,6 +107,14 @@ static void print_import(const json_t *v)
            mib(v, "bytes"), count(v, "skipped"), count(v, "failed"));
 }
 
+static void print_export(const json_t *v)
+{
+    printf("exported %lld tags, %lld manifests, %lld blobs (%.1f MiB); %lld files written (%.1f MiB); %lld "
+           "problems\n",
+           count(v, "tags"), count(v, "manifests"), count(v, "blobs"), mib(v, "bytes"), count(v, "copied"),
+           mib(v, "copied_bytes"), count(v, "problems"));
+}
+
 static void print_backup(const json_t *v)
 {
     printf("backup of %s: %lld tags, %lld blobs (%.1f MiB); %lld copied now (%.1f MiB), %lld removed; %lld "
@@ -165,7 +174,8 @@ struct options {
     struct cli_settings settings;
     bool json;
     berth_buf command;
-    const char *operand;
+    const char *operand, *second;
+    bool takes_two;
 };
 
 static void options_done(struct options *o)
@@ -180,8 +190,20 @@ static void add_word(struct options *o, const char *word)
     http_url_encode(&o->command, str_from(word), "/=");
 }
 
-/* Common parsing: settings, --output, the flags in @words ("--dry-run" adds "dry-run"), at most one operand.
- * -1: go on; else the exit code. */
+/* The server has another working folder; what does not exist yet has no realpath(). */
+static bool add_new_folder(struct options *o, const char *folder)
+{
+    CLEANUP(freep) char *here = folder[0] == '/' ? NULL : getcwd(NULL, 0);
+    CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(16 * KIB);
+    berth_buf_addf(&path, "%s%s%s", here ? here : "", here ? "/" : "", folder);
+    if (!berth_buf_cstr(&path))
+        return false;
+    add_word(o, berth_buf_cstr(&path));
+    return true;
+}
+
+/* Common parsing: settings, --output, the flags in @words ("--dry-run" adds "dry-run"), at most one operand,
+ * or two. -1: go on; else the exit code. */
 static int parse(struct options *o, const char *name, const char *help, const char *const *words, int argc,
                  char **argv)
 {
@@ -213,9 +235,9 @@ static int parse(struct options *o, const char *name, const char *help, const ch
             return EXIT_USAGE;
         if (took > 0)
             continue;
-        if (argv[i][0] == '-' || o->operand)
+        if (argv[i][0] == '-' || (o->takes_two ? o->second : o->operand))
             return cli_usage(name, "'%s' is not understood", argv[i]);
-        o->operand = argv[i];
+        *(o->operand ? &o->second : &o->operand) = argv[i];
     }
     return -1;
 }
@@ -323,6 +345,42 @@ int cmd_import(int argc, char **argv)
     return rc;
 }
 
+int cmd_export(int argc, char **argv)
+{
+    static const char help[] =
+        "usage: berth export REPOSITORY[:TAG|@DIGEST] DIR [--data DIR] [--config FILE] [--output "
+        "text|json]\n\n"
+        "Writes a repository, or one image of it with all that refers to it, to the folder DIR as an OCI "
+        "image\n"
+        "layout, which other tools read, and `berth import`. A server that runs goes on meanwhile, and is "
+        "the\n"
+        "one that writes: its user must be able to. DIR is made if absent; a layout that is there is added "
+        "to:\n"
+        "what it has is not copied again, and an entry with the name of a tag gives way to that tag.\n"
+        "Exit code 6: bytes are missing or wrong; they are named, and what needs them is not listed.\n\n"
+        "example:\n  berth export team/app:v1 ./app --data /var/lib/berth\n";
+    static const char *const words[] = {NULL};
+    CLEANUP(options_done) struct options o = {.takes_two = true};
+    int rc = parse(&o, "export", help, words, argc, argv);
+    if (rc >= 0)
+        return rc;
+    if (!o.second || !o.second[0])
+        return cli_usage("export", "say which repository, and to which folder");
+    CLEANUP(berth_buf_done) berth_buf what = BERTH_BUF_INIT(16 * KIB);
+    berth_buf_addf(&what, "name=%s", o.operand);
+    if (!berth_buf_cstr(&what) || !add_new_folder(&o, o.second))
+        return cli_usage("export", "a name is too long");
+    add_word(&o, berth_buf_cstr(&what));
+    json_t *v = NULL;
+    rc = ask("export", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
+    if (rc == EXIT_OK && !o.json)
+        print_export(v);
+    if (rc == EXIT_OK && count(v, "problems"))
+        rc = EXIT_PROBLEMS;
+    json_decref(v);
+    return rc;
+}
+
 int cmd_backup(int argc, char **argv)
 {
     static const char help[] =
@@ -345,13 +403,8 @@ int cmd_backup(int argc, char **argv)
         return rc;
     if (!o.operand || !o.operand[0])
         return cli_usage("backup", "say which folder");
-    /* the server has another working folder; what does not exist yet has no realpath() */
-    CLEANUP(freep) char *here = o.operand[0] == '/' ? NULL : getcwd(NULL, 0);
-    CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(16 * KIB);
-    berth_buf_addf(&path, "%s%s%s", here ? here : "", here ? "/" : "", o.operand);
-    if (!berth_buf_cstr(&path))
+    if (!add_new_folder(&o, o.operand))
         return cli_usage("backup", "the folder's name is too long");
-    add_word(&o, berth_buf_cstr(&path));
     json_t *v = NULL;
     rc = ask("backup", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
     if (rc == EXIT_OK && !o.json)

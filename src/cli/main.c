@@ -15,6 +15,7 @@ static const struct command {
     {"gc", "remove what nothing refers to, now", cmd_gc},
     {"check", "compare every object with its digest and every row with its object", cmd_check},
     {"import", "take over a distribution, zot, olareg or OCI layout folder", cmd_import},
+    {"export", "write a repository or an image as an OCI image layout", cmd_export},
     {"backup", "write a consistent copy of the registry, or bring one up to date", cmd_backup},
     {"restore", "make a registry from a backup, or bring back what it holds", cmd_restore},
     {"read-only", "refuse writes of a running server, or allow them again", cmd_read_only},

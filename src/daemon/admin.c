@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/backup.h"
+#include "daemon/export.h"
 #include "http/url.h"
 
 void admin_number(const struct admin_out *out, const char *key, uint64_t v)
@@ -126,7 +127,8 @@ static berth_str next_word(berth_str *command, berth_arena *a)
 
 static bool takes_path(berth_str verb)
 {
-    return str_eq(verb, STR("import")) || str_eq(verb, STR("backup")) || str_eq(verb, STR("restore"));
+    return str_eq(verb, STR("import")) || str_eq(verb, STR("export")) || str_eq(verb, STR("backup")) ||
+           str_eq(verb, STR("restore"));
 }
 
 struct words {
@@ -177,6 +179,8 @@ int admin_run(struct instance *in, berth_str command, const struct admin_out *ou
         return check(in, w.repair, w.quick, out, err);
     if (str_eq(w.verb, STR("import")) && w.path.p)
         return import(in, w.path.p, w.name.p, w.dry_run, out, err);
+    if (str_eq(w.verb, STR("export")) && w.path.p && w.name.p)
+        return export_write(in, w.name, w.path.p, out, err);
     if (str_eq(w.verb, STR("backup")) && w.path.p)
         return backup_write(in, w.path.p, w.verify, out, err);
     if (str_eq(w.verb, STR("restore")) && w.path.p) {

@@ -1,11 +1,12 @@
-/* daemon/admin.h - the commands that look after a registry: gc, check, import, backup,
- * restore, read-only, status, reload.
+/* daemon/admin.h - the commands that look after a registry: gc, check, import, export,
+ * backup, restore, read-only, status, reload.
  *
  * One line asks, lines answer. The command line sends the line to the server that owns the data folder, over
  * DATA/control.sock; when none runs, it opens the folder itself and does the same work.
  *
  *   gc [dry-run]              check [repair] [quick]          import PATH [name=REPOSITORY] [dry-run]
  *   backup PATH [verify]      restore PATH [keep-tags] [dry-run]
+ *   export PATH name=REPOSITORY[:TAG|@DIGEST]
  *   read-only on|off          status                          reload
  *
  * Words are separated by single spaces and percent-encoded. */

@@ -60,6 +60,8 @@ int backup_folder_create(const char *path, const struct instance *in, struct bac
                          berth_error *err);
 /* For reading: a complete backup that this program understands. */
 int backup_folder_open(const char *path, struct backup_folder *ret, berth_error *err);
+/* Refuses the data folder and whatever is in it, by whichever path: @what belongs elsewhere. */
+int backup_must_be_outside(const char *what, const char *path, int data_fd, berth_error *err);
 int backup_marker_write(const struct backup_folder *f, const struct backup_marker *m, berth_error *err);
 
 /* A new small file in the folder, durable, in place of an old one. */

@@ -211,8 +211,7 @@ static int open_nearest(const char *path, berth_error *err)
     }
 }
 
-/* Refuses the data folder and whatever is in it, by whichever path. */
-static int must_be_outside(const char *path, int data_fd, berth_error *err)
+int backup_must_be_outside(const char *what, const char *path, int data_fd, berth_error *err)
 {
     struct stat data, st, above = {0};
     if (data_fd < 0)
@@ -225,7 +224,7 @@ static int must_be_outside(const char *path, int data_fd, berth_error *err)
     for (;;) {
         if (st.st_dev == data.st_dev && st.st_ino == data.st_ino)
             return berth_error_set(err, BERTH_E_INVALID,
-                                   "'%s' is the data folder, or inside it: a backup belongs elsewhere", path);
+                                   "'%s' is the data folder, or inside it: %s belongs elsewhere", path, what);
         int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         closep(&fd);
         fd = up;
@@ -266,7 +265,7 @@ static int begin_new(struct backup_folder *f, berth_error *err)
 
 static int create(const char *path, const struct instance *in, struct backup_folder *f, berth_error *err)
 {
-    int rc = must_be_outside(path, in->data_fd, err);
+    int rc = backup_must_be_outside("a backup", path, in->data_fd, err);
     if (rc == BERTH_OK)
         rc = io_mkdirs(path, err);
     if (rc == BERTH_OK)

@@ -194,6 +194,25 @@ int repo_backup_fill(repo *r, blob_store *from, const struct repo_backup_options
 int repo_backup_prune(meta *m, blob_store *s, const struct repo_backup_options *o,
                       struct repo_backup_result *ret, berth_error *err);
 
+/* --- export as an OCI image layout --- */
+struct repo_export_options {
+    berth_str name;
+    const oci_reference *reference; /* this one and all that refers to it; NULL: the whole repository */
+    int dir_fd;                     /* of the layout, which is made or added to; one export at a time; lent */
+    void (*problem)(void *arg, const char *text);                        /* one line each; may be NULL */
+    void (*progress)(void *arg, uint64_t blobs, uint64_t bytes_written); /* may be NULL */
+    void *arg;
+    const _Atomic bool *stop;
+};
+struct repo_export_result {
+    uint64_t tags, manifests, blobs, bytes; /* in the layout now */
+    uint64_t copied, copied_bytes;          /* files that were not there yet */
+    uint64_t problems; /* what is missing or wrong: named, and no manifest that needs it is listed */
+};
+/* BERTH_E_NOT_FOUND: no such repository, tag, manifest. */
+int repo_export(repo *r, const struct repo_export_options *o, struct repo_export_result *ret,
+                berth_error *err);
+
 /* --- import of another registry's folder --- */
 struct repo_import_options {
     const char

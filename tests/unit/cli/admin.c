@@ -45,6 +45,7 @@ static void test_cli_admin__sends_its_words(void **state)
         {berth_arena_printf(&scratch, "import --name a&b %s/../%s", folder, folder + 5),
          berth_arena_printf(&scratch, "import %s name=a%%26b",
                             folder)}, /* a path that the server finds, too */
+        {"export team/app:v1 /srv/new", "export /srv/new name=team/app%3Av1"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         CHECK_ROW(i, berth("%s --data %s", rows[i].words, folder) == EXIT_OK);
@@ -144,6 +145,9 @@ static void test_cli_admin__refuses_what_it_does_not_know(void **state)
         {"import --name", EXIT_USAGE},
         {"import /a /b", EXIT_USAGE},
         {"import /nowhere/at/all", EXIT_NOT_FOUND},
+        {"export", EXIT_USAGE},
+        {"export team/app", EXIT_USAGE},
+        {"export team/app /a /b", EXIT_USAGE},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         CHECK_ROW(i, berth("%s", rows[i].words) == rows[i].code);
