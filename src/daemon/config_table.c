@@ -71,7 +71,7 @@ const struct config_setting config_settings[] = {
      .about = "headers to add to every answer, `Name: value`"},
     {"http.trusted_proxies", CONFIG_LIST, MANY_AT(http.trusted_proxies), .unit = "ADDRESS",
      .form = &config_form_proxy,
-     .about = "addresses or networks whose X-Forwarded-For, -Proto and -Host headers are believed"},
+     .about = "addresses or networks whose Forwarded and X-Forwarded-For, -Proto, -Host are believed"},
     {"http.loops", CONFIG_NUMBER, AT(http.loops), .fallback = "0", .most = 1024,
      .about = "threads that serve connections; 0: one per core"},
     {"http.workers", CONFIG_NUMBER, AT(http.workers), .fallback = "0", .most = 4096,

@@ -61,6 +61,18 @@ void http_address_print(const struct http_address *a, char out[HTTP_ADDRESS_TEXT
 /* The rightmost address of an X-Forwarded-For list that is not a trusted proxy's; false: none is readable. */
 bool http_forwarded_for(const struct http_proxies *p, berth_str list, struct http_address *ret);
 
+/* --- forwarded.c: the same by RFC 7239 --- */
+struct http_forwarded {
+    struct http_address address; /* of the client; only if @has_address */
+    bool has_address;
+    berth_str scheme; /* "http", "https" or empty */
+    berth_str host;   /* an authority or empty */
+};
+/* Takes in one more Forwarded field, those of a request in their order; *@f starts as {0}. Its views lie in
+ * @field and @arena. BERTH_E_INVALID: malformed, *@f is of no use then; BERTH_E_NOMEM. */
+int http_forwarded_add(const struct http_proxies *p, berth_str field, berth_arena *arena,
+                       struct http_forwarded *f);
+
 /* --- tls.c --- */
 struct http_tls_config; /* the files of one listener and the context made from them */
 int http_tls_config_new(const struct http_tls *files, struct http_tls_config **ret_c, berth_error *err);

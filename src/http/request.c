@@ -97,26 +97,60 @@ static berth_str last_of(berth_str list)
     return last;
 }
 
-/* What a trusted proxy says about its client. False: no memory. */
+/* BERTH_E_INVALID: there is no Forwarded, or none that is well-formed; BERTH_E_NOMEM. */
+static int read_forwarded(struct http_req *req, struct http_forwarded *ret)
+{
+    struct http_forwarded f = {0};
+    berth_str field = http_field_get(&req->block, STR("Forwarded"), 0);
+    int r = BERTH_E_INVALID;
+    for (size_t i = 1; field.p; field = http_field_get(&req->block, STR("Forwarded"), i++)) {
+        /* Each on its own: a quote that a client left open does not reach into what the proxy wrote. */
+        r = http_forwarded_add(req->server->proxies, field, &req->pub.arena, &f);
+        if (r != BERTH_OK)
+            return r;
+    }
+    *ret = f;
+    return r;
+}
+
+static void read_x_forwarded(struct http_req *req, struct http_forwarded *ret)
+{
+    http_request *pub = &req->pub;
+    berth_str proto = last_of(http_header_list(pub, "X-Forwarded-Proto"));
+    berth_str host = last_of(http_header_list(pub, "X-Forwarded-Host"));
+    *ret = (struct http_forwarded){0};
+    if (str_eq_nocase(proto, STR("https")))
+        ret->scheme = STR("https");
+    else if (str_eq_nocase(proto, STR("http")))
+        ret->scheme = STR("http");
+    if (host.n && http_is_authority(host))
+        ret->host = host;
+    ret->has_address =
+        http_forwarded_for(req->server->proxies, http_header_list(pub, "X-Forwarded-For"), &ret->address);
+}
+
+/* What a trusted proxy says about its client: Forwarded alone if it is there and well-formed, else
+ * X-Forwarded-*. False: no memory. */
 static bool believe_proxy(struct http_req *req)
 {
     http_request *pub = &req->pub;
-    struct http_address a;
-    berth_str proto = last_of(http_header_list(pub, "X-Forwarded-Proto"));
-    if (str_eq_nocase(proto, STR("https")))
-        pub->scheme = STR("https");
-    else if (str_eq_nocase(proto, STR("http")))
-        pub->scheme = STR("http");
-    berth_str host = last_of(http_header_list(pub, "X-Forwarded-Host"));
-    if (host.n && http_is_authority(host))
-        pub->host = host;
-    if (http_forwarded_for(req->server->proxies, http_header_list(pub, "X-Forwarded-For"), &a)) {
+    struct http_forwarded f;
+    int r = read_forwarded(req, &f);
+    if (r == BERTH_E_NOMEM)
+        return false;
+    if (r != BERTH_OK)
+        read_x_forwarded(req, &f);
+    if (f.scheme.n)
+        pub->scheme = f.scheme;
+    if (f.host.n)
+        pub->host = f.host;
+    if (f.has_address) {
         char *text = berth_arena_alloc(&pub->arena, HTTP_ADDRESS_TEXT);
         if (!text)
             return false;
-        http_address_print(&a, text);
+        http_address_print(&f.address, text);
         pub->peer = str_from(text);
-        req->address = a;
+        req->address = f.address;
         req->has_address = true;
     }
     return true;

@@ -81,8 +81,8 @@ struct http_request {
     berth_str method_text;
     berth_str path;         /* as sent, still percent-encoded, below the server's prefix, from "/" on */
     berth_str query;        /* as sent, without '?' */
-    berth_str host;         /* authority for absolute URLs: Host, or a trusted proxy's X-Forwarded-Host */
-    berth_str scheme;       /* "http" or "https", or a trusted proxy's X-Forwarded-Proto */
+    berth_str host;         /* authority for absolute URLs: Host, or what a trusted proxy forwards */
+    berth_str scheme;       /* "http" or "https", or what a trusted proxy forwards */
     berth_str prefix;       /* "" or "/my/path": stands before path in URLs we print */
     berth_str peer;         /* address of the client (through trusted proxies), without port; "unix" */
     char id[33];            /* request id, for logs and the X-Request-Id answer header */
@@ -162,7 +162,7 @@ struct http_options {
     struct http_limits limits;
     struct http_timeouts timeouts;
     const char *prefix;                 /* "/my/path" or NULL; other paths are 404 */
-    const char *const *trusted_proxies; /* addresses or CIDR; whose X-Forwarded-For/-Proto/-Host count */
+    const char *const *trusted_proxies; /* addresses or CIDR; whose Forwarded and X-Forwarded-* count */
     size_t n_trusted_proxies;
     const char *const *headers; /* own response headers, "Name: value", on each answer */
     size_t n_headers;

@@ -66,6 +66,9 @@ def test_settings__forwarded_headers_of_a_trusted_proxy_count(make_server, trust
     repo = Repo(make_server("--http-trusted-proxies=" + trusted))
     reply = repo.send("POST", "blobs/uploads/", headers=FORWARDED)
     assert reply.header("Location").startswith("https://registry.example/v2/"), reply
+    both = {**FORWARDED, "Forwarded": 'for="[2001:db8::7]:4711";proto=https;host="standard.example:8443"'}
+    reply = repo.send("POST", "blobs/uploads/", headers=both)
+    assert reply.header("Location").startswith("https://standard.example:8443/v2/"), reply
     plain = repo.send("POST", "blobs/uploads/")
     assert plain.header("Location").startswith(f"http://{repo.server.host}:{repo.server.port}/"), plain
 
@@ -78,6 +81,11 @@ def test_settings__forwarded_rubbish_is_no_header_injection(make_server):
         assert reply.status in (202, 400), reply
         if reply.status == 202:
             assert path_of(reply.header("Location")).startswith("/v2/"), reply
+        quoted = host.replace('"', '\\"')
+        reply = repo.send("POST", "blobs/uploads/", headers={"Forwarded": f'for=_x;proto="java<script";host="{quoted}"'})
+        assert reply.status in (202, 400), reply
+        if reply.status == 202:
+            assert reply.header("Location").startswith(f"http://{repo.server.host}:{repo.server.port}/v2/"), reply
 
 
 def test_settings__read_only(make_server):

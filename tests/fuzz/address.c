@@ -1,4 +1,5 @@
-/* tests/fuzz/address.c - who a client says it is: Host and other authorities, addresses, X-Forwarded-For. */
+/* tests/fuzz/address.c - who a client says it is: Host and other authorities, addresses, X-Forwarded-For,
+ * Forwarded. */
 #include <stdint.h>
 
 #include "http/internal.h"
@@ -34,6 +35,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (http_forwarded_for(proxies, s, &a)) {
         http_address_print(&a, text);
         require(text[0]);
+    }
+    struct http_forwarded f = {0};
+    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+    if (http_forwarded_add(proxies, s, &arena, &f) == BERTH_OK) { /* it goes into URLs and logs */
+        require(!f.host.n || http_is_authority(f.host));
+        require(!f.scheme.n || str_eq(f.scheme, STR("http")) || str_eq(f.scheme, STR("https")));
+        if (f.has_address) {
+            http_address_print(&f.address, text);
+            require(text[0]);
+        }
     }
     /* A list of networks as an operator may write it. */
     CLEANUP(freep) char *network = str_dup(s);

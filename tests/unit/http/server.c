@@ -178,6 +178,31 @@ static void test_http_server__tells_handlers_what_was_asked(void **state)
          "GET /info HTTP/1.1\r\nHost: h\r\nX-Forwarded-Proto: ftp\r\nX-Forwarded-Host: a/b\r\n"
          "X-Forwarded-For: nobody\r\n",
          "GET http h  /info  127.0.0.1"},
+        {false, "GET /my/path/info HTTP/1.1\r\nHost: h\r\nForwarded: for=1.1.1.1;proto=https;host=evil\r\n",
+         "GET http h /my/path /info  127.0.0.1"},
+        {true,
+         "GET /info HTTP/1.1\r\nHost: h\r\nForwarded: for=6.6.6.6;host=evil\r\n"
+         "Forwarded: For=\"[2001:db8::1]:4711\";Proto=https;host=\"real.example:80\"\r\n"
+         "Forwarded: for=10.1.2.3;proto=http;host=inner\r\n",
+         "GET https real.example:80  /info  2001:db8::1"},
+        /* both: Forwarded alone counts, even where it says nothing */
+        {true,
+         "GET /info HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
+         "X-Forwarded-Host: evil\r\nForwarded: for=1.1.1.1\r\n",
+         "GET http h  /info  1.1.1.1"},
+        {true,
+         "GET /info HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n"
+         "X-Forwarded-Host: evil\r\nForwarded: for=_hidden;by=unknown\r\n",
+         "GET http h  /info  127.0.0.1"},
+        /* malformed in one of its fields: as if it were not there */
+        {true,
+         "GET /info HTTP/1.1\r\nHost: h\r\nForwarded: for=\"6.6.6.6\r\nForwarded: for=1.1.1.1\r\n"
+         "X-Forwarded-For: 2.2.2.2\r\nX-Forwarded-Proto: https\r\n",
+         "GET https h  /info  2.2.2.2"},
+        {true, "GET /info HTTP/1.1\r\nHost: h\r\nForwarded: for=\"a\r\nForwarded: b\";host=evil\r\n",
+         "GET http h  /info  127.0.0.1"},
+        {true, "GET /info HTTP/1.1\r\nHost: h\r\nForwarded:\r\nX-Forwarded-For: 2.2.2.2\r\n",
+         "GET http h  /info  2.2.2.2"},
     };
     struct site *sites[] = {site_new(&plain, NULL, NULL), site_new(&proxied, NULL, NULL)};
     for (size_t i = 0; i < COUNT(rows); i++) {
