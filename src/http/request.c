@@ -129,17 +129,17 @@ static void read_x_forwarded(struct http_req *req, struct http_forwarded *ret)
         http_forwarded_for(req->server->proxies, http_header_list(pub, "X-Forwarded-For"), &ret->address);
 }
 
-/* What a trusted proxy says about its client: Forwarded alone if it is there and well-formed, else
- * X-Forwarded-*. False: no memory. */
+/* What a trusted proxy says about its client. Most proxies write X-Forwarded-* and pass on a Forwarded that
+ * their client made up: so it counts only where there is none of the others. False: no memory. */
 static bool believe_proxy(struct http_req *req)
 {
     http_request *pub = &req->pub;
-    struct http_forwarded f;
-    int r = read_forwarded(req, &f);
-    if (r == BERTH_E_NOMEM)
-        return false;
-    if (r != BERTH_OK)
+    struct http_forwarded f = {0};
+    if (http_header(pub, "X-Forwarded-For").p || http_header(pub, "X-Forwarded-Proto").p ||
+        http_header(pub, "X-Forwarded-Host").p)
         read_x_forwarded(req, &f);
+    else if (read_forwarded(req, &f) == BERTH_E_NOMEM)
+        return false;
     if (f.scheme.n)
         pub->scheme = f.scheme;
     if (f.host.n)
