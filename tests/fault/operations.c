@@ -352,15 +352,8 @@ static bool did_checkpoint(struct world *w)
 /* Opening and closing: the log is copied back and removed, then found anew. */
 static int op_reopen(struct world *w, berth_error *err)
 {
-    if (w->f.r) { /* a session whose object no record told of yet: opening marks it */
-        struct meta_upload u = {.algorithm = HASH_SHA256, .expires_at = INT64_MAX};
-        io_random_uuid(u.id);
-        io_random_key(u.key);
-        int r = w->f.m->ops->upload_begin(w->f.m, STR(APP), true, &u, err);
-        if (r != BERTH_OK)
-            return r;
+    if (w->f.r)
         world_close(w);
-    }
     return world_open(w, err);
 }
 static bool did_reopen(struct world *w)

@@ -233,6 +233,11 @@ void worlds_begin(void)
     seed.mountable = push_blob(f, SOURCE, seed.mountable_body);
     seed.loose = push_blob(f, APP, fixture_bytes(f, 1000, 5));
     CHECK_OK(repo_upload_start(f->r, STR(APP), HASH_SHA256, seed.fresh, &test_err));
+    /* a session whose holder has died before it recorded anything: the next opening marks it */
+    struct meta_upload died = {.algorithm = HASH_SHA256, .expires_at = INT64_MAX};
+    io_random_uuid(died.id);
+    io_random_key(died.key);
+    CHECK_OK(f->m->ops->upload_begin(f->m, STR(APP), true, &died, &test_err));
     CHECK_OK(repo_upload_start(f->r, STR(APP), HASH_SHA256, seed.part, &test_err));
     repo_upload *u = NULL;
     uint64_t size;
