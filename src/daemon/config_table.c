@@ -75,7 +75,7 @@ const struct config_setting config_settings[] = {
     {"http.loops", CONFIG_NUMBER, AT(http.loops), .fallback = "0", .most = 1024,
      .about = "threads that serve connections; 0: one per core"},
     {"http.workers", CONFIG_NUMBER, AT(http.workers), .fallback = "0", .most = 4096,
-     .about = "threads that wait for disk and database; 0: by the number of cores"},
+     .about = "threads that wait for disk and database; 0: 32, or four per core if that is more"},
     {"http.max_header_size", CONFIG_SIZE, AT(http.max_header_size), .fallback = "32KiB", .least = KIB,
      .most = 16 * MIB, .about = "largest request line and headers together; more is answered 431"},
     {"http.max_uri_size", CONFIG_SIZE, AT(http.max_uri_size), .fallback = "16KiB", .least = KIB,
