@@ -226,11 +226,17 @@ static void start_writeback(fs_writer *w)
     w->written_back = w->size;
 }
 
+/* Larger writes are given large, cold runs of pages; in a virtual machine each is fetched from the host
+ * first. 512 MiB took 1.3 to 1.7 s of system time in writes of 256 KiB, 0.4 to 0.6 s in these (driver
+ * push-big). */
+#define WRITE_BYTES (32 * KIB)
+
 static int fs_append(blob_writer *bw, const void *p, size_t n, berth_error *err)
 {
     fs_writer *w = (fs_writer *)bw;
     for (size_t done = 0; done < n;) {
-        ssize_t r = faulted() ? -1 : pwrite(w->fd, (const char *)p + done, n - done, (off_t)(w->size + done));
+        size_t piece = MIN(n - done, WRITE_BYTES);
+        ssize_t r = faulted() ? -1 : pwrite(w->fd, (const char *)p + done, piece, (off_t)(w->size + done));
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0) {
