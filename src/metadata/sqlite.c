@@ -3,7 +3,6 @@
 #include "metadata/sqlite_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 
 #include "util/clock.h"
@@ -281,18 +280,6 @@ static int set_path(struct sqlite_meta *m, const char *path, berth_error *err)
     return BERTH_OK;
 }
 
-/* A new database is its owner's alone, and its name is durable before anything refers to it. SQLite gives its
- * other files the same mode. */
-static int create_file(struct sqlite_meta *m, berth_error *err)
-{
-    CLEANUP(closep) int fd = fault_hit() ? -1 : open(m->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0 && errno != EEXIST)
-        return berth_error_set(err, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO, "creating '%s': %s",
-                               m->path, strerror(errno));
-    /* Also when it was there: the process that made it may have died before it synced the name. */
-    return m->temp_dir ? BERTH_OK : io_sync_parent(m->path, err);
-}
-
 static void configure_once(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
@@ -321,7 +308,7 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
 
     int r = set_path(m, path, err);
     if (r == BERTH_OK)
-        r = create_file(m, err);
+        r = db_create(m, err);
     if (r == BERTH_OK)
         r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, err);
     if (r == BERTH_OK) /* the log is cut back to this size when it starts anew */

@@ -78,6 +78,11 @@ extern const size_t meta_migrations_n;
 /* Brings the database to the last of @list, after a copy to "<path>.v<old>.bak" unless it is new. */
 int db_migrate(struct db *db, const char *path, const struct migration *list, size_t n, berth_error *err);
 
+/* --- sqlite_create.c --- */
+/* Makes sure that there is a database at m->path, its owner's alone, and that its name is durable before
+ * anything refers to it. SQLite gives its other files the same mode. */
+int db_create(struct sqlite_meta *m, berth_error *err);
+
 /* --- sqlite_writer.c --- */
 struct writer_op;
 /* Runs in the writer's transaction. It may run again from the start when the transaction was lost: outputs

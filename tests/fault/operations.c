@@ -497,7 +497,8 @@ static void fail_each_call(unsigned source)
         while (run_failing(op, source, n))
             n += op->stride && n > 20 ? op->stride : 1;
         print_message("%s, %s: %u calls\n", op->name, source_name(source), n - 1);
-        if (n == 1)
+        /* A new database is built in memory, and its file is no write of SQLite's. */
+        if (n == 1 && !(op->empty && (source == VFS_SHORT || source == VFS_TORN)))
             fail_msg("%s: no call was ever counted", op->name);
     }
 }

