@@ -31,6 +31,7 @@ struct http_job {
     void (*run)(struct http_job *job);
 };
 struct http_pool;
+/* At most so many threads; the first now, the others when a job finds none idle. */
 int http_pool_new(unsigned threads, struct http_pool **ret_pool, berth_error *err);
 bool http_pool_push(struct http_pool *pool, struct http_job *job); /* false: it has ended, @job is not run */
 size_t http_pool_waiting(struct http_pool *pool);

@@ -1,4 +1,6 @@
-/* http/worker.c - the bounded pool of threads that handlers block in: one queue, first come, first served. */
+/* http/worker.c - the bounded pool of threads that handlers block in: one queue, first come, first served.
+ * Threads come to be when a job finds none idle, and stay: 32 of them at the start would cost a third of the
+ * time to the first answer. */
 #include "http/internal.h"
 
 #include <errno.h>
@@ -11,7 +13,7 @@ struct http_pool {
     struct http_job *first, **end;
     size_t waiting, idle;
     bool closing;
-    unsigned n_threads;
+    unsigned n_threads, max_threads;
     pthread_t threads[];
 };
 
@@ -40,6 +42,15 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
+/* One more, with the lock held; an error number. */
+static int add_thread(struct http_pool *pool)
+{
+    int r = fault_hit() ? EAGAIN : pthread_create(&pool->threads[pool->n_threads], NULL, worker_main, pool);
+    if (r == 0)
+        pool->n_threads++;
+    return r;
+}
+
 int http_pool_new(unsigned threads, struct http_pool **ret_pool, berth_error *err)
 {
     struct http_pool *pool =
@@ -49,13 +60,13 @@ int http_pool_new(unsigned threads, struct http_pool **ret_pool, berth_error *er
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->some, NULL);
     pool->end = &pool->first;
-    for (; pool->n_threads < threads; pool->n_threads++) {
-        int r =
-            fault_hit() ? EAGAIN : pthread_create(&pool->threads[pool->n_threads], NULL, worker_main, pool);
-        if (r) {
-            http_pool_free(pool);
-            return berth_error_set(err, BERTH_E_IO, "starting a worker: %s", strerror(r));
-        }
+    pool->max_threads = threads;
+    pthread_mutex_lock(&pool->lock);
+    int r = add_thread(pool);
+    pthread_mutex_unlock(&pool->lock);
+    if (r) {
+        http_pool_free(pool);
+        return berth_error_set(err, BERTH_E_IO, "starting a worker: %s", strerror(r));
     }
     *ret_pool = pool;
     return BERTH_OK;
@@ -73,6 +84,8 @@ bool http_pool_push(struct http_pool *pool, struct http_job *job)
     pool->end = &job->next;
     pool->waiting++;
     bool wake = pool->idle > 0;
+    if (pool->waiting > pool->idle && pool->n_threads < pool->max_threads)
+        (void)add_thread(pool); /* those that are there will do */
     pthread_mutex_unlock(&pool->lock);
     if (wake)
         pthread_cond_signal(&pool->some);

@@ -72,13 +72,37 @@ static void test_http_worker__starts_whole_or_not_at_all(void **state)
 {
     (void)state;
     struct http_pool *pool = NULL;
-    for (unsigned n = 1; n <= 4; n++) {
+    for (unsigned n = 1; n <= 2; n++) {
         fault_arm(n);
         int rc = http_pool_new(3, &pool, &test_err);
         CHECK_ROW(n, fault_disarm() && rc == (n == 1 ? BERTH_E_NOMEM : BERTH_E_IO) && !pool);
     }
 }
 
+static void count(struct http_job *job)
+{
+    (void)job;
+    atomic_fetch_add(&ran, 1);
+}
+
+static void test_http_worker__goes_on_with_those_that_are_there_when_no_other_can_be_had(void **state)
+{
+    (void)state;
+    struct http_pool *pool = NULL;
+    struct http_job jobs[5];
+    atomic_store(&ran, 0);
+    CHECK_OK(http_pool_new(3, &pool, &test_err));
+    for (size_t i = 0; i < COUNT(jobs); i++) {
+        jobs[i] = (struct http_job){.run = count};
+        fault_arm(1);
+        CHECK(http_pool_push(pool, &jobs[i]));
+        fault_disarm();
+    }
+    http_pool_free(pool);
+    assert_int_equal(atomic_load(&ran), COUNT(jobs));
+}
+
 RUN_TESTS(TEST(test_http_worker__runs_in_the_order_of_coming_and_finishes_what_waits),
           TEST(test_http_worker__works_in_as_many_places_as_asked),
-          TEST(test_http_worker__starts_whole_or_not_at_all))
+          TEST(test_http_worker__starts_whole_or_not_at_all),
+          TEST(test_http_worker__goes_on_with_those_that_are_there_when_no_other_can_be_had))
