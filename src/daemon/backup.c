@@ -149,7 +149,7 @@ int backup_write(struct instance *in, const char *path, bool verify, const struc
     int fd = fcntl(f.fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", path, strerror(errno));
-    rc = store_fs_new(fd, true, &store, err);
+    rc = store_fs_new(fd, true, 0, &store, err);
     if (rc != BERTH_OK)
         return rc;
     int64_t began = clock_mono_ms();

@@ -149,6 +149,8 @@ const struct config_setting config_settings[] = {
      .about = "where blobs live: in the data folder, or in memory, gone at the end"},
     {"storage.inline_size", CONFIG_SIZE, AT(storage.inline_size), .fallback = "16KiB", .most = MIB,
      .about = "blobs up to this size live in the database"},
+    {"storage.direct_from", CONFIG_SIZE, AT(storage.direct_from), .fallback = "32MiB", .most = 1024 * TIB,
+     .about = "what a blob holds beyond this size is written past the page cache; 0: nothing is"},
     {"storage.reserve", CONFIG_SIZE, AT(storage.reserve), .fallback = "64MiB", .most = 1024 * TIB,
      .about = "uploads are refused when less free space than this is left"},
     {"storage.sync", CONFIG_BOOL, AT(storage.sync), .fallback = "true",

@@ -101,7 +101,7 @@ static int open_store(const struct config *c, struct instance *in, berth_error *
     int fd = fcntl(in->data_fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening the data folder: %s", strerror(errno));
-    return store_fs_new(fd, c->storage.sync, &in->store, err);
+    return store_fs_new(fd, c->storage.sync, c->storage.direct_from, &in->store, err);
 }
 
 static int open_metadata(const struct config *c, struct instance *in, berth_error *err)

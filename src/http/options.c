@@ -14,7 +14,7 @@ static void set_defaults(struct http_server *s, const struct http_options *opts,
     DEFAULT(s->limits.uri_bytes, 16 * KIB);
     DEFAULT(s->limits.connections, 16384);
     DEFAULT(s->limits.drain_bytes, GIB);
-    DEFAULT(s->limits.buffer_bytes, 256 * KIB);
+    DEFAULT(s->limits.buffer_bytes, 512 * KIB);
     DEFAULT(s->limits.buffers_total, 256 * MIB);
     DEFAULT(s->timeouts.header, 30000);
     DEFAULT(s->timeouts.body, 30000);

@@ -145,7 +145,7 @@ struct http_limits {               /* 0 in any field: the default in brackets */
     uint32_t requests;             /* in flight at once; 0: no limit; 503 with Retry-After */
     uint32_t requests_per_peer;    /* 0: no limit; 429 with Retry-After */
     uint64_t drain_bytes;          /* read after an early answer [1 GiB] */
-    uint32_t buffer_bytes;         /* each of an upload's two [256 KiB] */
+    uint32_t buffer_bytes;         /* each of an upload's two [512 KiB] */
     uint64_t buffers_total;        /* bytes of upload buffers in all [256 MiB]: uploads wait their turn */
 };
 struct http_timeouts {  /* milliseconds; 0: the default in brackets */

@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
 
+#include "storage/direct.h"
 #include "util/fault.h"
 #include "util/io.h"
 
@@ -33,6 +34,8 @@ typedef struct fs_store {
     blob_store base;
     int objects_fd;
     bool sync, any_mode;
+    uint64_t direct_from; /* objects go past the page cache from this size on; 0: never */
+    struct direct_gate gate;
     pthread_mutex_t lock;         /* over making and opening a folder */
     atomic_int folders[FOLDERS];  /* descriptors; -1: not opened yet */
     atomic_bool durable[FOLDERS]; /* the folder's own name was synced by this process */
@@ -43,7 +46,10 @@ typedef struct fs_writer {
     int fd, folder_fd; /* the folder's is lent */
     bool new_name;     /* the name is not durable yet */
     bool tail;         /* a failed append may have left bytes beyond size */
+    bool plain;        /* it has asked for a direct writer */
+    direct_writer *direct;
     uint64_t size, written_back;
+    char key[IO_KEY_SIZE];
 } fs_writer;
 
 typedef struct fs_reader {
@@ -142,6 +148,7 @@ static void writer_free(fs_writer *w)
 {
     if (!w)
         return;
+    direct_free(w->direct);
     closep(&w->fd);
     free(w);
 }
@@ -151,11 +158,13 @@ static void writer_freep(fs_writer **w)
     writer_free(*w);
 }
 
-static fs_writer *writer_new(blob_store *s, int folder_fd)
+static fs_writer *writer_new(blob_store *s, int folder_fd, const char *key)
 {
     fs_writer *w = fault_hit() ? NULL : malloc(sizeof(*w));
-    if (w)
+    if (w) {
         *w = (fs_writer){.base = {s}, .fd = -1, .folder_fd = folder_fd};
+        memcpy(w->key, key, sizeof(w->key));
+    }
     return w;
 }
 
@@ -164,7 +173,7 @@ static int fs_create(blob_store *s, const char *key, blob_writer **ret_w, berth_
     int folder_fd = -1, r = folder_of(fs_of(s), key, true, &folder_fd, err);
     if (r != BERTH_OK)
         return r;
-    CLEANUP(writer_freep) fs_writer *w = writer_new(s, folder_fd);
+    CLEANUP(writer_freep) fs_writer *w = writer_new(s, folder_fd, key);
     if (!w)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     w->fd = faulted()
@@ -202,7 +211,7 @@ static int fs_resume(blob_store *s, const char *key, uint64_t size, blob_writer 
         r = reopen(folder_fd, key, size, err);
     if (r != BERTH_OK)
         return r;
-    CLEANUP(writer_freep) fs_writer *w = writer_new(s, folder_fd);
+    CLEANUP(writer_freep) fs_writer *w = writer_new(s, folder_fd, key);
     if (!w)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     w->fd = faulted() ? -1 : openat(folder_fd, key, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -231,23 +240,65 @@ static void start_writeback(fs_writer *w)
  * push-big). */
 #define WRITE_BYTES (32 * KIB)
 
-static int fs_append(blob_writer *bw, const void *p, size_t n, berth_error *err)
+static int append_plain(fs_writer *w, const char *p, size_t n, berth_error *err)
 {
-    fs_writer *w = (fs_writer *)bw;
     for (size_t done = 0; done < n;) {
         size_t piece = MIN(n - done, WRITE_BYTES);
-        ssize_t r = faulted() ? -1 : pwrite(w->fd, (const char *)p + done, piece, (off_t)(w->size + done));
+        ssize_t r = faulted() ? -1 : pwrite(w->fd, p + done, piece, (off_t)(w->size + done));
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0) {
             w->tail |= done > 0;
-            return os_error(err, "writing", "");
+            return os_error(err, "writing", w->key);
         }
         done += (size_t)r;
     }
     w->size += n;
     start_writeback(w);
     return BERTH_OK;
+}
+
+static int append_direct(fs_writer *w, const char *p, size_t n, berth_error *err)
+{
+    int r = direct_append(w->direct, p, n, err);
+    if (r == BERTH_OK)
+        w->size += n;
+    else
+        w->tail = true;
+    return r;
+}
+
+/* How many of the next @n bytes go through the page cache whatever comes after them. */
+static size_t plain_part(const fs_writer *w, size_t n)
+{
+    const fs_store *fs = fs_of(w->base.store);
+    if (w->direct)
+        return 0;
+    if (w->plain || !fs->sync || fs->direct_from == 0)
+        return n;
+    uint64_t from = (MAX(w->size, fs->direct_from) + DIRECT_BLOCK - 1) / DIRECT_BLOCK * DIRECT_BLOCK;
+    return (size_t)MIN((uint64_t)n, from - w->size);
+}
+
+static int fs_append(blob_writer *bw, const void *p, size_t n, berth_error *err)
+{
+    fs_writer *w = (fs_writer *)bw;
+    const uint64_t was = w->size;
+    size_t plain = plain_part(w, n);
+    int r = append_plain(w, p, plain, err);
+    if (r != BERTH_OK || plain == n)
+        return r;
+    if (!w->direct) {
+        w->plain = true; /* once asked, whatever the answer */
+        w->direct = direct_open(&fs_of(bw->store)->gate, w->folder_fd, w->key, w->fd, w->size);
+    }
+    const char *rest = (const char *)p + plain;
+    r = w->direct ? append_direct(w, rest, n - plain, err) : append_plain(w, rest, n - plain, err);
+    if (r != BERTH_OK && plain) { /* nothing of @p counts */
+        w->size = was;
+        w->tail = true;
+    }
+    return r;
 }
 
 /* The file holds what was appended and no more; file and name are durable. */
@@ -263,15 +314,23 @@ static int settle(fs_writer *w, berth_error *err)
     return w->new_name ? io_sync_dir(w->folder_fd, err) : BERTH_OK;
 }
 
+static int flush(fs_writer *w, berth_error *err)
+{
+    return w->direct ? direct_flush(w->direct, err) : BERTH_OK;
+}
+
 static int fs_complete(blob_writer *bw, const char *digest, berth_error *err)
 {
     CLEANUP(writer_freep) fs_writer *w = (fs_writer *)bw;
+    int r = flush(w, err);
+    if (r != BERTH_OK)
+        return r;
     /* Not every file system has attributes, and repair can do without: failure is no failure. */
     if (!fault_hit())
         (void)!fsetxattr(w->fd, DIGEST_ATTRIBUTE, digest, strlen(digest), 0);
     if (faulted() || fchmod(w->fd, MODE_WHOLE) < 0)
         return os_error(err, "completing", "");
-    int r = settle(w, err);
+    r = settle(w, err);
     if (r != BERTH_OK)
         (void)!fchmod(w->fd, MODE_GROWING); /* open() must not find what may not last */
     return r;
@@ -280,7 +339,8 @@ static int fs_complete(blob_writer *bw, const char *digest, berth_error *err)
 static int fs_suspend(blob_writer *bw, berth_error *err)
 {
     CLEANUP(writer_freep) fs_writer *w = (fs_writer *)bw;
-    return settle(w, err);
+    int r = flush(w, err);
+    return r == BERTH_OK ? settle(w, err) : r;
 }
 
 static void fs_abandon(blob_writer *bw)
@@ -486,7 +546,8 @@ static const struct blob_store_ops fs_ops = {
     .remove_all = fs_remove_all,
 };
 
-static int new_store(int objects_fd, bool sync, bool any_mode, blob_store **ret_s, berth_error *err)
+static int new_store(int objects_fd, bool sync, bool any_mode, uint64_t direct_from, blob_store **ret_s,
+                     berth_error *err)
 {
     fs_store *fs = fault_hit() ? NULL : malloc(sizeof(*fs));
     if (!fs) {
@@ -497,6 +558,8 @@ static int new_store(int objects_fd, bool sync, bool any_mode, blob_store **ret_
     fs->objects_fd = objects_fd;
     fs->sync = sync;
     fs->any_mode = any_mode;
+    fs->direct_from = direct_from;
+    direct_gate_init(&fs->gate);
     pthread_mutex_init(&fs->lock, NULL);
     for (size_t i = 0; i < FOLDERS; i++) {
         atomic_init(&fs->folders[i], -1);
@@ -506,7 +569,7 @@ static int new_store(int objects_fd, bool sync, bool any_mode, blob_store **ret_
     return BERTH_OK;
 }
 
-int store_fs_new(int dir_fd, bool sync, blob_store **ret_s, berth_error *err)
+int store_fs_new(int dir_fd, bool sync, uint64_t direct_from, blob_store **ret_s, berth_error *err)
 {
     CLEANUP(closep) int parent_fd = dir_fd;
     if (faulted() || (mkdirat(parent_fd, "objects", 0700) < 0 && errno != EEXIST))
@@ -515,7 +578,7 @@ int store_fs_new(int dir_fd, bool sync, blob_store **ret_s, berth_error *err)
     if (objects_fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening the folder 'objects': %s", strerror(errno));
     int r = sync ? io_sync_dir(parent_fd, err) : BERTH_OK;
-    return r == BERTH_OK ? new_store(steal_fd(&objects_fd), sync, false, ret_s, err) : r;
+    return r == BERTH_OK ? new_store(steal_fd(&objects_fd), sync, false, direct_from, ret_s, err) : r;
 }
 
 int store_fs_read_only_new(int dir_fd, blob_store **ret_s, berth_error *err)
@@ -524,5 +587,5 @@ int store_fs_read_only_new(int dir_fd, blob_store **ret_s, berth_error *err)
     CLEANUP(closep) int objects_fd = open_folder(parent_fd, "objects");
     if (objects_fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening the folder 'objects': %s", strerror(errno));
-    return new_store(steal_fd(&objects_fd), false, true, ret_s, err);
+    return new_store(steal_fd(&objects_fd), false, true, 0, ret_s, err);
 }

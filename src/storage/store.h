@@ -25,7 +25,8 @@ struct blob_store_ops {
      * between), is incomplete again. */
     int (*resume)(blob_store *s, const char *key, uint64_t size, blob_writer **ret_w, berth_error *err);
 
-    /* After a failure nothing of @p counts as appended: the same bytes may be tried again. */
+    /* After a failure nothing of @p counts as appended: the same bytes may be tried again. It may be the
+     * failure of bytes taken earlier; then every later call fails as well. */
     int (*append)(blob_writer *w, const void *p, size_t n, berth_error *err);
 
     /* After complete returns BERTH_OK the object is whole and durable, its name included. @digest is kept
@@ -76,8 +77,9 @@ struct blob_reader {
 };
 
 /* Objects below @dir_fd/objects/<2 hex>/<key>. Takes over @dir_fd, also on failure. Without @sync nothing is
- * durable: for tests and throw-away registries. */
-int store_fs_new(int dir_fd, bool sync, blob_store **ret_s, berth_error *err);
+ * durable: for tests and throw-away registries. What an object holds beyond its first @direct_from bytes is
+ * written past the page cache where that can be had; 0: never. */
+int store_fs_new(int dir_fd, bool sync, uint64_t direct_from, blob_store **ret_s, berth_error *err);
 
 /* Such a folder for reading alone, a backup's say. A copy may have lost the modes that tell what is whole:
  * whoever reads checks the digest. Takes over @dir_fd, also on failure. */

@@ -10,8 +10,8 @@
 
 const char *fixture_name(enum store_kind kind)
 {
-    static const char *const names[STORE_KINDS_] = {"fs", "fs without sync", "memory", "faulty over fs",
-                                                    "faulty over memory"};
+    static const char *const names[STORE_KINDS_] = {"fs",     "fs without sync", "fs past the cache",
+                                                    "memory", "faulty over fs",  "faulty over memory"};
     return names[kind];
 }
 
@@ -25,7 +25,8 @@ static void make_store(struct store_fixture *f)
     if (on_disk(f->kind)) {
         int fd = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(fd >= 0);
-        CHECK_OK(store_fs_new(fd, f->kind != STORE_FS_UNSYNCED, &f->s, &test_err));
+        CHECK_OK(
+            store_fs_new(fd, f->kind != STORE_FS_UNSYNCED, f->kind == STORE_FS_DIRECT, &f->s, &test_err));
     } else {
         CHECK_OK(store_memory_new(&f->s, &test_err));
     }

@@ -7,6 +7,7 @@
 enum store_kind {
     STORE_FS,
     STORE_FS_UNSYNCED,
+    STORE_FS_DIRECT, /* past the page cache as soon as that can be */
     STORE_MEMORY,
     STORE_FAULTY_FS,
     STORE_FAULTY_MEMORY,

@@ -87,7 +87,7 @@ int world_open(struct world *w, berth_error *err)
     if (r == BERTH_OK) {
         int fd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         CHECK(fd >= 0);
-        r = store_fs_new(fd, true, &f->s, err);
+        r = store_fs_new(fd, true, 1, &f->s, err);
     }
     if (r == BERTH_OK)
         r = repo_new(f->m, f->s, &f->policy, &f->r, err);

@@ -41,7 +41,7 @@ static void test_http_body__streams_bodies_of_any_size_in_both_codings(void **st
 {
     (void)state;
     static const uint64_t sizes[] = {
-        0, 1, 1000, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, 1000003, 64 * 1024 * 1024};
+        0, 1, 1000, 512 * 1024 - 1, 512 * 1024, 512 * 1024 + 1, 1000003, 64 * 1024 * 1024};
     static const char *const paths[] = {"/stream", "/bare", "/inline"};
     struct site *s = site_new(NULL, NULL, NULL);
     int fd = client_connect(s);
@@ -56,7 +56,7 @@ static void test_http_body__streams_bodies_of_any_size_in_both_codings(void **st
                 snprintf(want, sizeof(want), "X-Bytes: %llu", (unsigned long long)sizes[i]);
                 CHECK_ROW(i, reply_has(&r, want));
                 snprintf(want, sizeof(want), "X-Pieces: %llu",
-                         (unsigned long long)((sizes[i] + 256 * KIB - 1) / (256 * KIB)));
+                         (unsigned long long)((sizes[i] + 512 * KIB - 1) / (512 * KIB)));
                 CHECK_ROW(i, reply_has(&r, want)); /* full buffers, and the rest */
                 reply_done(&r);
                 n++;

@@ -21,7 +21,7 @@ static void test_http_options__fill_in_what_is_left_open(void **state)
     CHECK(s.limits.header_bytes == 32 * KIB && s.limits.header_count == 100 &&
           s.limits.uri_bytes == 16 * KIB);
     CHECK(s.limits.connections == 16384 && s.limits.connections_per_peer == 0 && s.limits.drain_bytes == GIB);
-    CHECK(s.limits.buffer_bytes == 256 * KIB && s.limits.buffers_total == 256 * MIB);
+    CHECK(s.limits.buffer_bytes == 512 * KIB && s.limits.buffers_total == 256 * MIB);
     CHECK(s.timeouts.header == 30000 && s.timeouts.body == 30000 && s.timeouts.body_rate == 500);
     CHECK(s.timeouts.idle == 75000 && s.timeouts.drain == 30000 && s.timeouts.stop == 30000);
     CHECK(s.n_loops == 3 && s.n_workers == 32);

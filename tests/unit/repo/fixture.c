@@ -23,7 +23,7 @@ void fixture_init(struct fixture *f, enum fixture_store store)
     if (store == FIXTURE_FS) {
         int fd = open(fixture_dir(f), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         CHECK(fd >= 0);
-        CHECK_OK(store_fs_new(fd, false, &f->s, &test_err));
+        CHECK_OK(store_fs_new(fd, false, 0, &f->s, &test_err));
     } else {
         CHECK_OK(store_memory_new(&f->s, &test_err));
     }

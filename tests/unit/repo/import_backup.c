@@ -31,7 +31,7 @@ static void target_in_folder(struct fixture *f, struct target *t)
     CHECK(mkdir(dir, 0700) == 0);
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CHECK(fd >= 0);
-    CHECK_OK(store_fs_new(fd, false, &t->s, &test_err));
+    CHECK_OK(store_fs_new(fd, false, 0, &t->s, &test_err));
 }
 
 static void test_repo_import_backup__brings_back_all_and_leaves_what_came_since(void **state)

@@ -244,7 +244,7 @@ static void test_storage_fs__takes_the_folder_also_when_it_fails(void **state)
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int file = openat(fd, "objects", O_CREAT | O_WRONLY | O_CLOEXEC, 0600); /* a file stands in the way */
     close(file);
-    CHECK_CODE(store_fs_new(fd, true, &s, &test_err), BERTH_E_IO);
+    CHECK_CODE(store_fs_new(fd, true, 0, &s, &test_err), BERTH_E_IO);
     CHECK(!s);
     assert_int_equal(fixture_count_fds(), before);
     char path[64];
