@@ -8,10 +8,11 @@
 
 #include "util/fault.h"
 
-extern const char meta_schema_0001[];
+extern const char meta_schema_0001[], meta_schema_0002[];
 
 const struct migration meta_migrations[] = {
     {1, meta_schema_0001},
+    {2, meta_schema_0002},
 };
 const size_t meta_migrations_n = COUNT(meta_migrations);
 

@@ -1,10 +1,12 @@
 """berth backup and berth restore: consistent beside everything else, verified, incremental, whole after a crash."""
 
+import contextlib
 import json
 import os
 import random
 import re
 import shutil
+import sqlite3
 import subprocess
 import threading
 import time
@@ -392,3 +394,66 @@ def test_progress_is_told_in_lines_and_text_results_can_be_read(berth_binary, ma
     assert re.search(r"restored from the backup of 20\S+Z: .* 0 failed\n", done.stdout)
     done = berth(berth_binary, "restore", tmp_path / "backup", "--data", tmp_path / "new", "--dry-run")
     assert "1 tags, 2 blobs" in done.stdout and not (tmp_path / "new").exists()
+
+
+# --- an older schema ---
+
+def make_version_1(database):
+    """What version 2 of the schema changed, changed back."""
+    with contextlib.closing(sqlite3.connect(database)) as db:
+        db.executescript("""
+            DROP INDEX manifests_referrers;
+            CREATE INDEX manifests_referrers ON manifests(repo_id, subject, artifact_type, digest)
+              WHERE subject IS NOT NULL;
+            DELETE FROM schema_version WHERE version>1;
+            PRAGMA wal_checkpoint(TRUNCATE);""")
+
+
+def schema_version(database):
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
+
+
+def with_referrer(server):
+    subject, _ = push_image(server, "team/app", "v1", noise(60000, 1))
+    body = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": "text/vnd.demo",
+                       "config": {**push_blob(server, "team/app", b"{}"),
+                                  "mediaType": "application/vnd.oci.empty.v1+json"},
+                       "layers": [], "annotations": {"a": "b"},
+                       "subject": {"mediaType": OCI_MANIFEST, "digest": subject, "size": 1}}).encode()
+    status, _, _ = server.request("PUT", f"/v2/team/app/manifests/{digest_of(body)}", body,
+                                  {"Content-Type": OCI_MANIFEST})
+    assert status == 201
+    return subject, body
+
+
+def sees_referrer(server, subject, body):
+    pull_image(server, "team/app", "v1", subject)
+    listed = json.loads(server.request("GET", f"/v2/team/app/referrers/{subject}")[2])["manifests"]
+    assert [(d["digest"], d["size"], d["artifactType"], d["annotations"]) for d in listed] == [
+        (digest_of(body), len(body), "text/vnd.demo", {"a": "b"})]
+
+
+def test_a_folder_of_an_older_schema_is_brought_forward_after_a_copy(berth_binary, make_server):
+    own = make_server()
+    subject, body = with_referrer(own)
+    own.stop()
+    database = Path(own.data) / "berth.db"
+    make_version_1(database)
+    newer = make_server(data=own.data)
+    sees_referrer(newer, subject, body)
+    newer.stop()
+    assert schema_version(database) > 1 and schema_version(f"{database}.v1.bak") == 1
+    check(berth_binary, own.data)
+
+
+def test_a_backup_of_an_older_schema_is_restored(berth_binary, make_server, tmp_path):
+    own = make_server()
+    subject, body = with_referrer(own)
+    backup(berth_binary, own, tmp_path / "backup")
+    was = digest_of((tmp_path / "backup" / "berth.db").read_bytes())
+    make_version_1(tmp_path / "backup" / "berth.db")
+    marker = tmp_path / "backup" / "backup"
+    marker.write_text(marker.read_text().replace(was, digest_of((tmp_path / "backup" / "berth.db").read_bytes())))
+    restore(berth_binary, tmp_path / "backup", tmp_path / "data")
+    sees_referrer(make_server(data=tmp_path / "data"), subject, body)
