@@ -17,11 +17,14 @@
 #define DIRECT_BLOCK 4096u /* offset and length of what goes to the device are multiples of it */
 
 /* What the writers of one store share. */
+#define DIRECT_KEPT 4
 struct direct_gate {
-    atomic_int places; /* how many more may be open at once */
-    atomic_bool unfit; /* this file system has no such writes */
+    atomic_int places;                 /* how many more may be open at once */
+    atomic_bool unfit;                 /* this file system has no such writes */
+    _Atomic(void *) kept[DIRECT_KEPT]; /* buffers for the next writer */
 };
 void direct_gate_init(struct direct_gate *g);
+void direct_gate_done(struct direct_gate *g);
 
 typedef struct direct_writer direct_writer;
 

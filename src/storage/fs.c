@@ -522,6 +522,7 @@ static void fs_free(blob_store *s)
         closep(&fd);
     }
     closep(&fs->objects_fd);
+    direct_gate_done(&fs->gate);
     pthread_mutex_destroy(&fs->lock);
     free(fs);
 }

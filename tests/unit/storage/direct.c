@@ -146,6 +146,7 @@ static void test_storage_direct__says_at_the_end_what_failed_behind(void **state
         direct_free(d);
     }
     direct_free(NULL);
+    direct_gate_done(&gate);
     fixture_close(&f);
 #endif
 }
@@ -174,6 +175,7 @@ static void test_storage_direct__has_few_places_and_gives_them_back(void **state
     CHECK(!direct_open(&gate, dir, "no such file", fd, 0));
     atomic_store(&gate.unfit, true); /* as after EINVAL: nobody asks again */
     CHECK(!direct_open(&gate, dir, "file", fd, 0));
+    direct_gate_done(&gate);
     fixture_close(&f);
 }
 
