@@ -276,14 +276,32 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
     return r;
 }
 
-int sqlite_manifest_put(meta *base, const struct meta_manifest_put *put, berth_arena *a,
-                        struct oci_list *ret_missing, berth_error *err)
+static int prepare_put(const struct meta_manifest_put *put, berth_arena *a, struct manifest_put *ret,
+                       berth_error *err)
 {
     struct manifest_put op = {.put = put, .a = a};
     if (!sort_edges(a, put->blobs, put->n_blobs, &op.blobs) ||
         !sort_edges(a, put->children, put->n_children, &op.children))
         return berth_error_set(err, BERTH_E_NOMEM, "storing a manifest: no memory");
-    int r = writer_run(sqlite_of(base), "storing a manifest", manifest_put, &op, err);
+    *ret = op;
+    return BERTH_OK;
+}
+
+int manifest_store(struct db *db, const struct meta_manifest_put *put, berth_arena *a, berth_error *err)
+{
+    struct manifest_put op;
+    int r = prepare_put(put, a, &op, err);
+    return r == BERTH_OK ? manifest_put(db, &op, err) : r;
+}
+
+int sqlite_manifest_put(meta *base, const struct meta_manifest_put *put, berth_arena *a,
+                        struct oci_list *ret_missing, berth_error *err)
+{
+    struct manifest_put op;
+    int r = prepare_put(put, a, &op, err);
+    if (r != BERTH_OK)
+        return r;
+    r = writer_run(sqlite_of(base), "storing a manifest", manifest_put, &op, err);
     if (r != BERTH_OK && op.missing.n && ret_missing)
         *ret_missing = op.missing;
     return r;

@@ -203,6 +203,8 @@ int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t 
  * the place where to go on, if any, is a row of lost_subjects. */
 int referrers_orphan(struct db *db, int64_t repo_id, berth_str subject, berth_str after_type,
                      berth_str after_digest, size_t limit, int64_t now, size_t *ret_n, berth_error *err);
+/* sqlite_manifest_put() within a transaction. */
+int manifest_store(struct db *db, const struct meta_manifest_put *put, berth_arena *a, berth_error *err);
 int64_t untagged_review(struct sqlite_meta *m,
                         int64_t now); /* when one that is untagged from @now on is looked at */
 int sqlite_manifest_put(meta *m, const struct meta_manifest_put *put, berth_arena *a,
