@@ -292,6 +292,29 @@ static void test_repo_salvage__sessions_go_on_or_are_named(void **state)
     fixture_done(&f);
 }
 
+/* Until then: what holds a blob or manifest is not needed to serve it, nor to promise it. */
+static void test_repo_salvage__reads_go_on_where_edges_cannot_be_read(void **state)
+{
+    (void)state;
+    static const char *const trees[] = {"manifest_blobs_rev", "tags_manifest", "manifest_children_rev"};
+    for (size_t i = 0; i < COUNT(trees); i++) {
+        struct fixture f;
+        struct filled in;
+        fill(&f, &in);
+        damage(&f, trees[i]);
+        open_database(&f);
+        for (int later = 0; later < 2; later++) { /* with leases, and when they are over */
+            CHECK_STR(pull_blob(&f, NAME, &in.small), in.small_body);
+            CHECK_STR(pull_blob(&f, NAME, &in.large), in.large_body);
+            CHECK_ROW(i, manifest_is_there(&f, NAME, &in.image) && manifest_is_there(&f, NAME, &in.child));
+            CHECK_OK(repo_blob_promise(f.r, STR(NAME), &in.large, &test_err));
+            CHECK_OK(repo_manifest_promise(f.r, STR(NAME), &in.child, &test_err));
+            meta_sqlite_shift_clock(f.m, 5 * GRACE_MS);
+        }
+        fixture_done(&f);
+    }
+}
+
 static void test_repo_salvage__it_stops_when_asked_and_nothing_has_changed(void **state)
 {
     (void)state;
@@ -331,5 +354,6 @@ RUN_TESTS(TEST(test_repo_salvage__what_is_known_twice_is_not_lost),
           TEST(test_repo_salvage__bytes_without_their_digest_are_not_trusted),
           TEST(test_repo_salvage__what_was_deleted_stays_deleted),
           TEST(test_repo_salvage__sessions_go_on_or_are_named),
+          TEST(test_repo_salvage__reads_go_on_where_edges_cannot_be_read),
           TEST(test_repo_salvage__it_stops_when_asked_and_nothing_has_changed),
           TEST(test_repo_salvage__a_newer_schema_is_refused))
