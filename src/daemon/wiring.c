@@ -90,7 +90,11 @@ static int check_folder(const struct instance *in, const char *path, berth_error
                                "the restore into '%s' was not finished: run `berth restore` again, or remove "
                                "the folder",
                                path);
-    unlinkat(in->data_fd, "restore.db", 0); /* of a restore into this folder that was interrupted */
+    /* of a restore into this folder, or a salvage, that was interrupted */
+    static const char *const left[] = {"restore.db", "berth.db.salvage", "berth.db.salvage-wal",
+                                       "berth.db.salvage-shm"};
+    for (size_t i = 0; i < COUNT(left); i++)
+        unlinkat(in->data_fd, left[i], 0);
     return wiring_check_format(in->data_fd, path, err);
 }
 

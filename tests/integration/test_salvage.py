@@ -297,3 +297,26 @@ def repair(binary, data, tree, place):
     again = berth(binary, "check", "--data", data, *GRACE)
     assert again.returncode == 0 and "0 problems" in again.stdout, again.stdout
     return lost
+
+
+def test_a_repair_that_is_killed_goes_on(filled, berth_binary, tmp_path):
+    data, content = tmp_path / "data", filled[1]
+    shutil.copytree(filled[0], data)
+    database = Database(data / "berth.db")
+    database.overwrite(database.pages("tags")[1][0], "zeros")
+    command = [str(berth_binary), "check", "--repair", "--data", str(data), *GRACE]
+    for i in range(12):
+        killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.08 * (i + 1))
+        killed.kill()
+        killed.wait()
+    assert repair(berth_binary, data, "tags", "leaf") == set()
+    assert not list(data.glob("berth.db.salvage*"))
+    assert list(data.glob("berth.db.damaged*"))
+    server = Later(berth_binary, data)
+    try:
+        server.start()
+        assert not content.missing(server)
+        server.stop()
+    finally:
+        server.end()
