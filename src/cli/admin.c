@@ -96,6 +96,8 @@ static void print_check(const json_t *v)
            count(v, "manifests"), count(v, "objects"), mib(v, "bytes"), count(v, "problems"));
     if (count(v, "repaired"))
         printf(", %lld repaired", count(v, "repaired"));
+    if (count(v, "lost"))
+        printf(", %lld lost", count(v, "lost"));
     printf("\n");
 }
 
@@ -275,7 +277,8 @@ int cmd_check(int argc, char **argv)
         "  --quick    existence and sizes only, nothing is hashed\n"
         "  --repair   forget blobs whose bytes are lost, use whole copies found elsewhere, hand objects "
         "that\n"
-        "             belong to nothing to the collector\n\n"
+        "             belong to nothing to the collector; salvage a damaged database (stop the server "
+        "first)\n\n"
         "example:\n  berth check --data /var/lib/berth\n";
     static const char *const words[] = {"--quick", "--repair", NULL};
     CLEANUP(options_done) struct options o = {0};

@@ -65,6 +65,7 @@ static int check(struct instance *in, bool repair, bool quick, const struct admi
     struct admin_out copy = *out;
     struct repo_check_options o = {.repair = repair,
                                    .quick = quick,
+                                   .alone = in->alone,
                                    .problem = tell_problem,
                                    .progress = tell_checked,
                                    .arg = &copy,
@@ -73,12 +74,21 @@ static int check(struct instance *in, bool repair, bool quick, const struct admi
     int rc = repo_check(in->repo, &o, &r, err);
     if (rc != BERTH_OK)
         return rc;
+    if (r.damaged)
+        return berth_error_set(err, BERTH_E_BUSY,
+                               "the database is damaged, and a server has it: stop the server and run "
+                               "`berth check --repair` again");
+    const struct repo_salvage_result *s = &in->salvage;
     admin_number(out, "blobs", r.blobs);
     admin_number(out, "manifests", r.manifests);
     admin_number(out, "objects", r.objects);
     admin_number(out, "bytes", r.bytes);
-    admin_number(out, "problems", r.problems);
-    admin_number(out, "repaired", r.repaired);
+    if (s->damaged || s->lost) {
+        admin_number(out, "damaged", s->damaged);
+        admin_number(out, "lost", s->lost);
+    }
+    admin_number(out, "problems", r.problems + s->damaged + s->lost);
+    admin_number(out, "repaired", r.repaired + s->damaged + s->lost);
     return BERTH_OK;
 }
 

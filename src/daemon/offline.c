@@ -42,6 +42,48 @@ static int become_owner(const char *data, berth_error *err)
     return BERTH_OK;
 }
 
+static void tell_problem(void *arg, const char *text)
+{
+    const struct admin_out *out = arg;
+    out->line(out->arg, text);
+}
+
+static int open_and_run(const struct config *c, berth_str command, struct instance *in,
+                        const struct admin_out *out, berth_error *err)
+{
+    const bool alone = in->alone;
+    const struct repo_salvage_result salvage = in->salvage;
+    int rc = instance_open(c, str_starts(command, STR("import")), in, err);
+    if (rc != BERTH_OK)
+        return rc;
+    in->alone = alone;
+    in->salvage = salvage;
+    rc = admin_run(in, command, out, err);
+    instance_close(in);
+    return rc;
+}
+
+/* What a check can't repair in the database it has open: the tables. They are salvaged into a new one, and
+ * the check begins anew. */
+static int check_alone(const struct config *c, berth_str command, const struct admin_out *out,
+                       berth_error *err)
+{
+    struct admin_out copy = *out;
+    const struct repo_salvage_options o = {.problem = tell_problem, .arg = &copy, .stop = out->stop};
+    struct instance in = {.alone = true};
+    berth_error why = BERTH_ERROR_INIT;
+    int rc = open_and_run(c, command, &in, out, &why);
+    if (rc != BERTH_E_CORRUPT) {
+        if (rc != BERTH_OK && err)
+            *err = why;
+        return rc;
+    }
+    struct instance again = {0};
+    out->line(out->arg, why.message);
+    rc = instance_salvage(c, &o, &again.salvage, err);
+    return rc == BERTH_OK ? open_and_run(c, command, &again, out, err) : rc;
+}
+
 int admin_command(const struct config *c, berth_str command, const struct admin_out *out, berth_error *err)
 {
     berth_error asked = BERTH_ERROR_INIT;
@@ -66,10 +108,7 @@ int admin_command(const struct config *c, berth_str command, const struct admin_
         if (rc != BERTH_OK)
             return rc;
     }
-    rc = instance_open(c, str_starts(command, STR("import")), &in, err);
-    if (rc != BERTH_OK)
-        return rc;
-    rc = admin_run(&in, command, out, err);
-    instance_close(&in);
-    return rc;
+    in = (struct instance){0};
+    const bool repairs = str_starts(command, STR("check")) && memmem(command.p, command.n, " repair", 7);
+    return repairs ? check_alone(c, command, out, err) : open_and_run(c, command, &in, out, err);
 }

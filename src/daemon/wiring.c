@@ -90,7 +90,11 @@ static int check_folder(const struct instance *in, const char *path, berth_error
                                "the restore into '%s' was not finished: run `berth restore` again, or remove "
                                "the folder",
                                path);
-    unlinkat(in->data_fd, "restore.db", 0); /* of a restore into this folder that was interrupted */
+    /* of a restore into this folder, or a salvage, that was interrupted */
+    static const char *const left[] = {"restore.db", "berth.db.salvage", "berth.db.salvage-wal",
+                                       "berth.db.salvage-shm"};
+    for (size_t i = 0; i < COUNT(left); i++)
+        unlinkat(in->data_fd, left[i], 0);
     return wiring_check_format(in->data_fd, path, err);
 }
 
@@ -104,15 +108,20 @@ static int open_store(const struct config *c, struct instance *in, berth_error *
     return store_fs_new(fd, c->storage.sync, c->storage.direct_from, &in->store, err);
 }
 
-static int open_metadata(const struct config *c, struct instance *in, berth_error *err)
+static struct meta_times times_of(const struct config *c)
 {
-    const struct meta_times times = {
+    return (struct meta_times){
         .grace_ms = (int64_t)c->gc.grace,
         .drain_ms = (int64_t)c->gc.drain,
         .result_ms = 10 * 60 * 1000,
         .untagged_ms = (int64_t)c->gc.untagged,
         .keep_referrers = c->gc.keep_referrers,
     };
+}
+
+static int open_metadata(const struct config *c, struct instance *in, berth_error *err)
+{
+    const struct meta_times times = times_of(c);
     if (strcmp(c->storage.driver, "memory") == 0)
         return meta_sqlite_open(":memory:", &times, &in->m, err);
     CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(64 * KIB);
@@ -125,12 +134,41 @@ static int open_metadata(const struct config *c, struct instance *in, berth_erro
 int instance_fill(const struct config *c, struct instance *in, berth_error *err)
 {
     struct repo_policy policy;
-    int rc = wiring_repo_policy(c, &policy, err);
+    berth_error why = BERTH_ERROR_INIT;
+    int rc = wiring_repo_policy(c, &policy, &why);
     if (rc == BERTH_OK)
-        rc = open_metadata(c, in, err);
+        rc = open_metadata(c, in, &why);
     if (rc == BERTH_OK)
-        rc = open_store(c, in, err);
-    return rc == BERTH_OK ? repo_new(in->m, in->store, &policy, &in->repo, err) : rc;
+        rc = open_store(c, in, &why);
+    if (rc == BERTH_OK)
+        rc = repo_new(in->m, in->store, &policy, &in->repo, &why);
+    if (rc == BERTH_E_CORRUPT)
+        return berth_error_set(err, rc, "the database of '%s' is damaged: run `berth check --repair` (%s)",
+                               c->data, why.message);
+    if (rc != BERTH_OK && err)
+        *err = why;
+    return rc;
+}
+
+int instance_salvage(const struct config *c, const struct repo_salvage_options *o,
+                     struct repo_salvage_result *ret, berth_error *err)
+{
+    const struct meta_times times = times_of(c);
+    CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(64 * KIB);
+    struct instance in = {.data_fd = -1, .lock_fd = -1};
+    berth_buf_addf(&path, "%s/berth.db", c->data);
+    const char *p = berth_buf_cstr(&path);
+    if (!p)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    int rc = instance_lock(c, false, &in, err);
+    if (rc == BERTH_OK)
+        rc = check_folder(&in, c->data, err);
+    if (rc == BERTH_OK)
+        rc = open_store(c, &in, err);
+    if (rc == BERTH_OK)
+        rc = repo_salvage(p, &times, in.store, o, ret, err);
+    instance_close(&in);
+    return rc;
 }
 
 int instance_open(const struct config *c, bool create, struct instance *ret, berth_error *err)

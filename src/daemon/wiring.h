@@ -15,6 +15,8 @@ struct instance {
     meta *m;
     blob_store *store;
     repo *repo;
+    bool alone;                         /* no server has it: damaged tables may be salvaged */
+    struct repo_salvage_result salvage; /* what that has found */
 };
 
 /* BERTH_E_BUSY when another process owns the folder. @create makes a folder that is absent. */
@@ -24,6 +26,10 @@ void instance_close(struct instance *in);
  * instance_close() is the caller's. */
 int instance_lock(const struct config *c, bool create, struct instance *in, berth_error *err);
 int instance_fill(const struct config *c, struct instance *in, berth_error *err);
+/* A new database of what can be read of the folder's, which is damaged (repo_salvage()). Nothing has it open.
+ */
+int instance_salvage(const struct config *c, const struct repo_salvage_options *o,
+                     struct repo_salvage_result *ret, berth_error *err);
 
 /* In a data folder that `berth restore` is making, or did not finish: the backup's path. */
 #define RESTORING "restoring"

@@ -272,6 +272,30 @@ struct meta { /* drivers embed this first */
  * it; refuses one that is newer than this program. @times NULL: the defaults in brackets. */
 int meta_sqlite_open(const char *path, const struct meta_times *times, meta **ret_m, berth_error *err);
 
+/* --- salvage: a new database of what can still be read of a damaged one --- */
+struct meta_salvage_rules {
+    /* Whether @bytes have the digest that their row says. */
+    bool (*trusted)(void *arg, berth_str digest, berth_str bytes);
+    /* Fills in what a manifest of @to says of itself and of others, from @put's repo, digest, media_type and
+     * body. BERTH_E_INVALID: it says nothing; its row is kept. */
+    int (*manifest)(void *arg, meta *to, berth_arena *a, struct meta_manifest_put *put, berth_error *err);
+    /* Every object of the store, as store_list(). */
+    int (*objects)(void *arg, int (*each)(void *arg, const char *key, uint64_t size, const char *digest),
+                   void *each_arg, berth_error *err);
+    void (*say)(void *arg, const char *text); /* one line each: what is damaged, what is lost, by name */
+    void *arg;
+    const _Atomic bool *stop; /* may be NULL */
+};
+struct meta_salvage_result {
+    uint64_t damaged; /* tables and indexes */
+    uint64_t lost;    /* repositories' names, manifests, tags, blobs, sessions */
+};
+/* The database at @path, which nobody has open, gives way to a new one of its rows, with leases and reviews
+ * as if all had been pushed now; it is kept as @path.damaged. A crash leaves the one or the other. */
+int meta_sqlite_salvage(const char *path, const struct meta_times *times,
+                        const struct meta_salvage_rules *rules, struct meta_salvage_result *ret,
+                        berth_error *err);
+
 /* Tests only: @ms pass; somebody moves the wall clock by @ms. */
 void meta_sqlite_shift_clock(meta *m, int64_t ms);
 void meta_sqlite_move_clock(meta *m, int64_t ms);

@@ -280,6 +280,17 @@ static int set_path(struct sqlite_meta *m, const char *path, berth_error *err)
     return BERTH_OK;
 }
 
+/* A session from before may have an object that no record told of: the process ended first. A damaged page
+ * stops no start for that: what such a session leaves behind `berth check` finds. */
+static int mark_sessions(struct sqlite_meta *m, berth_error *err)
+{
+    berth_error why = BERTH_ERROR_INIT;
+    int r = db_exec(&m->writer.db, "UPDATE uploads SET stored=1 WHERE stored=0", &why);
+    if (r != BERTH_OK && r != BERTH_E_CORRUPT && err)
+        *err = why;
+    return r == BERTH_E_CORRUPT ? BERTH_OK : r;
+}
+
 static void configure_once(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
@@ -319,9 +330,8 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
         r = db_exec(&m->writer.db, m->temp_dir ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", err);
     if (r == BERTH_OK)
         r = db_migrate(&m->writer.db, m->path, meta_migrations, meta_migrations_n, err);
-    /* A session from before may have an object that no record told of: the process ended first. */
     if (r == BERTH_OK)
-        r = db_exec(&m->writer.db, "UPDATE uploads SET stored=1 WHERE stored=0", err);
+        r = mark_sessions(m, err);
     if (r != BERTH_OK)
         return r;
 

@@ -5,10 +5,11 @@
  * uploads. */
 #define MOUNT_CANDIDATES 1000
 
-/* The link in alias l has no edge and less than G left: ?N is now + G. */
-#define LINK_LEASE_DUE(n)                                                                                    \
-    "(l.lease_until<" n " AND NOT EXISTS(SELECT 1 FROM manifest_blobs e WHERE e.repo_id=l.repo_id"           \
-    " AND e.digest=l.digest))"
+/* Whether a promise on the link in alias l needs a longer lease: no edge and less than G left. @n is now + G;
+ * with @blind it counts as without edge, for one is not looked for. */
+#define LINK_LEASE_DUE(n, blind)                                                                             \
+    "CASE WHEN l.lease_until>=" n " THEN 0 WHEN " blind " THEN 1 ELSE NOT EXISTS(SELECT 1 FROM"              \
+    " manifest_blobs e WHERE e.repo_id=l.repo_id AND e.digest=l.digest) END"
 
 static int blob_unknown(const char *digest, berth_error *err)
 {
@@ -67,32 +68,33 @@ int blob_link(struct db *db, int64_t repo_id, const char *digest, int64_t now, b
 
 /* --- reading --- */
 
-int sqlite_blob_get(meta *base, berth_str repo, const berth_digest *d, bool with_body, berth_arena *a,
-                    struct meta_blob *ret, berth_error *err)
+static int link_start(struct db *db, sqlite3_stmt **ret, berth_str repo, const char *digest, bool with_body,
+                      bool blind, berth_error *err)
 {
-    struct sqlite_meta *m = sqlite_of(base);
-    struct db *db;
-    int r = reader_get(m, "looking for a blob", &db, err);
-    if (r != BERTH_OK)
-        return r;
-    CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    int64_t due = sqlite_now(m) + m->times.grace_ms;
+    int64_t due = sqlite_now(db->m) + db->m->times.grace_ms;
     if (with_body)
-        r = db_start(
-            db, &st, err,
+        return db_start(
+            db, ret, err,
             "SELECT b.size, b.object_key, " LINK_LEASE_DUE(
-                "?3") ", i.body FROM repositories r"
+                "?3",
+                "?4") ", i.body FROM repositories r"
                       " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
                       " CROSS JOIN blobs b ON b.digest=l.digest LEFT JOIN blob_bodies i ON i.digest=b.digest"
                       " WHERE r.name=?1 AND r.state=0",
-            "szi", repo, d->text, due);
-    else
-        r = db_start(db, &st, err,
-                     "SELECT b.size, b.object_key, " LINK_LEASE_DUE(
-                         "?3") " FROM repositories r"
-                               " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
-                               " CROSS JOIN blobs b ON b.digest=l.digest WHERE r.name=?1 AND r.state=0",
-                     "szi", repo, d->text, due);
+            "szii", repo, digest, due, (int64_t)blind);
+    return db_start(db, ret, err,
+                    "SELECT b.size, b.object_key, " LINK_LEASE_DUE(
+                        "?3", "?4") " FROM repositories r"
+                                    " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
+                                    " CROSS JOIN blobs b ON b.digest=l.digest WHERE r.name=?1 AND r.state=0",
+                    "szii", repo, digest, due, (int64_t)blind);
+}
+
+static int read_link(struct db *db, berth_str repo, const berth_digest *d, bool with_body, bool blind,
+                     berth_arena *a, struct meta_blob *ret, berth_error *err)
+{
+    CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
+    int r = link_start(db, &st, repo, d->text, with_body, blind, err);
     if (r != BERTH_OK || (r = db_step(db, st, err)) < 0)
         return r;
     if (r == 0) {
@@ -109,6 +111,18 @@ int sqlite_blob_get(meta *base, berth_str repo, const berth_digest *d, bool with
     return BERTH_OK;
 }
 
+int sqlite_blob_get(meta *base, berth_str repo, const berth_digest *d, bool with_body, berth_arena *a,
+                    struct meta_blob *ret, berth_error *err)
+{
+    struct db *db;
+    int r = reader_get(sqlite_of(base), "looking for a blob", &db, err);
+    if (r != BERTH_OK)
+        return r;
+    r = read_link(db, repo, d, with_body, false, a, ret, err);
+    /* The damage may lie where edges stand, and the blob does not: a lease too many does no harm. */
+    return r == BERTH_E_CORRUPT ? read_link(db, repo, d, with_body, true, a, ret, err) : r;
+}
+
 /* --- leases and mounts --- */
 
 struct blob_lease {
@@ -116,6 +130,7 @@ struct blob_lease {
     const berth_digest *digest;
 };
 
+/* Whether an edge holds the link was asked before; a lease too many does no harm. */
 static int blob_lease(struct db *db, void *arg, berth_error *err)
 {
     const struct blob_lease *op = arg;
@@ -123,8 +138,7 @@ static int blob_lease(struct db *db, void *arg, berth_error *err)
     int r = repo_find(db, op->repo, &repo_id, err);
     if (r != BERTH_OK)
         return r;
-    r = db_int(db, &due, err,
-               "SELECT " LINK_LEASE_DUE("?3") " FROM repo_blobs l WHERE repo_id=?1 AND digest=?2", "izi",
+    r = db_int(db, &due, err, "SELECT lease_until<?3 FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "izi",
                repo_id, op->digest->text, now + grace);
     if (r <= 0)
         return r < 0 ? r : blob_unknown(op->digest->text, err);

@@ -8,7 +8,7 @@ static int64_t limit(size_t n)
 }
 
 static int manifest_start(struct db *db, sqlite3_stmt **ret, berth_str repo, berth_str tag,
-                          const berth_digest *d, bool with_body, berth_error *err)
+                          const berth_digest *d, bool with_body, bool blind, berth_error *err)
 {
     /* By tag: the tag holds it, no lease is due. */
     if (tag.p && with_body)
@@ -29,26 +29,24 @@ static int manifest_start(struct db *db, sqlite3_stmt **ret, berth_str repo, ber
     if (with_body)
         return db_start(
             db, ret, err,
-            "SELECT m.digest, m.media_type, m.size, m.lease_until<?3 AND NOT " MANIFEST_HELD
-            ", m.body FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
-            " WHERE r.name=?1 AND r.state=0",
-            "szi", repo, d->text, due);
-    return db_start(db, ret, err,
-                    "SELECT m.digest, m.media_type, m.size, m.lease_until<?3 AND NOT " MANIFEST_HELD
-                    " FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
-                    " WHERE r.name=?1 AND r.state=0",
-                    "szi", repo, d->text, due);
+            "SELECT m.digest, m.media_type, m.size, " MANIFEST_LEASE_DUE(
+                "?3",
+                "?4") ", m.body FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
+                      " WHERE r.name=?1 AND r.state=0",
+            "szii", repo, d->text, due, (int64_t)blind);
+    return db_start(
+        db, ret, err,
+        "SELECT m.digest, m.media_type, m.size, " MANIFEST_LEASE_DUE(
+            "?3", "?4") " FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
+                        " WHERE r.name=?1 AND r.state=0",
+        "szii", repo, d->text, due, (int64_t)blind);
 }
 
-int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
-                        berth_arena *a, struct oci_stored *ret, berth_error *err)
+static int read_manifest(struct db *db, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
+                         bool blind, berth_arena *a, struct oci_stored *ret, berth_error *err)
 {
-    struct db *db;
-    int r = reader_get(sqlite_of(base), "reading a manifest", &db, err);
-    if (r != BERTH_OK)
-        return r;
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    r = manifest_start(db, &st, repo, tag, d, with_body, err);
+    int r = manifest_start(db, &st, repo, tag, d, with_body, blind, err);
     if (r != BERTH_OK || (r = db_step(db, st, err)) < 0)
         return r;
     if (r == 0) {
@@ -71,6 +69,18 @@ int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_d
     if (r == BERTH_OK)
         *ret = got;
     return r;
+}
+
+int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
+                        berth_arena *a, struct oci_stored *ret, berth_error *err)
+{
+    struct db *db;
+    int r = reader_get(sqlite_of(base), "reading a manifest", &db, err);
+    if (r != BERTH_OK)
+        return r;
+    r = read_manifest(db, repo, tag, d, with_body, false, a, ret, err);
+    /* The damage may lie in what holds it: a lease too many does no harm. */
+    return r == BERTH_E_CORRUPT && !tag.p ? read_manifest(db, repo, tag, d, with_body, true, a, ret, err) : r;
 }
 
 int sqlite_tag_list(meta *base, berth_str repo, berth_str after, size_t n, berth_arena *a,

@@ -276,14 +276,32 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
     return r;
 }
 
-int sqlite_manifest_put(meta *base, const struct meta_manifest_put *put, berth_arena *a,
-                        struct oci_list *ret_missing, berth_error *err)
+static int prepare_put(const struct meta_manifest_put *put, berth_arena *a, struct manifest_put *ret,
+                       berth_error *err)
 {
     struct manifest_put op = {.put = put, .a = a};
     if (!sort_edges(a, put->blobs, put->n_blobs, &op.blobs) ||
         !sort_edges(a, put->children, put->n_children, &op.children))
         return berth_error_set(err, BERTH_E_NOMEM, "storing a manifest: no memory");
-    int r = writer_run(sqlite_of(base), "storing a manifest", manifest_put, &op, err);
+    *ret = op;
+    return BERTH_OK;
+}
+
+int manifest_store(struct db *db, const struct meta_manifest_put *put, berth_arena *a, berth_error *err)
+{
+    struct manifest_put op;
+    int r = prepare_put(put, a, &op, err);
+    return r == BERTH_OK ? manifest_put(db, &op, err) : r;
+}
+
+int sqlite_manifest_put(meta *base, const struct meta_manifest_put *put, berth_arena *a,
+                        struct oci_list *ret_missing, berth_error *err)
+{
+    struct manifest_put op;
+    int r = prepare_put(put, a, &op, err);
+    if (r != BERTH_OK)
+        return r;
+    r = writer_run(sqlite_of(base), "storing a manifest", manifest_put, &op, err);
     if (r != BERTH_OK && op.missing.n && ret_missing)
         *ret_missing = op.missing;
     return r;
@@ -296,6 +314,7 @@ struct manifest_op {
     const berth_digest *digest;
 };
 
+/* Whether something holds the manifest was asked before; a lease too many does no harm. */
 static int manifest_lease(struct db *db, void *arg, berth_error *err)
 {
     const struct manifest_op *op = arg;
@@ -303,10 +322,8 @@ static int manifest_lease(struct db *db, void *arg, berth_error *err)
     int r = repo_find(db, op->repo, &repo_id, err);
     if (r != BERTH_OK)
         return r;
-    r = db_int(db, &due, err,
-               "SELECT m.lease_until<?3 AND NOT " MANIFEST_HELD
-               " FROM manifests m WHERE m.repo_id=?1 AND m.digest=?2",
-               "izi", repo_id, op->digest->text, now + grace);
+    r = db_int(db, &due, err, "SELECT lease_until<?3 FROM manifests WHERE repo_id=?1 AND digest=?2", "izi",
+               repo_id, op->digest->text, now + grace);
     if (r <= 0)
         return r < 0 ? r : manifest_unknown(digest_str(op->digest), err);
     if (!due)

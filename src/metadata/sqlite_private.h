@@ -200,6 +200,9 @@ int sqlite_upload_result(meta *m, berth_str repo, berth_str id, berth_digest *re
     " OR EXISTS(SELECT 1 FROM manifest_children c WHERE c.repo_id=m.repo_id AND c.child=m.digest)"           \
     " OR (m.subject IS NOT NULL AND EXISTS(SELECT 1 FROM manifests s WHERE s.repo_id=m.repo_id"              \
     " AND s.digest=m.subject)))"
+/* Whether a promise on it needs a longer lease; as LINK_LEASE_DUE() in sqlite_blobs.c. */
+#define MANIFEST_LEASE_DUE(n, blind)                                                                         \
+    "CASE WHEN m.lease_until>=" n " THEN 0 WHEN " blind " THEN 1 ELSE NOT " MANIFEST_HELD " END"
 /* A tag or parent let go of it: it lives for G from now, and the collector looks at it afterwards. */
 int manifest_release(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err);
 /* With its tags, edges and promises; what it referred to lives for G from now. */
@@ -208,6 +211,8 @@ int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t 
  * the place where to go on, if any, is a row of lost_subjects. */
 int referrers_orphan(struct db *db, int64_t repo_id, berth_str subject, berth_str after_type,
                      berth_str after_digest, size_t limit, int64_t now, size_t *ret_n, berth_error *err);
+/* sqlite_manifest_put() within a transaction. */
+int manifest_store(struct db *db, const struct meta_manifest_put *put, berth_arena *a, berth_error *err);
 int64_t untagged_review(struct sqlite_meta *m,
                         int64_t now); /* when one that is untagged from @now on is looked at */
 int sqlite_manifest_put(meta *m, const struct meta_manifest_put *put, berth_arena *a,

@@ -83,7 +83,7 @@ static void run_alone(struct writer *w, struct writer_op *op)
         roll_back(w);
 }
 
-/* False: the whole transaction is gone. */
+/* False: the whole transaction is gone. So it is after a damaged page: SQLite takes no more writes in it. */
 static bool run_under_savepoint(struct writer *w, struct writer_op *op)
 {
     w->db.what = op->what;
@@ -92,7 +92,7 @@ static bool run_under_savepoint(struct writer *w, struct writer_op *op)
     if (op->result != BERTH_OK)
         return false;
     op->result = op->fn(&w->db, op->arg, &op->err);
-    if (sqlite3_get_autocommit(w->db.handle))
+    if (sqlite3_get_autocommit(w->db.handle) || op->result == BERTH_E_CORRUPT)
         return false;
     if (op->result != BERTH_OK && db_run(&w->db, NULL, "ROLLBACK TO op", "") != BERTH_OK)
         return false;

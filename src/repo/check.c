@@ -109,6 +109,18 @@ static int hash_object(struct check *c, blob_reader *reader, enum hash_algorithm
     return BERTH_OK;
 }
 
+/* Not by us, who have the database open. Without the means nothing else is repaired: what is alive might look
+ * like nobody's. */
+static int needs_salvage(struct check *c, const char *what, berth_error *err)
+{
+    c->res->damaged = true;
+    c->repair = false;
+    if (c->o->alone)
+        return berth_error_set(err, BERTH_E_CORRUPT, "%s", what);
+    say(c, "%s: nothing else is repaired; stop the server and run `berth check --repair` again", what);
+    return BERTH_OK;
+}
+
 /* --- blobs --- */
 
 struct finding {
@@ -381,6 +393,8 @@ static int check_manifest(struct check *c, berth_str name, berth_str digest, ber
             c->res->problems++;
             say(c, "manifest " STR_FMT "@" STR_FMT ": the bytes have the digest %s", STR_ARG(name),
                 STR_ARG(digest), have.text);
+            if (c->repair && c->o->alone)
+                return needs_salvage(c, "the bytes of a manifest are damaged", err);
         }
     }
     return go_on(c, err);
@@ -523,9 +537,8 @@ static int check_database(struct check *c, berth_error *err)
     }
     c->res->repaired += n - MIN(left, n);
     c->repair = left == 0;
-    if (left)
-        say(c, "database: tables are damaged: nothing else is repaired; see \"A damaged database\" in "
-               "docs/durability.md");
+    if (rc == BERTH_OK && left)
+        rc = needs_salvage(c, "tables of the database are damaged", err);
     return rc;
 }
 
@@ -535,11 +548,10 @@ static int check_part(struct check *c, const char *what, int (*part)(struct chec
 {
     berth_error why = BERTH_ERROR_INIT;
     int rc = part(c, &why);
-    if (rc == BERTH_E_CORRUPT) {
-        c->repair = false;
+    if (rc == BERTH_E_CORRUPT && !c->res->damaged) {
         c->res->problems++;
         say(c, "%s: not all could be looked at: %s", what, why.message);
-        return BERTH_OK;
+        rc = c->repair ? needs_salvage(c, "the database is damaged", &why) : BERTH_OK;
     }
     if (rc != BERTH_OK && err)
         *err = why;

@@ -45,25 +45,29 @@ static bool child_may_miss(const struct repo_policy *p, const oci_descriptor *ch
 
 /* An index may list blobs: BuildKit keeps a cache so, and an unknown mediaType is no error (image-spec,
  * image-index.md). What is here as a manifest is one, whatever the index calls it. */
-static int child_is_blob(repo *r, berth_str name, const oci_descriptor *child, berth_arena *a, bool *ret,
+static int child_is_blob(meta *m, berth_str name, const oci_descriptor *child, berth_arena *a, bool *ret,
                          berth_error *err)
 {
-    struct oci_stored m;
+    struct oci_stored stored;
     *ret = false;
     if (!child->media_type.n || mediatype_kind(child->media_type) != MANIFEST_OTHER)
         return BERTH_OK;
-    int rc = r->m->ops->manifest_get(r->m, name, STR_NULL, &child->digest, false, a, &m, err);
+    int rc = m->ops->manifest_get(m, name, STR_NULL, &child->digest, false, a, &stored, err);
     *ret = rc == BERTH_E_NOT_FOUND;
     return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;
 }
 
-static int fill_edges(repo *r, const struct repo_policy *p, const oci_manifest *man, berth_arena *a,
-                      struct meta_manifest_put *put, berth_error *err)
+int repo__describe_manifest(meta *m, const struct repo_policy *p, const oci_manifest *man, berth_arena *a,
+                            struct meta_manifest_put *put, berth_error *err)
 {
     struct meta_edge *blobs = berth_arena_alloc(a, (man->n_blobs + man->n_children + 1) * sizeof(*blobs));
     struct meta_edge *children = berth_arena_alloc(a, (man->n_children + 1) * sizeof(*children));
     if (!blobs || !children)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    put->media_type = man->media_type;
+    put->artifact_type = man->artifact_type;
+    put->annotations = man->annotations;
+    put->subject = man->has_subject ? digest_str(&man->subject.digest) : STR_NULL;
     put->blobs = blobs;
     put->children = children;
     for (size_t i = 0; i < man->n_blobs; i++)
@@ -73,7 +77,7 @@ static int fill_edges(repo *r, const struct repo_policy *p, const oci_manifest *
         const oci_descriptor *child = &man->children[i];
         struct meta_edge edge = {digest_str(&child->digest), child_may_miss(p, child)};
         bool is_blob;
-        int rc = child_is_blob(r, put->repo, child, a, &is_blob, err);
+        int rc = child_is_blob(m, put->repo, child, a, &is_blob, err);
         if (rc != BERTH_OK)
             return rc;
         if (is_blob)
@@ -117,19 +121,14 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
         .repo = put->name,
         .create_repo = p->auto_create,
         .digest = &ret->digest,
-        .media_type = man.media_type,
-        .artifact_type = man.artifact_type,
-        .annotations = man.annotations,
         .body = put->body,
         .tags = ref->is_digest ? put->tags : &ref->tag,
         .n_tags = ref->is_digest ? put->n_tags : 1,
     };
     ret->has_subject = man.has_subject;
-    if (man.has_subject) {
+    if (man.has_subject)
         ret->subject = man.subject.digest;
-        row.subject = digest_str(&ret->subject);
-    }
-    rc = fill_edges(r, p, &man, a, &row, err);
+    rc = repo__describe_manifest(r->m, p, &man, a, &row, err);
     return rc == BERTH_OK ? r->m->ops->manifest_put(r->m, &row, a, &ret->missing, err) : rc;
 }
 

@@ -16,6 +16,7 @@ typedef struct repo repo;
 /* What it stands on: metadata/meta.h and storage/store.h, for whoever opens it; callers of the rules see
  * neither. */
 typedef struct meta meta;
+struct meta_times;
 typedef struct blob_store blob_store;
 typedef struct blob_reader blob_reader;
 
@@ -157,6 +158,7 @@ int repo_gc_preview(repo *r, struct repo_gc_preview *ret, berth_error *err);
 struct repo_check_options {
     bool repair; /* forget what is lost, adopt what is whole, hand orphans to the collector */
     bool quick;  /* rows and objects, but no digest is computed */
+    bool alone;  /* no server has the folder: who asked salvages tables that are damaged */
     void (*problem)(void *arg, const char *text); /* one line each; may be NULL */
     void (*progress)(void *arg, uint64_t checked, uint64_t bytes);
     void *arg;
@@ -165,8 +167,24 @@ struct repo_check_options {
 struct repo_check_result {
     uint64_t blobs, manifests, objects, bytes; /* looked at */
     uint64_t problems, repaired;
+    bool damaged; /* tables are: nothing was repaired */
 };
+/* BERTH_E_CORRUPT with @alone: a table is damaged, or a manifest's bytes; repo_salvage() first. */
 int repo_check(repo *r, const struct repo_check_options *o, struct repo_check_result *ret, berth_error *err);
+
+/* --- salvage: a new database of what can still be read of a damaged one that nobody has open --- */
+struct repo_salvage_options {
+    void (*problem)(void *arg,
+                    const char *text); /* one line each: what is damaged, what is lost; may be NULL */
+    void *arg;
+    const _Atomic bool *stop;
+};
+struct repo_salvage_result {
+    uint64_t damaged; /* tables and indexes */
+    uint64_t lost;    /* manifests, tags, blobs, sessions: each is named */
+};
+int repo_salvage(const char *database, const struct meta_times *times, blob_store *store,
+                 const struct repo_salvage_options *o, struct repo_salvage_result *ret, berth_error *err);
 
 /* --- backup: the metadata as they are at one moment, and every object that they name --- */
 struct repo_backup_options {

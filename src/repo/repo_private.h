@@ -36,6 +36,9 @@ int repo__may_delete(repo *r, berth_error *err);
 /* Between these no object leaves the store: those of a snapshot stay while it is copied. */
 void repo__hold_objects(repo *r);
 void repo__release_objects(repo *r);
+/* What @man says of itself and of others goes into @put, as views on @man; @put->repo is given. */
+int repo__describe_manifest(meta *m, const struct repo_policy *p, const oci_manifest *man, berth_arena *a,
+                            struct meta_manifest_put *put, berth_error *err);
 /* BERTH_E_NO_SPACE below the reserve. */
 int repo__has_space(repo *r, berth_error *err);
 

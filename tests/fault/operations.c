@@ -324,6 +324,27 @@ static int op_rebuild(struct world *w, berth_error *err)
     int r = w->f.m->ops->rebuild(w->f.m, err);
     return r == BERTH_OK ? op_repair(w, err) : r;
 }
+/* Its database has a page that can't be read, and is open when it was salvaged. */
+static int op_salvage(struct world *w, berth_error *err)
+{
+    const struct repo_salvage_options o = {.stop = NULL};
+    struct repo_salvage_result result;
+    if (w->f.r)
+        world_close(w);
+    int r = world_salvage(w, &o, &result, err);
+    if (r == BERTH_OK && result.lost)
+        fail_msg("what stands elsewhere too was lost");
+    return r == BERTH_OK ? world_open(w, err) : r;
+}
+static bool did_salvage(struct world *w)
+{
+    struct repo_check_options o = {.repair = false};
+    struct repo_check_result result;
+    if (!w->f.r)
+        return false;
+    CHECK_OK(repo_check(w->f.r, &o, &result, &test_err));
+    return result.problems == 0;
+}
 static bool did_repair(struct world *w)
 {
     struct repo_check_options o = {.repair = false};
@@ -368,6 +389,7 @@ static const struct operation {
     bool in_part; /* it may have happened in part: it goes on where it was */
     bool later;   /* when leases are over */
     bool damaged, empty, closed;
+    bool torn;       /* a page of the database can't be read */
     unsigned stride; /* costly: beyond its 20th call only every so many, and not with every kind of failure */
 } operations[] = {
     {.name = "pushing a small blob", .run = op_small_blob, .done = did_small},
@@ -396,6 +418,13 @@ static const struct operation {
      .in_part = true,
      .damaged = true,
      .stride = 11},
+    {.name = "salvaging the database",
+     .run = op_salvage,
+     .done = did_salvage,
+     .in_part = true,
+     .closed = true,
+     .torn = true,
+     .stride = 7},
     {.name = "copying the log back",
      .run = op_checkpoint,
      .done = did_checkpoint,
@@ -448,6 +477,8 @@ static bool run_failing(const struct operation *op, unsigned source, unsigned n)
     berth_error err = BERTH_ERROR_INIT;
     snprintf(what, sizeof(what), "%s, %s", op->name, source_name(source));
     world_make(&w, op->empty, op->damaged);
+    if (op->torn)
+        world_tear(&w);
     w.later = op->later;
     started[0] = '\0';
     if (!op->closed)
@@ -467,7 +498,7 @@ static bool run_failing(const struct operation *op, unsigned source, unsigned n)
         fail_msg("%s, failing call %u: it says %d %s", what, n, r, err.message);
     if (r == BERTH_OK && !op->done(&w))
         fail_msg("%s, failing call %u: acknowledged and not done", what, n);
-    if (!op->damaged && !op->empty)
+    if (!op->damaged && !op->empty && !op->torn)
         world_check_kept(&w, what, n);
     w.again = true;
     r = op->run(&w, &err); /* once more, whatever it said */

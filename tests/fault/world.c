@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -145,6 +146,39 @@ void world_make(struct world *w, bool empty, bool damaged)
     CHECK_OK(store_append(out, "abc", 3, &test_err));
     CHECK_OK(store_suspend(out, &test_err));
     world_close(w);
+}
+
+void world_tear(struct world *w)
+{
+    static const char zeros[4096];
+    char path[512];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    snprintf(path, sizeof(path), "%s/meta.db", w->dir);
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name='tags'", -1, &st, NULL) ==
+          SQLITE_OK);
+    CHECK(sqlite3_step(st) == SQLITE_ROW);
+    off_t page = sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    CLEANUP(closep) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    CHECK(pwrite(fd, zeros, sizeof(zeros), (page - 1) * 4096) == 4096);
+}
+
+int world_salvage(struct world *w, const struct repo_salvage_options *o, struct repo_salvage_result *ret,
+                  berth_error *err)
+{
+    char path[512];
+    blob_store *s = NULL;
+    snprintf(path, sizeof(path), "%s/meta.db", w->dir);
+    int fd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    int r = store_fs_new(fd, true, &s, err);
+    if (r == BERTH_OK)
+        r = repo_salvage(path, &times, s, o, ret, err);
+    store_free(s);
+    return r;
 }
 
 void world_remove(struct world *w)

@@ -36,6 +36,10 @@ void worlds_end(void);
 /* A copy of the template, or an empty folder. @damaged: an object is missing while another holds its bytes,
  * one has a flipped bit, one belongs to nobody. */
 void world_make(struct world *w, bool empty, bool damaged);
+/* A page of the tags in its database, which is closed, becomes zeros. */
+void world_tear(struct world *w);
+int world_salvage(struct world *w, const struct repo_salvage_options *o, struct repo_salvage_result *ret,
+                  berth_error *err);
 /* Opens database, store and rules over the folder. After a failure nothing is open. */
 int world_open(struct world *w, berth_error *err);
 void world_close(struct world *w); /* what world_open() opened */
