@@ -36,7 +36,7 @@ int repo__may_delete(repo *r, berth_error *err);
 /* Between these no object leaves the store: those of a snapshot stay while it is copied. */
 void repo__hold_objects(repo *r);
 void repo__release_objects(repo *r);
-/* BERTH_E_NO_SPACE below the reserve. */
-int repo__has_space(repo *r, berth_error *err);
+/* BERTH_E_NO_SPACE when @more bytes would leave less than the reserve. */
+int repo__has_space(repo *r, uint64_t more, berth_error *err);
 
 #endif
