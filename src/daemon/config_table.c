@@ -114,7 +114,7 @@ const struct config_setting config_settings[] = {
      .least = 4 * MIB, .most = 256 * MIB, .reloads = true, .about = "largest manifest; more is answered 413"},
     {"registry.session_timeout", CONFIG_DURATION, AT(registry.session_timeout), .fallback = "10m",
      .least = SECOND, .most = 365 * DAY, .reloads = true,
-     .about = "life of an upload session; each request prolongs it"},
+     .about = "life of an upload session; each PATCH prolongs it"},
     {"registry.blob_content_types", CONFIG_LIST, MANY_AT(registry.blob_content_types), .unit = "TYPE",
      .form = &config_form_media_type, .reloads = true,
      .about = "content types accepted in blob uploads, others are answered 415; empty: all"},

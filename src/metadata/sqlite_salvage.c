@@ -20,6 +20,7 @@
 
 #define ROWS_AT_ONCE 1000 /* in a transaction */
 #define TREES_MAX    128
+#define SHAPES_SINCE 1 /* the first version of the schema whose tables have these columns */
 #define ASIDE_MAX    1000 /* damaged databases put aside */
 
 struct tree {
@@ -659,12 +660,11 @@ static int check_version(struct salvage *s, berth_error *err)
     static const struct source versions = {"schema_version", TABLE("Ii"), NULL, {NULL}};
     int last = meta_migrations[meta_migrations_n - 1].version;
     int r = find_tree(s, versions.tree) ? pour(s, &versions, see_version, NULL, err) : BERTH_OK;
-    if (r == BERTH_OK && s->version && s->version != last)
+    if (r == BERTH_OK && s->version && (s->version < SHAPES_SINCE || s->version > last))
         return berth_error_set(err, BERTH_E_UNSUPPORTED,
                                "the database has schema %" PRId64
-                               ", this program salvages %d: use the berth that "
-                               "wrote it",
-                               s->version, last);
+                               ", this program salvages %d to %d: use the berth that wrote it",
+                               s->version, SHAPES_SINCE, last);
     return r;
 }
 

@@ -181,6 +181,17 @@ static bool range_fits(http_request *req)
     return true;
 }
 
+/* A body that the store cannot take is refused before it is sent. */
+static bool has_room(http_request *req)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    if (req->content_length <= 0 ||
+        repo_upload_expect(call_of(req)->upload, (uint64_t)req->content_length, &err) == BERTH_OK)
+        return true;
+    refuse(req, &err);
+    return false;
+}
+
 /* A body in chunked coding shows its length only at its end. */
 static bool length_held(http_request *req)
 {
@@ -223,6 +234,8 @@ void upload_single_begin(http_request *req)
         return;
     if (repo_upload_single(c->reg->repo, c->name, &c->digest, &c->upload, &err) != BERTH_OK)
         refuse(req, &err);
+    else
+        has_room(req);
 }
 
 void upload_single_end(http_request *req)
@@ -248,7 +261,8 @@ void upload_chunk_begin(http_request *req)
         return;
     }
     c->keep_partial = true;
-    range_fits(req);
+    if (range_fits(req))
+        has_room(req);
 }
 
 void upload_chunk_end(http_request *req)
@@ -308,8 +322,8 @@ void upload_close_begin(http_request *req)
     }
     if (rc != BERTH_OK)
         refuse(req, &err);
-    else
-        range_fits(req);
+    else if (range_fits(req))
+        has_room(req);
 }
 
 void upload_close_end(http_request *req)

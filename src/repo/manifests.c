@@ -94,7 +94,7 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
     const struct repo_policy *p = repo_policy_now(r);
     int rc = repo__may_write(r, err);
     if (rc == BERTH_OK)
-        rc = repo__has_space(r, err);
+        rc = repo__has_space(r, 0, err);
     if (rc != BERTH_OK)
         return rc;
 

@@ -147,7 +147,7 @@ int repo__may_delete(repo *r, berth_error *err)
     return repo__may_write(r, err);
 }
 
-int repo__has_space(repo *r, berth_error *err)
+int repo__has_space(repo *r, uint64_t more, berth_error *err)
 {
     uint64_t reserve = repo_policy_now(r)->reserve, space;
     if (!reserve || !r->store->ops->space)
@@ -157,6 +157,10 @@ int repo__has_space(repo *r, berth_error *err)
         rc = berth_error_set(
             err, BERTH_E_NO_SPACE,
             "the store is nearly full: uploads are refused until space is freed; pulls and deletes go on");
+    else if (rc == BERTH_OK && space - reserve < more)
+        rc = berth_error_set(err, BERTH_E_NO_SPACE,
+                             "the store has room for %llu bytes, not for %llu: free space first",
+                             (unsigned long long)(space - reserve), (unsigned long long)more);
     return rc;
 }
 

@@ -85,6 +85,8 @@ int repo_upload_open(repo *r, berth_str name, berth_str id, const berth_digest *
 int repo_upload_single(repo *r, berth_str name, const berth_digest *digest, repo_upload **ret_u,
                        berth_error *err);
 uint64_t repo_upload_offset(const repo_upload *u);
+/* Before the first append: @n bytes are announced. BERTH_E_NO_SPACE when the store cannot take them. */
+int repo_upload_expect(repo_upload *u, uint64_t n, berth_error *err);
 int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err);
 /* What was appended is durable and counted when this returns. Frees @u, always. */
 int repo_upload_suspend(repo_upload *u, uint64_t *ret_size, berth_error *err);

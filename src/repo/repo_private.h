@@ -39,7 +39,7 @@ void repo__release_objects(repo *r);
 /* What @man says of itself and of others goes into @put, as views on @man; @put->repo is given. */
 int repo__describe_manifest(meta *m, const struct repo_policy *p, const oci_manifest *man, berth_arena *a,
                             struct meta_manifest_put *put, berth_error *err);
-/* BERTH_E_NO_SPACE below the reserve. */
-int repo__has_space(repo *r, berth_error *err);
+/* BERTH_E_NO_SPACE when @more bytes would leave less than the reserve. */
+int repo__has_space(repo *r, uint64_t more, berth_error *err);
 
 #endif

@@ -81,7 +81,7 @@ int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, ch
     int64_t expires_at, number;
     int rc = repo__may_write(r, err);
     if (rc == BERTH_OK)
-        rc = repo__has_space(r, err);
+        rc = repo__has_space(r, 0, err);
     if (rc == BERTH_OK)
         rc = r->m->ops->repo_number(r->m, name, repo_policy_now(r)->auto_create, &number, err);
     if (rc == BERTH_OK)
@@ -127,7 +127,7 @@ static int upload_new(repo *r, berth_str name, repo_upload **ret_u, berth_error 
 {
     int rc = repo__may_write(r, err);
     if (rc == BERTH_OK)
-        rc = repo__has_space(r, err);
+        rc = repo__has_space(r, 0, err);
     if (rc != BERTH_OK)
         return rc;
     repo_upload *u = fault_hit() ? NULL : calloc(1, sizeof(*u));
@@ -190,6 +190,11 @@ int repo_upload_single(repo *r, berth_str name, const berth_digest *digest, repo
 uint64_t repo_upload_offset(const repo_upload *u)
 {
     return u->offset;
+}
+
+int repo_upload_expect(repo_upload *u, uint64_t n, berth_error *err)
+{
+    return repo__has_space(u->r, n, err);
 }
 
 /* Makes the row of a session that has none yet: of one that is only a name, or of a single upload. */
@@ -299,7 +304,7 @@ int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err
         u->unchecked += n;
         if (u->unchecked >= SPACE_BYTES) {
             u->unchecked = 0;
-            rc = repo__has_space(u->r, err);
+            rc = repo__has_space(u->r, 0, err);
         }
         if (rc == BERTH_OK && !u->writer)
             rc = spill(u, err);

@@ -508,8 +508,12 @@ static int fs_list(blob_store *s, int (*each)(void *arg, const char *key, uint64
 static int fs_space(blob_store *s, uint64_t *ret_free, berth_error *err)
 {
     struct statvfs v;
-    if (fstatvfs(fs_of(s)->objects_fd, &v) < 0)
+    struct stat st;
+    int fd = fs_of(s)->objects_fd;
+    if (fstatvfs(fd, &v) < 0 || fstat(fd, &st) < 0)
         return berth_error_set(err, BERTH_E_IO, "asking for free space: %s", strerror(errno));
+    if (st.st_nlink == 0) /* its file system still answers */
+        return berth_error_set(err, BERTH_E_IO, "the folder of the objects was removed");
     *ret_free = (uint64_t)v.f_bavail * v.f_frsize;
     return BERTH_OK;
 }

@@ -211,22 +211,31 @@ def test_a_read_only_folder_is_said_to_be_one(disk, make_server, tmp_path):
     ledger.verify()
 
 
-@pytest.mark.parametrize("way", ["post", "session"])
-def test_below_the_reserve_an_upload_is_refused_before_its_body(make_server, way):
-    server = make_server()
-    where = server.request("POST", "/v2/full/app/blobs/uploads/")[1]["Location"]
-    server.stop()
-    server.flags += ["--storage-reserve", "1000TiB"]
-    server.start()
+def announce(server, way, where, length):
+    """The answer to the header of an upload alone."""
     if way == "post":
         line = f"POST /v2/full/app/blobs/uploads/?digest=sha256:{'0' * 64} HTTP/1.1"
     else:
         path = where[where.index("/v2/"):] if "://" in where else where
-        line = f"PATCH {path} HTTP/1.1"
-    answer = server.raw((f"{line}\r\nHost: {server.address}\r\nContent-Type: application/octet-stream\r\n"
-                         "Content-Length: 1000000000\r\nConnection: close\r\n\r\n").encode(), timeout=5)
+        line = f"PATCH {path} HTTP/1.1" if way == "chunk" else f"PUT {path}?digest=sha256:{'0' * 64} HTTP/1.1"
+    return server.raw((f"{line}\r\nHost: {server.address}\r\nContent-Type: application/octet-stream\r\n"
+                       f"Content-Length: {length}\r\nConnection: close\r\n\r\n").encode(), timeout=5)
+
+
+@pytest.mark.parametrize("way", ["post", "chunk", "put"])
+@pytest.mark.parametrize("why", ["reserve", "length"])
+def test_an_upload_for_which_there_is_no_space_is_refused_before_its_body(make_server, way, why):
+    server = make_server()
+    where = server.request("POST", "/v2/full/app/blobs/uploads/")[1]["Location"]
+    if why == "reserve":
+        server.stop()
+        server.flags += ["--storage-reserve", "1000TiB"]
+        server.start()
+    answer = announce(server, way, where, 1_000_000_000 if why == "reserve" else 1 << 62)
     assert answer.startswith(b"HTTP/1.1 507 "), answer[:200]
     assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["errors"][0]["code"] == "DENIED"
+    if why == "length" and way != "post":
+        assert server.request("PATCH", where, b"a small one")[0] == 202
 
 
 # --- a damaged page of the database ---

@@ -124,6 +124,10 @@ static void test_repo_repo__the_reserve_keeps_uploads_out_and_pulls_in(void **st
     f.policy.reserve = 1;
     fixture_set_policy(&f);
     push_image(&f, NAME, "v2", 2);
+    CHECK_OK(repo_upload_single(f.r, STR(NAME), &d, &u, &test_err));
+    CHECK_OK(repo_upload_expect(u, 1000, &test_err));
+    CHECK_CODE(repo_upload_expect(u, UINT64_MAX, &test_err), BERTH_E_NO_SPACE);
+    repo_upload_abandon(u);
     fixture_done(&f);
 }
 

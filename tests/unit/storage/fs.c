@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include "util/fault.h"
 
@@ -297,10 +298,23 @@ static void test_storage_fs__syncs_a_folder_once_for_all_that_leave_it(void **st
     }
 }
 
+static void test_storage_fs__a_folder_that_was_removed_has_no_space(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    uint64_t space;
+    fixture_open(&f, STORE_FS);
+    CHECK_OK(store_space(f.s, &space, &test_err));
+    assert_int_equal(rmdir(path_of(&f, "")), 0);
+    CHECK_CODE(store_space(f.s, &space, &test_err), BERTH_E_IO);
+    fixture_close(&f);
+}
+
 RUN_TESTS(TEST(test_storage_fs__syncs_bytes_and_names_before_it_says_so),
           TEST(test_storage_fs__keeps_one_name_and_tells_whole_by_mode),
           TEST(test_storage_fs__follows_no_link), TEST(test_storage_fs__passes_over_what_is_no_object),
           TEST(test_storage_fs__writes_large_objects_back_early),
           TEST(test_storage_fs__cuts_what_a_failed_append_left),
           TEST(test_storage_fs__syncs_a_folder_once_for_all_that_leave_it),
-          TEST(test_storage_fs__takes_the_folder_also_when_it_fails))
+          TEST(test_storage_fs__takes_the_folder_also_when_it_fails),
+          TEST(test_storage_fs__a_folder_that_was_removed_has_no_space))
