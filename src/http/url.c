@@ -84,26 +84,53 @@ bool http_query_valid(berth_str query)
     return true;
 }
 
-bool http_query_get(berth_str query, const char *key, size_t i, berth_arena *arena, berth_str *ret)
+/* The next value of @key, taken off @query: 1, or 0 where there is none, or -1: a bad escape. */
+static int next_value(berth_str *query, const char *key, berth_arena *arena, berth_str *ret)
 {
-    if (!http_query_valid(query))
-        return false;
     berth_str pair, name, value;
-    while (query.n) {
-        str_cut(query, '&', &pair, &query);
+    while (query->n) {
+        str_cut(*query, '&', &pair, query);
         str_cut(pair, '=', &name, &value);
         if (!pair.n)
             continue;
         if (!http_url_decode(name, false, arena, &name))
-            return false;
-        if (!str_eq(name, str_from(key)) || i-- > 0)
+            return -1;
+        if (!str_eq(name, str_from(key)))
             continue;
-        if (!value.p || !value.n) {
-            *ret = STR("");
-            return true;
-        }
-        return http_url_decode(value, false, arena, ret);
+        *ret = STR("");
+        return !value.n || http_url_decode(value, false, arena, ret) ? 1 : -1;
     }
-    *ret = STR_NULL;
+    return 0;
+}
+
+bool http_query_get(berth_str query, const char *key, size_t i, berth_arena *arena, berth_str *ret)
+{
+    if (!http_query_valid(query))
+        return false;
+    int r;
+    berth_str value;
+    while ((r = next_value(&query, key, arena, &value)) > 0 && i-- > 0)
+        ;
+    if (r >= 0)
+        *ret = r > 0 ? value : STR_NULL;
+    return r >= 0;
+}
+
+bool http_query_one(berth_str query, const char *key, berth_arena *arena, berth_str *ret,
+                    berth_str *ret_other)
+{
+    if (!http_query_valid(query))
+        return false;
+    berth_str first, more, other = STR_NULL;
+    int r = next_value(&query, key, arena, &first);
+    if (r <= 0)
+        first = STR_NULL;
+    while (r > 0 && !other.p && (r = next_value(&query, key, arena, &more)) > 0)
+        if (!str_eq(first, more))
+            other = more;
+    if (r < 0)
+        return false;
+    *ret = first;
+    *ret_other = other;
     return true;
 }

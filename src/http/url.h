@@ -16,6 +16,9 @@ void http_url_encode(berth_buf *out, berth_str s, const char *keep);
  * space. *@ret.p is NULL where there is none ("key" alone and "key=" give an empty view). False: a bad escape
  * anywhere in the query. */
 bool http_query_get(berth_str query, const char *key, size_t i, berth_arena *arena, berth_str *ret);
+/* The value of a @key that has but one; *@ret_other.p is NULL unless it stands again with another. */
+bool http_query_one(berth_str query, const char *key, berth_arena *arena, berth_str *ret,
+                    berth_str *ret_other);
 bool http_query_valid(berth_str query); /* every escape is well formed */
 
 #endif

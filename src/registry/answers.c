@@ -98,9 +98,21 @@ bool answer_conditions(http_request *req, const berth_digest *d)
 
 bool query_of(http_request *req, const char *key, berth_str *ret)
 {
-    if (http_query_get(req->query, key, 0, &req->arena, ret))
+    berth_str other;
+    if (!http_query_one(req->query, key, &req->arena, ret, &other)) {
+        registry_refuse_with(req, 400, "UNSUPPORTED", "the query has a bad percent escape");
+        return false;
+    }
+    if (!other.p)
         return true;
-    registry_refuse_with(req, 400, "UNSUPPORTED", "the query has a bad percent escape");
+    /* Which of them counts the specification leaves open: whoever checked the one must not get the other. */
+    call_of(req)->thing_kind = key;
+    call_of(req)->thing = other;
+    registry_refuse_with(req, 400,
+                         strcmp(key, "mount") == 0 || strncmp(key, "digest", 6) == 0 ? "DIGEST_INVALID"
+                         : strcmp(key, "from") == 0                                  ? "NAME_INVALID"
+                                                                                     : "UNSUPPORTED",
+                         "the query gives '%s' more than once, with different values: give it once", key);
     return false;
 }
 

@@ -147,6 +147,29 @@ def test_error__detail_names_what_was_wrong(repo):
         assert error["detail"][kind] == named and said in error["message"], reply
 
 
+def test_error__a_parameter_that_contradicts_itself(repo):
+    """code: which of two values would count nobody says, so neither does; the same twice is no contradiction, `tag` may repeat."""
+    blob, other = repo.blob(noise(40))["digest"], digest_of(b"other")
+    push, closing = "blobs/uploads/", repo.start()
+    repo.image(tag="v1")
+    for method, rest, code, key in [
+            ("POST", push + f"?mount={blob}&from={repo.name}&mount={other}", "DIGEST_INVALID", "mount"),
+            ("POST", push + f"?mount={blob}&from={repo.name}&from=other/name", "NAME_INVALID", "from"),
+            ("POST", push + f"?digest={digest_of(b'')}&digest={other}", "DIGEST_INVALID", "digest"),
+            ("POST", push + "?digest-algorithm=sha256&digest-algorithm=sha512", "DIGEST_INVALID", "digest-algorithm"),
+            ("GET", "tags/list?n=1&n=2", "UNSUPPORTED", "n"),
+            ("GET", "tags/list?last=a&last=b", "UNSUPPORTED", "last"),
+            ("GET", f"referrers/{blob}?artifactType=a/b&artifactType=a/c", "UNSUPPORTED", "artifactType")]:
+        reply = repo.send(method, rest, b"" if method == "POST" else None)
+        expect_error(reply, 400, code)
+        assert key in reply.errors()[0]["detail"], reply
+    reply = send(repo.server, "PUT", f"{closing}{'&' if '?' in closing else '?'}digest={digest_of(b'')}&digest={other}", b"")
+    expect_error(reply, 400, "DIGEST_INVALID")
+    assert repo.status(closing).status == 204                       # it can still be closed
+    assert repo.get("tags/list?n=1&n=1").status == 200
+    assert repo.send("POST", push + f"?mount={blob}&mount={blob}&from={repo.name}", b"").status == 201
+
+
 def test_error__no_path_of_the_server_in_an_answer(server, repo):
     """A refusal tells about the request, never about the server's disk."""
     repo.image()

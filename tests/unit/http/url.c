@@ -91,5 +91,31 @@ static void test_http_url__finds_values_in_a_query(void **state)
     }
 }
 
-RUN_TESTS(TEST(test_http_url__decodes_escapes_or_refuses_them), TEST(test_http_url__decodes_what_it_encoded),
+static void test_http_url__tells_when_a_value_is_contradicted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *query;
+        bool ok;
+        const char *want, *other; /* NULL: none */
+    } rows[] = {
+        {"", true, NULL, NULL},         {"m=5", true, NULL, NULL},
+        {"n=5", true, "5", NULL},       {"n=5&n=5&%6e=%35", true, "5", NULL},
+        {"n=5&n=6", true, "5", "6"},    {"n=5&x=1&n=5&%6e=7", true, "5", "7"},
+        {"n=5&n", true, "5", ""},       {"n=&n=5", true, "", "5"},
+        {"n=5&n=%", false, NULL, NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+        berth_str out = STR_NULL, other = STR_NULL;
+        CHECK_ROW(i, http_query_one(str_from(rows[i].query), "n", &arena, &out, &other) == rows[i].ok);
+        CHECK_ROW(i, (out.p != NULL) == (rows[i].want != NULL));
+        CHECK_ROW(i, (other.p != NULL) == (rows[i].other != NULL));
+        CHECK_STR_ROW(i, out, str_from(rows[i].want));
+        CHECK_STR_ROW(i, other, str_from(rows[i].other));
+    }
+}
+
+RUN_TESTS(TEST(test_http_url__tells_when_a_value_is_contradicted),
+          TEST(test_http_url__decodes_escapes_or_refuses_them), TEST(test_http_url__decodes_what_it_encoded),
           TEST(test_http_url__finds_values_in_a_query))
