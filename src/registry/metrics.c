@@ -74,10 +74,16 @@ void metrics_count(registry *reg, const http_request *req, int64_t us)
         count_repository(&reg->metrics, c->name, req, us);
 }
 
+/* What stands before a family's series. */
+static void print_family(berth_buf *out, const char *type, const char *name, const char *help)
+{
+    berth_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
 static void print_routes(berth_buf *out, struct metrics *m)
 {
     static const char *const classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-    berth_buf_addf(out, "# TYPE berth_requests_total counter\n");
+    print_family(out, "counter", "berth_requests_total", "Answers by method, route and class of status.");
     for (size_t i = 0; i <= route_count(); i++)
         for (size_t s = 0; s < 6; s++) {
             unsigned long long n = m->routes[i].by_status[s];
@@ -85,7 +91,8 @@ static void print_routes(berth_buf *out, struct metrics *m)
                 berth_buf_addf(out, "berth_requests_total{%s,status=\"%s\"} %llu\n", route_labels(i),
                                classes[s], n);
         }
-    berth_buf_addf(out, "# TYPE berth_request_seconds histogram\n");
+    print_family(out, "histogram", "berth_request_seconds",
+                 "Time from the first byte of a request to the last of its answer.");
     for (size_t i = 0; i <= route_count(); i++) {
         const char *name = route_labels(i);
         unsigned long long total = 0;
@@ -105,7 +112,7 @@ static void print_routes(berth_buf *out, struct metrics *m)
                        (double)m->routes[i].latency_us / 1e6);
         berth_buf_addf(out, "berth_request_seconds_count{%s} %llu\n", name, total);
     }
-    berth_buf_addf(out, "# TYPE berth_body_bytes_total counter\n");
+    print_family(out, "counter", "berth_body_bytes_total", "Bytes of bodies by method, route and direction.");
     for (size_t i = 0; i <= route_count(); i++) {
         const char *name = route_labels(i);
         unsigned long long in = m->routes[i].bytes_in, sent = m->routes[i].bytes_out;
@@ -122,9 +129,12 @@ static void print_repositories(berth_buf *out, struct metrics *m)
     enum { REQUESTS, SECONDS, BYTES, KINDS };
     static const char *const names[KINDS] = {
         "berth_repository_requests_total", "berth_repository_seconds_total", "berth_repository_bytes_total"};
+    static const char *const about[KINDS] = {"Answers below 400 by repository.",
+                                             "Time that those took, in seconds.",
+                                             "Bytes of their bodies by direction."};
     pthread_mutex_lock(&m->repositories_lock);
     for (int kind = 0; kind < KINDS; kind++) {
-        berth_buf_addf(out, "# TYPE %s counter\n", names[kind]);
+        print_family(out, "counter", names[kind], about[kind]);
         for (size_t i = 0; i < COUNT(m->repositories); i++)
             for (const struct metrics_repository *r = m->repositories[i]; r; r = r->next)
                 if (kind == REQUESTS)
@@ -141,9 +151,10 @@ static void print_repositories(berth_buf *out, struct metrics *m)
     pthread_mutex_unlock(&m->repositories_lock);
 }
 
-static void print_number(berth_buf *out, const char *type, const char *name, uint64_t v)
+static void print_number(berth_buf *out, const char *type, const char *name, const char *help, uint64_t v)
 {
-    berth_buf_addf(out, "# TYPE %s %s\n%s %llu\n", name, type, name, (unsigned long long)v);
+    print_family(out, type, name, help);
+    berth_buf_addf(out, "%s %llu\n", name, (unsigned long long)v);
 }
 
 void metrics_get(http_request *req)
@@ -161,11 +172,13 @@ void metrics_get(http_request *req)
     struct http_stats h = {0};
     if (reg->server)
         http_server_stats(reg->server, &h);
-    print_number(&out, "gauge", "berth_connections", h.connections);
-    print_number(&out, "gauge", "berth_worker_queue", h.worker_queue);
-    print_number(&out, "counter", "berth_refused_total", h.refused);
-    print_number(&out, "counter", "berth_uploads_started_total", m->uploads_started);
-    print_number(&out, "counter", "berth_uploads_finished_total", m->uploads_finished);
+    print_number(&out, "gauge", "berth_connections", "Open connections.", h.connections);
+    print_number(&out, "gauge", "berth_worker_queue", "Requests that wait for a worker.", h.worker_queue);
+    print_number(&out, "counter", "berth_refused_total",
+                 "Requests and connections refused by a limit, or as malformed.", h.refused);
+    print_number(&out, "counter", "berth_uploads_started_total", "Upload sessions started.",
+                 m->uploads_started);
+    print_number(&out, "counter", "berth_uploads_finished_total", "Blobs acknowledged.", m->uploads_finished);
     repo_print_metrics(reg->repo, &out);
     answer_json(req, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }

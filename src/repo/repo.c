@@ -104,9 +104,9 @@ int repo_ready(repo *r, berth_error *err)
     return rc;
 }
 
-static void print_number(berth_buf *out, const char *type, const char *name, double v)
+static void print_number(berth_buf *out, const char *type, const char *name, const char *help, double v)
 {
-    berth_buf_addf(out, "# TYPE %s %s\n%s %.15g\n", name, type, name, v);
+    berth_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %.15g\n", name, help, name, type, name, v);
 }
 
 void repo_print_metrics(repo *r, berth_buf *out)
@@ -114,20 +114,31 @@ void repo_print_metrics(repo *r, berth_buf *out)
     struct meta_stats s = {0};
     uint64_t space;
     r->m->ops->stats(r->m, &s);
-    print_number(out, "counter", "berth_metadata_transactions_total", (double)s.transactions);
-    print_number(out, "counter", "berth_metadata_operations_total", (double)s.operations);
-    print_number(out, "counter", "berth_metadata_failures_total", (double)s.failures);
-    print_number(out, "gauge", "berth_metadata_writer_queue", (double)s.queue);
-    print_number(out, "counter", "berth_metadata_commit_seconds_total", (double)s.commit_us / 1e6);
-    print_number(out, "counter", "berth_gc_runs_total", (double)r->collected.runs);
-    print_number(out, "counter", "berth_gc_failures_total", (double)r->collected.failures);
-    print_number(out, "counter", "berth_gc_manifests_total", (double)r->collected.manifests);
-    print_number(out, "counter", "berth_gc_blobs_total", (double)r->collected.blobs);
-    print_number(out, "counter", "berth_gc_uploads_total", (double)r->collected.uploads);
-    print_number(out, "counter", "berth_gc_objects_total", (double)r->collected.objects);
-    print_number(out, "counter", "berth_gc_bytes_total", (double)r->collected.bytes);
+    print_number(out, "counter", "berth_metadata_transactions_total",
+                 "Transactions that the writer of the database committed.", (double)s.transactions);
+    print_number(out, "counter", "berth_metadata_operations_total", "Operations in those transactions.",
+                 (double)s.operations);
+    print_number(out, "counter", "berth_metadata_failures_total", "Operations that were refused or failed.",
+                 (double)s.failures);
+    print_number(out, "gauge", "berth_metadata_writer_queue", "Operations that wait for the writer.",
+                 (double)s.queue);
+    print_number(out, "counter", "berth_metadata_commit_seconds_total", "Time spent in commits.",
+                 (double)s.commit_us / 1e6);
+    print_number(out, "counter", "berth_gc_runs_total", "Collections that ran.", (double)r->collected.runs);
+    print_number(out, "counter", "berth_gc_failures_total", "Collections that failed.",
+                 (double)r->collected.failures);
+    print_number(out, "counter", "berth_gc_manifests_total", "Manifests that collections removed.",
+                 (double)r->collected.manifests);
+    print_number(out, "counter", "berth_gc_blobs_total", "Blobs that collections removed.",
+                 (double)r->collected.blobs);
+    print_number(out, "counter", "berth_gc_uploads_total", "Upload sessions that collections removed.",
+                 (double)r->collected.uploads);
+    print_number(out, "counter", "berth_gc_objects_total", "Objects that collections removed from the store.",
+                 (double)r->collected.objects);
+    print_number(out, "counter", "berth_gc_bytes_total", "Bytes of those objects and of inline blobs.",
+                 (double)r->collected.bytes);
     if (r->store->ops->space && r->store->ops->space(r->store, &space, NULL) == BERTH_OK)
-        print_number(out, "gauge", "berth_store_free_bytes", (double)space);
+        print_number(out, "gauge", "berth_store_free_bytes", "Free space of the store.", (double)space);
 }
 
 int repo__may_write(repo *r, berth_error *err)

@@ -476,6 +476,49 @@ def test_the_audit_log_has_every_write_and_nothing_else(make_server, tmp_path):
     assert put["digest"] == digest and put["reference"] == "v1"
 
 
+SERIES = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)')
+
+
+def families(text):
+    """Prometheus' text format, 0.0.4: {family: (type, help, [(name, labels, value)])}; fails on what is not it."""
+    found, current = {}, None
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        if line.startswith("# "):
+            _, kind, name, rest = line.split(" ", 3)
+            assert kind in ("HELP", "TYPE") and rest, line
+            family = found.setdefault(name, {"series": []})
+            assert kind not in family and not family["series"], f"{kind} of {name} comes twice or late"
+            family[kind] = rest
+            current = name
+            continue
+        match = SERIES.fullmatch(line)
+        assert match, line
+        name, value = match[1], float(match[3])
+        suffixes = ("_bucket", "_sum", "_count") if found[current].get("TYPE") == "histogram" else ("",)
+        assert any(name == current + suffix for suffix in suffixes), f"{line} stands below {current}"
+        assert value >= 0
+        found[current]["series"].append((name, match[2], value))
+    return found
+
+
+def test_metrics_say_what_each_family_is(make_server):
+    own = make_server("--metrics-per-repository")
+    push_image(own, "metrics/a", "v1", b"layer")
+    own.wait_for(lambda: b'repository="metrics/a"' in own.request("GET", "/metrics")[2])
+    status, headers, body = own.request("GET", "/metrics")
+    assert status == 200
+    found = families(body.decode())
+    assert len(found) > 20
+    for name, family in found.items():
+        assert name.startswith("berth_") and family["TYPE"] in ("counter", "gauge", "histogram"), name
+        assert len(family["HELP"]) > 10 and family["HELP"].endswith("."), name
+        assert name.endswith("_total") == (family["TYPE"] == "counter"), name
+    buckets = [(labels.rsplit(",", 1), value) for name, labels, value in found["berth_request_seconds"]["series"]
+               if name.endswith("_bucket")]
+    assert all(a[1] <= b[1] for a, b in zip(buckets, buckets[1:]) if a[0][0] == b[0][0])
+
+
 def test_health_and_metrics(make_server):
     own = make_server("--metrics-per-repository")
     push_image(own, "metrics/a", "v1", b"layer")
