@@ -2,6 +2,7 @@
 #include "daemon/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,8 +25,7 @@ struct session {
 };
 
 struct control {
-    int fd;
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+    int fd, dir;
     int (*run)(void *arg, berth_str command, const struct admin_out *out, berth_error *err);
     void *arg;
     pthread_t thread;
@@ -34,15 +34,21 @@ struct control {
     struct session sessions[SESSIONS_MAX];
 };
 
-static int address_of(const char *data, struct sockaddr_un *ret, berth_error *err)
+#define SOCKET_NAME "control.sock"
+
+/* Opens the folder @data. A path that is too long for a socket's address is taken through that descriptor,
+ * which must live as long as the address is used. */
+static int address_of(const char *data, struct sockaddr_un *ret, int *ret_dir, berth_error *err)
 {
+    CLEANUP(closep) int dir = open(data, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return berth_error_set(err, errno == EACCES ? BERTH_E_DENIED : BERTH_E_NOT_FOUND, "opening '%s': %s",
+                               data, strerror(errno));
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/control.sock", data);
+    int n = snprintf(ret->sun_path, sizeof(ret->sun_path), "%s/" SOCKET_NAME, data);
     if (n < 0 || (size_t)n >= sizeof(ret->sun_path))
-        return berth_error_set(err, BERTH_E_INVALID,
-                               "the data folder's path is too long for a socket (%zu bytes at most): "
-                               "commands to the running server won't work",
-                               sizeof(ret->sun_path) - 14);
+        snprintf(ret->sun_path, sizeof(ret->sun_path), "/proc/self/fd/%d/" SOCKET_NAME, dir);
+    *ret_dir = steal_fd(&dir);
     return BERTH_OK;
 }
 
@@ -194,26 +200,28 @@ int control_start(const char *data,
                   void *arg, control **ret_c, berth_error *err)
 {
     struct sockaddr_un sa;
-    int rc = address_of(data, &sa, err);
+    CLEANUP(closep) int dir = -1;
+    int rc = address_of(data, &sa, &dir, err);
     if (rc != BERTH_OK)
         return rc;
     control *c = calloc(1, sizeof(*c));
     if (!c)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    memcpy(c->path, sa.sun_path, sizeof(c->path));
     c->run = run;
     c->arg = arg;
     pthread_mutex_init(&c->lock, NULL);
-    unlink(c->path); /* a dead server's: we hold the folder's lock */
+    unlinkat(dir, SOCKET_NAME, 0); /* a dead server's: we hold the folder's lock */
     c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 || chmod(c->path, 0600) < 0 ||
-        listen(c->fd, SESSIONS_MAX) < 0 || pthread_create(&c->thread, NULL, accept_main, c) != 0) {
-        rc = berth_error_set(err, BERTH_E_IO, "opening '%s': %s", c->path, strerror(errno));
+    if (c->fd < 0 || bind(c->fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+        fchmodat(dir, SOCKET_NAME, 0600, 0) < 0 || listen(c->fd, SESSIONS_MAX) < 0 ||
+        pthread_create(&c->thread, NULL, accept_main, c) != 0) {
+        rc = berth_error_set(err, BERTH_E_IO, "opening '%s/" SOCKET_NAME "': %s", data, strerror(errno));
         closep(&c->fd);
         pthread_mutex_destroy(&c->lock);
         free(c);
         return rc;
     }
+    c->dir = steal_fd(&dir);
     *ret_c = c;
     return BERTH_OK;
 }
@@ -229,7 +237,8 @@ void control_stop(control *c)
     for (size_t i = 0; i < SESSIONS_MAX; i++)
         if (c->sessions[i].used)
             pthread_join(c->sessions[i].thread, NULL);
-    unlink(c->path);
+    unlinkat(c->dir, SOCKET_NAME, 0);
+    close(c->dir);
     close(c->fd);
     pthread_mutex_destroy(&c->lock);
     free(c);
@@ -239,8 +248,9 @@ int control_ask(const char *data, berth_str command, const struct admin_out *out
                 berth_error *err)
 {
     struct sockaddr_un sa;
+    CLEANUP(closep) int dir = -1;
     *ret_served = false;
-    int rc = address_of(data, &sa, err);
+    int rc = address_of(data, &sa, &dir, err);
     if (rc != BERTH_OK)
         return rc;
     CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -248,7 +258,7 @@ int control_ask(const char *data, berth_str command, const struct admin_out *out
         return berth_error_set(err, BERTH_E_IO, "opening a socket: %s", strerror(errno));
     if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
         return berth_error_set(err, errno == EACCES ? BERTH_E_DENIED : BERTH_E_NOT_FOUND,
-                               "connecting to '%s': %s", sa.sun_path, strerror(errno));
+                               "connecting to '%s/" SOCKET_NAME "': %s", data, strerror(errno));
     *ret_served = true;
     CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(COMMAND_MAX);
     berth_buf_add_str(&line, command);
