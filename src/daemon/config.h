@@ -31,6 +31,7 @@ struct config {
 
     struct config_http {
         char *prefix;       /* "/my/path"; NULL: none */
+        char *socket_mode;  /* of unix sockets, "0660"; NULL: what the umask leaves */
         bool relative_urls; /* Location without scheme and host [false] */
         char **headers;     /* own response headers, "Name: value" */
         unsigned headers_count;

@@ -142,6 +142,17 @@ static bool prefix(berth_str s)
     return true;
 }
 
+/* "660", "0660"; the owner, which is the server, must be able to use it. */
+static bool mode(berth_str s)
+{
+    if (s.n == 4 && s.p[0] == '0')
+        s = str_from_offset(s, 1);
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '7')
+            return false;
+    return s.n == 3 && s.p[0] >= '6';
+}
+
 static bool proxy(berth_str s)
 {
     berth_str host, bits;
@@ -200,6 +211,7 @@ const struct config_form config_form_address = {"an address to listen on", "loca
 const struct config_form config_form_header = {"a header of your own", "X-Served-By: berth", header};
 const struct config_form config_form_prefix = {"a path that begins with '/' and does not end with it",
                                                "/registry", prefix};
+const struct config_form config_form_mode = {"the permissions of a socket in octal", "0660", mode};
 const struct config_form config_form_proxy = {"an address or a network", "10.0.0.0/8", proxy};
 const struct config_form config_form_ciphers = {"a list with ciphers of TLS 1.2 that OpenSSL knows",
                                                 HTTP_TLS_CIPHERS, ciphers};

@@ -72,7 +72,7 @@ void config_add_variable(const struct config_setting *s, berth_buf *out); /* "BE
  * last dot; empty when none is near. */
 berth_str config_nearest(berth_str path);
 
-extern const struct config_form config_form_address, config_form_header, config_form_prefix,
+extern const struct config_form config_form_address, config_form_header, config_form_prefix, config_form_mode,
     config_form_proxy, config_form_ciphers, config_form_media_type, config_form_platform, config_form_window,
     config_form_url, config_form_duration, config_form_size, config_form_number, config_form_bool,
     config_form_filled;

@@ -65,6 +65,8 @@ const struct config_setting config_settings[] = {
 
     {"http.prefix", CONFIG_TEXT, AT(http.prefix), .unit = "PATH", .form = &config_form_prefix,
      .about = "serve below this path instead of at the root"},
+    {"http.socket_mode", CONFIG_TEXT, AT(http.socket_mode), .unit = "MODE", .form = &config_form_mode,
+     .about = "permissions of the unix sockets in `listen`, octal; absent: what the umask leaves"},
     {"http.relative_urls", CONFIG_BOOL, AT(http.relative_urls), .fallback = "false",
      .about = "send Location headers without scheme and host"},
     {"http.headers", CONFIG_LIST, MANY_AT(http.headers), .unit = "HEADER", .form = &config_form_header,

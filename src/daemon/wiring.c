@@ -289,6 +289,7 @@ int wiring_http_options(const struct config *c, struct http_options *ret)
         .headers = (const char *const *)h->headers,
         .n_headers = h->headers_count,
         .server_name = "berth",
+        .socket_mode = h->socket_mode ? (unsigned)strtoul(h->socket_mode, NULL, 8) : 0,
     };
     return BERTH_OK;
 }

@@ -103,8 +103,8 @@ struct http_listener {
     bool owns_tls;
     atomic_size_t users; /* loops that poll a shared descriptor */
 };
-int http_listeners_open(const char *address, size_t n_loops, struct http_listener **ret_list,
-                        char **ret_address, berth_error *err);
+int http_listeners_open(const char *address, size_t n_loops, unsigned socket_mode,
+                        struct http_listener **ret_list, char **ret_address, berth_error *err);
 void http_listeners_free(struct http_listener *list);
 /* A loop accepts no more from @fd of @l; the last one closes it, so that clients are refused at once. */
 void http_listener_leave(struct http_listener *l, int *fd);
@@ -323,7 +323,7 @@ struct http_server {
     struct http_listener *listeners;
     struct http_pool *pool;
     void *loops; /* of server.c */
-    unsigned n_loops, n_workers;
+    unsigned n_loops, n_workers, socket_mode;
     atomic_uint_least64_t connections;
     atomic_uint_least64_t requests; /* in flight; counted where they are limited */
     atomic_bool stopping;

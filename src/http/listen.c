@@ -257,7 +257,8 @@ static int clear_stale(const union address *a, socklen_t n)
     return -1;
 }
 
-static int open_unix(const char *address, struct http_listener **ret_list, char **ret_address,
+/* @mode 0: what the umask leaves. Nobody can connect before listen(), so none sees it with another mode. */
+static int open_unix(const char *address, unsigned mode, struct http_listener **ret_list, char **ret_address,
                      berth_error *err)
 {
     const char *path = address + strlen("unix:");
@@ -280,7 +281,7 @@ static int open_unix(const char *address, struct http_listener **ret_list, char 
         unlink(path);
         return berth_error_set(err, BERTH_E_NOMEM, "no memory to listen on '%s'", address);
     }
-    if (fault_hit() || listen(l->fds[0], BACKLOG) < 0)
+    if (fault_hit() || (mode && chmod(path, (mode_t)mode) < 0) || listen(l->fds[0], BACKLOG) < 0)
         return berth_error_set(err, BERTH_E_NETWORK, "listening on '%s': %s", address, strerror(errno));
     *ret_list = steal(&l);
     *ret_address = steal(&text);
@@ -339,14 +340,14 @@ static int open_inherited(const char *address, struct http_listener **ret_list, 
     return BERTH_OK;
 }
 
-int http_listeners_open(const char *address, size_t n_loops, struct http_listener **ret_list,
-                        char **ret_address, berth_error *err)
+int http_listeners_open(const char *address, size_t n_loops, unsigned socket_mode,
+                        struct http_listener **ret_list, char **ret_address, berth_error *err)
 {
     CLEANUP(listeners_freep) struct http_listener *list = NULL;
     char *text = NULL;
     int r;
     if (strncmp(address, "unix:", 5) == 0)
-        r = open_unix(address, &list, &text, err);
+        r = open_unix(address, socket_mode, &list, &text, err);
     else if (strncmp(address, "fd:", 3) == 0)
         r = open_inherited(address, &list, &text, err);
     else

@@ -23,6 +23,7 @@ static void set_defaults(struct http_server *s, const struct http_options *opts,
     DEFAULT(s->timeouts.drain, 30000);
     DEFAULT(s->timeouts.stop, 30000);
 #undef DEFAULT
+    s->socket_mode = opts->socket_mode;
     s->n_loops = opts->loops ? opts->loops : cores;
     s->n_workers = opts->workers ? opts->workers : MAX(32, 4 * cores);
 }

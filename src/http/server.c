@@ -452,7 +452,7 @@ int http_server_listen(http_server *s, const char *address, const struct http_tl
     if (r != BERTH_OK)
         return r;
     struct http_listener *list;
-    r = http_listeners_open(address, s->n_loops, &list, ret_address, err);
+    r = http_listeners_open(address, s->n_loops, s->socket_mode, &list, ret_address, err);
     if (r != BERTH_OK) {
         http_tls_config_free(config);
         return r;

@@ -167,6 +167,7 @@ struct http_options {
     const char *const *headers; /* own response headers, "Name: value", on each answer */
     size_t n_headers;
     const char *server_name; /* the Server header, or NULL */
+    unsigned socket_mode;    /* of unix sockets listened on; 0: what the umask leaves */
 };
 
 /* @app and what it points at must outlive the server; @opts is copied. */

@@ -378,6 +378,16 @@ def test_a_unix_socket(make_server, tmp_path):
     assert not path.exists()
 
 
+def test_a_unix_socket_has_the_mode_that_is_set(make_server, tmp_path):
+    path = tmp_path / "b.sock"
+    before = os.umask(0o077)
+    try:
+        make_server("--listen", f"unix:{path}", "--listen", "127.0.0.1:0", "--http-socket-mode", "0660")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o660
+
+
 def test_ipv6(make_server):
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()

@@ -19,7 +19,7 @@ static void test_http_listen__refuses_what_is_no_address(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct http_listener *list = NULL;
         char *bound = NULL;
-        CHECK_ROW(i, http_listeners_open(rows[i], 1, &list, &bound, &test_err) != BERTH_OK);
+        CHECK_ROW(i, http_listeners_open(rows[i], 1, 0, &list, &bound, &test_err) != BERTH_OK);
         CHECK_ROW(i, !list && !bound && test_err.message[0]);
     }
 }
@@ -30,7 +30,7 @@ static void test_http_listen__gives_each_loop_a_socket_of_one_port(void **state)
     struct http_listener *list = NULL;
     char *bound = NULL;
     unsigned port = 0;
-    CHECK_OK(http_listeners_open("127.0.0.1:0", 3, &list, &bound, &test_err));
+    CHECK_OK(http_listeners_open("127.0.0.1:0", 3, 0, &list, &bound, &test_err));
     CHECK(sscanf(bound, "127.0.0.1:%u", &port) == 1 && port);
     CHECK(!list->next && list->n_fds == 3 && !list->is_unix);
     for (size_t i = 0; i < list->n_fds; i++) {
@@ -54,7 +54,7 @@ static void test_http_listen__shares_a_unix_socket_and_removes_it_last(void **st
     snprintf(address, sizeof(address), "unix:%s/s", dir);
     struct http_listener *list = NULL;
     char *bound = NULL;
-    CHECK_OK(http_listeners_open(address, 2, &list, &bound, &test_err));
+    CHECK_OK(http_listeners_open(address, 2, 0, &list, &bound, &test_err));
     assert_string_equal(bound, address);
     CHECK(list->n_fds == 1 && list->is_unix && access(address + 5, F_OK) == 0);
     atomic_store(&list->users, 2);
@@ -67,6 +67,28 @@ static void test_http_listen__shares_a_unix_socket_and_removes_it_last(void **st
     rmdir(dir);
 }
 
-RUN_TESTS(TEST(test_http_listen__refuses_what_is_no_address),
+static void test_http_listen__gives_a_unix_socket_the_mode_that_is_asked_for(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/berth-listen-XXXXXX", address[64];
+    static const unsigned rows[][2] = {{0, 0700}, {0660, 0660}, {0666, 0666}, {0600, 0600}}; /* asked, got */
+    CHECK(mkdtemp(dir) != NULL);
+    snprintf(address, sizeof(address), "unix:%s/s", dir);
+    mode_t before = umask(077);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct http_listener *list = NULL;
+        struct stat st;
+        char *bound = NULL;
+        CHECK_OK(http_listeners_open(address, 1, rows[i][0], &list, &bound, &test_err));
+        CHECK_ROW(i, stat(address + 5, &st) == 0 && (st.st_mode & 0777) == rows[i][1]);
+        free(bound);
+        http_listeners_free(list);
+    }
+    umask(before);
+    rmdir(dir);
+}
+
+RUN_TESTS(TEST(test_http_listen__gives_a_unix_socket_the_mode_that_is_asked_for),
+          TEST(test_http_listen__refuses_what_is_no_address),
           TEST(test_http_listen__gives_each_loop_a_socket_of_one_port),
           TEST(test_http_listen__shares_a_unix_socket_and_removes_it_last))
