@@ -7,7 +7,7 @@ static const char help[] =
     "usage: berth config check [FILE] [SETTING...]\n"
     "       berth config show [FILE] [SETTING...]\n"
     "       berth config document [--markdown|--schema]\n\n"
-    "  check      says what is wrong with a configuration: file, line, reason; exit code 3\n"
+    "  check      says everything that is wrong with a configuration: file, line, reason; exit code 3\n"
     "  show       prints the whole configuration in force: defaults, file, environment, flags\n"
     "  document   prints the reference of all settings, or their JSON schema\n\n"
     "examples:\n  berth config check /etc/berth.yaml\n  BERTH_HTTP_PREFIX=/oci berth config show\n";
@@ -30,6 +30,38 @@ static int document(int argc, char **argv)
     return berth_buf_failed(&out) ? EXIT_FAILED : EXIT_OK;
 }
 
+static int check(const struct cli_settings *s)
+{
+    CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
+    berth_error err = BERTH_ERROR_INIT;
+    size_t n = 0;
+    int r = config_check(s->path, s->flags, s->n_flags, &out, &n, &err);
+    if (out.n)
+        fwrite(out.p, 1, out.n, stderr);
+    if (r != BERTH_OK)
+        fprintf(stderr, "%s\n", err.message);
+    if (r != BERTH_OK || n)
+        return EXIT_CONFIG;
+    printf("%s: valid\n", s->path ? s->path : "defaults and environment");
+    return EXIT_OK;
+}
+
+static int show(const struct cli_settings *s)
+{
+    CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
+    struct config *c = NULL;
+    berth_error err = BERTH_ERROR_INIT;
+    if (config_load(s->path, s->flags, s->n_flags, &c, &err) != BERTH_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        return EXIT_CONFIG;
+    }
+    int rc = config_print(c, &out, &err) == BERTH_OK ? EXIT_OK : cli_fail("config", &err);
+    if (rc == EXIT_OK)
+        fwrite(out.p, 1, out.n, stdout);
+    config_free(c);
+    return rc;
+}
+
 int cmd_config(int argc, char **argv)
 {
     CLEANUP(cli_settings_done) struct cli_settings s = {.path = getenv("BERTH_CONFIG")};
@@ -37,10 +69,10 @@ int cmd_config(int argc, char **argv)
         printf("%s", help);
         return argc < 2 ? EXIT_USAGE : EXIT_OK;
     }
-    bool show = strcmp(argv[1], "show") == 0;
+    bool shows = strcmp(argv[1], "show") == 0;
     if (strcmp(argv[1], "document") == 0)
         return document(argc, argv);
-    if (!show && strcmp(argv[1], "check") != 0)
+    if (!shows && strcmp(argv[1], "check") != 0)
         return cli_usage("config", "'%s' is not one of check, show, document", argv[1]);
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
@@ -55,22 +87,5 @@ int cmd_config(int argc, char **argv)
         if (took == 0)
             s.path = argv[i];
     }
-    struct config *c = NULL;
-    berth_error err = BERTH_ERROR_INIT;
-    if (config_load(s.path, s.flags, s.n_flags, &c, &err) != BERTH_OK) {
-        fprintf(stderr, "%s\n", err.message);
-        return EXIT_CONFIG;
-    }
-    int rc = EXIT_OK;
-    if (show) {
-        CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
-        if (config_print(c, &out, &err) != BERTH_OK)
-            rc = cli_fail("config", &err);
-        else
-            fwrite(out.p, 1, out.n, stdout);
-    } else {
-        printf("%s: valid\n", s.path ? s.path : "defaults and environment");
-    }
-    config_free(c);
-    return rc;
+    return shows ? show(&s) : check(&s);
 }

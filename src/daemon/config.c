@@ -1,5 +1,7 @@
 /* daemon/config.c - a configuration from its four sources, each over the one before: defaults, file,
  * environment, flags. What a setting is stands in config_table.c. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "daemon/config_private.h"
@@ -10,6 +12,8 @@ struct loading {
     const char *file; /* what messages call the file; NULL: none */
     struct config_scan scan;
     struct config_listen tls; /* for listeners that are not the file's */
+    berth_buf *mistakes;      /* each is noted here, and reading goes on; NULL: the first one ends it */
+    size_t n_mistakes;
     enum source { DEFAULT, FROM_FILE, ENVIRONMENT, FLAG } * sources; /* one per setting */
 };
 
@@ -64,6 +68,17 @@ static int at_source(const struct loading *l, const struct config_setting *s, be
     return berth_error_prefix(err, "%s", text && *text ? text : s->key);
 }
 
+/* After a mistake: whether to go on. */
+static int settle(struct loading *l, int r, berth_error *err)
+{
+    if (r >= 0 || !l->mistakes || r == BERTH_E_NOMEM)
+        return r;
+    berth_buf_addf(l->mistakes, "%s\n", err->message);
+    l->n_mistakes++;
+    *err = (berth_error)BERTH_ERROR_INIT;
+    return berth_buf_failed(l->mistakes) ? config_nomem(err) : BERTH_OK;
+}
+
 /* --- the sources --- */
 
 /* One value or entry from outside the file; @first: it replaces what the sources below gave. */
@@ -103,6 +118,8 @@ static int take_entries(struct loading *l, const struct config_setting *s, berth
             if (berth_buf_failed(&entry))
                 return config_nomem(err);
             int r = take(l, s, str_trim(berth_buf_str(&entry)), first, err);
+            if (r < 0)
+                r = settle(l, at_source(l, s, err), err);
             if (r < 0)
                 return r;
             first = false;
@@ -156,12 +173,41 @@ static void yaml_freep(struct config_yaml **y)
     config_yaml_free(*y);
 }
 
+/* Whether a key of the file names a setting, a section, or a member of a record. What stands below a key that
+ * does not is not asked again. */
+static bool key_known(berth_str path)
+{
+    berth_str list, rest, section, name;
+    bool in_list = str_cut(path, '[', &list, &rest);
+    const struct config_setting *s = config_setting_find(list);
+    if (s && in_list && str_cut(rest, '.', &section, &name)) {
+        for (size_t f = 0; f < s->n_fields; f++)
+            if (str_eq(str_from(s->fields[f].key), name))
+                return true;
+        return s->n_fields == 0; /* a mapping, where there can be none */
+    }
+    if (in_list || (s && config_in_file(s)) || config_is_section(list))
+        return true;
+    return str_cut(list, '.', &section, &name) && !config_is_section(section);
+}
+
+static int check_keys(struct loading *l, berth_error *err)
+{
+    int r = BERTH_OK;
+    for (size_t i = 0; r == BERTH_OK && i < l->scan.n; i++)
+        if (!key_known(l->scan.places[i].path))
+            r = settle(l, config_unknown_key(&l->scan, l->file, l->scan.places[i].path, NULL, err), err);
+    return r;
+}
+
 static int load_file(struct loading *l, berth_str text, berth_error *err)
 {
     CLEANUP(yaml_freep) struct config_yaml *yaml = NULL;
     int r = config_scan(text, l->file, &l->scan, err);
+    if (r == BERTH_OK && l->mistakes)
+        r = check_keys(l, err);
     if (r == BERTH_OK)
-        r = config_yaml_read(&l->scan, l->file, &yaml, err);
+        r = config_yaml_read(&l->scan, l->file, l->mistakes != NULL, &yaml, err);
     for (size_t i = 0; i < config_settings_count && r == BERTH_OK; i++) {
         const struct config_setting *s = &config_settings[i];
         const struct config_raw *raw = config_yaml_value(yaml, s);
@@ -172,10 +218,11 @@ static int load_file(struct loading *l, berth_str text, berth_error *err)
         if (list)
             config_clear(l->c, s);
         for (unsigned n = 0; list && n < raw->n && r == BERTH_OK; n++)
-            r = take_raw_entry(l, s, raw, n, err);
+            r = settle(l, take_raw_entry(l, s, raw, n, err), err);
         /* null, and nothing at all, leave the default */
         if (!list && raw->p && *(const char *)raw->p)
-            r = config_set(l->c, s, str_from(raw->p), err) < 0 ? in_file(l, s->key, err) : BERTH_OK;
+            r = config_set(l->c, s, str_from(raw->p), err) < 0 ? settle(l, in_file(l, s->key, err), err)
+                                                               : BERTH_OK;
     }
     return r;
 }
@@ -196,8 +243,10 @@ static int load_environment(struct loading *l, berth_error *err)
         l->sources[i] = ENVIRONMENT;
         bool many = s->type == CONFIG_LIST || s->type == CONFIG_RECORDS;
         int r = many ? take_entries(l, s, text, err) : take(l, s, text, true, err);
+        if (r < 0 && !many)
+            r = settle(l, at_source(l, s, err), err);
         if (r < 0)
-            return at_source(l, s, err);
+            return r;
     }
     return BERTH_OK;
 }
@@ -265,7 +314,9 @@ static int check_listeners(struct loading *l, berth_error *err)
         char path[32];
         snprintf(path, sizeof(path), "listen[%u]", n);
         berth_error_set(err, BERTH_E_INVALID, "%s", lacks);
-        return ours ? in_file(l, path, err) : at_source(l, given ? given : listen, err);
+        int r = settle(l, ours ? in_file(l, path, err) : at_source(l, given ? given : listen, err), err);
+        if (r < 0 || !ours) /* those of flags and environment lack the same */
+            return r;
     }
     return BERTH_OK;
 }
@@ -289,30 +340,92 @@ static int check_registry(struct loading *l, berth_error *err)
     return BERTH_OK;
 }
 
+/* The setting that gives a listener not of the file's its @field. */
+static const struct config_setting *tls_setting(const struct config_field *field)
+{
+    for (size_t i = 0; i < config_settings_count; i++)
+        if (config_settings[i].type == CONFIG_TLS && config_settings[i].offset == field->offset)
+            return &config_settings[i];
+    return config_setting_find(STR("listen"));
+}
+
+/* Files that listeners name. The server says the same when it opens them; here it is said before. */
+static int check_files(struct loading *l, berth_error *err)
+{
+    const struct config_setting *listen = config_setting_find(STR("listen"));
+    bool ours = l->sources[listen - config_settings] == FROM_FILE;
+    for (unsigned n = 0; n < (ours ? l->c->listen_count : 1); n++)
+        for (size_t f = 0; f < listen->n_fields; f++) {
+            const struct config_field *field = &listen->fields[f];
+            const char *name = *config_field_at(&l->c->listen[n], field);
+            if (!name || !field->file)
+                continue;
+            CLEANUP(closep) int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+            char byte, path[64];
+            if (fd >= 0 && read(fd, &byte, 1) >= 0)
+                continue;
+            berth_error_set(err, BERTH_E_INVALID, "'%s' can't be read: %s", name, strerror(errno));
+            snprintf(path, sizeof(path), "listen[%u].%s", n, field->key);
+            int r = settle(l, ours ? in_file(l, path, err) : at_source(l, tls_setting(field), err), err);
+            if (r < 0)
+                return r;
+        }
+    return BERTH_OK;
+}
+
+static int load(struct loading *l, berth_str text, const char *const *flags, size_t n_flags, berth_error *err)
+{
+    l->c = config_alloc(sizeof(*l->c));
+    l->sources = config_alloc(config_settings_count * sizeof(*l->sources));
+    if (!l->c || !l->sources)
+        return config_nomem(err);
+    int r = load_defaults(l, err);
+    if (r == BERTH_OK && l->file)
+        r = settle(l, load_file(l, text, err), err);
+    if (r == BERTH_OK)
+        r = load_environment(l, err);
+    for (size_t i = 0; i < n_flags && r == BERTH_OK; i++)
+        r = settle(l, load_flag(l, str_from(flags[i]), err), err);
+    if (r != BERTH_OK || l->n_mistakes) /* what was refused is not there to be compared */
+        return r;
+    r = settle(l, check_listeners(l, err), err);
+    return r == BERTH_OK ? settle(l, check_registry(l, err), err) : r;
+}
+
 int config_load_text(berth_str text, const char *file, const char *const *flags, size_t n_flags,
                      struct config **ret_c, berth_error *err)
 {
     berth_error unheard;
     err = err ? err : &unheard; /* messages are built up on the way */
     CLEANUP(loading_done) struct loading l = {.file = file};
-    l.c = config_alloc(sizeof(*l.c));
-    l.sources = config_alloc(config_settings_count * sizeof(*l.sources));
-    if (!l.c || !l.sources)
-        return config_nomem(err);
-    int r = load_defaults(&l, err);
-    if (r == BERTH_OK && file)
-        r = load_file(&l, text, err);
-    if (r == BERTH_OK)
-        r = load_environment(&l, err);
-    for (size_t i = 0; i < n_flags && r == BERTH_OK; i++)
-        r = load_flag(&l, str_from(flags[i]), err);
-    if (r == BERTH_OK)
-        r = check_listeners(&l, err);
-    if (r == BERTH_OK)
-        r = check_registry(&l, err);
+    int r = load(&l, text, flags, n_flags, err);
     if (r == BERTH_OK)
         *ret_c = steal(&l.c);
     return r;
+}
+
+int config_check_text(berth_str text, const char *file, const char *const *flags, size_t n_flags,
+                      berth_buf *out, size_t *ret_n, berth_error *err)
+{
+    CLEANUP(loading_done) struct loading l = {.file = file, .mistakes = out};
+    int r = load(&l, text, flags, n_flags, err);
+    if (r == BERTH_OK && !l.n_mistakes)
+        r = check_files(&l, err);
+    *ret_n = l.n_mistakes;
+    return r;
+}
+
+/* @path in messages, where the line after it must not be cut off. */
+static const char *shown_name(const char *path)
+{
+    enum { NAME_MAX_SHOWN = 80 };
+    const char *name = path;
+    if (path && strlen(path) > NAME_MAX_SHOWN) {
+        const char *slash = strrchr(path, '/');
+        name = slash ? slash + 1 : path;
+        name += strlen(name) > NAME_MAX_SHOWN ? strlen(name) - NAME_MAX_SHOWN : 0;
+    }
+    return name;
 }
 
 int config_load(const char *path, const char *const *flags, size_t n_flags, struct config **ret_c,
@@ -320,14 +433,16 @@ int config_load(const char *path, const char *const *flags, size_t n_flags, stru
 {
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(CONFIG_FILE_MAX);
     int r = path ? io_read_file(path, &text, err) : BERTH_OK;
-    enum { NAME_MAX_SHOWN = 80 }; /* in messages, the line after it must not be cut off */
-    const char *name = path;
-    if (path && strlen(path) > NAME_MAX_SHOWN) {
-        const char *slash = strrchr(path, '/');
-        name = slash ? slash + 1 : path;
-        name += strlen(name) > NAME_MAX_SHOWN ? strlen(name) - NAME_MAX_SHOWN : 0;
-    }
-    return r < 0 ? r : config_load_text(berth_buf_str(&text), name, flags, n_flags, ret_c, err);
+    return r < 0 ? r : config_load_text(berth_buf_str(&text), shown_name(path), flags, n_flags, ret_c, err);
+}
+
+int config_check(const char *path, const char *const *flags, size_t n_flags, berth_buf *out, size_t *ret_n,
+                 berth_error *err)
+{
+    CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(CONFIG_FILE_MAX);
+    int r = path ? io_read_file(path, &text, err) : BERTH_OK;
+    return r < 0 ? r
+                 : config_check_text(berth_buf_str(&text), shown_name(path), flags, n_flags, out, ret_n, err);
 }
 
 void config_diff(const struct config *a, const struct config *b, berth_buf *out)

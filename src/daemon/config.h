@@ -106,6 +106,11 @@ struct config {
  * @err says file, line and reason. *@ret_c belongs to the caller: config_free(). */
 int config_load(const char *path, const char *const *flags, size_t n_flags, struct config **ret_c,
                 berth_error *err);
+/* Everything that is wrong with what config_load() would read, and the files it names that can't be read: a
+ * line each, into @out. What settings owe each other, and files, are looked at when each setting is right by
+ * itself. *@ret_n: how many there are. */
+int config_check(const char *path, const char *const *flags, size_t n_flags, berth_buf *out, size_t *ret_n,
+                 berth_error *err);
 void config_free(struct config *c); /* NULL is fine */
 
 /* The whole configuration in force, as YAML that config_load() reads. */

@@ -112,7 +112,7 @@ static const char introduction[] =
     "3. the environment: `http.prefix` is `BERTH_HTTP_PREFIX`; an empty variable counts as unset,\n"
     "4. flags: `http.prefix` is `--http-prefix VALUE` or `--http-prefix=VALUE`.\n"
     "\n"
-    "`berth config check` reads all of them and says what is wrong, with file, line and column.\n"
+    "`berth config check` reads all of them and says everything that is wrong, with file, line and column.\n"
     "`berth config show` prints what is in force, as a file that berth reads.\n"
     "\n"
     "## Values\n"

@@ -39,6 +39,7 @@ struct config_field {
     const struct config_form *form; /* NULL: any text */
     const char *const *values;      /* NULL: not enumerated */
     const char *about;
+    bool file; /* the name of one, which must be readable */
 };
 
 struct config_setting {
@@ -143,8 +144,12 @@ struct config_raw {
     unsigned n;
 };
 struct config_yaml;
-int config_yaml_read(const struct config_scan *scan, const char *file, struct config_yaml **ret,
-                     berth_error *err);
+/* @only_known: passes over unknown keys. */
+int config_yaml_read(const struct config_scan *scan, const char *file, bool only_known,
+                     struct config_yaml **ret, berth_error *err);
+/* That there is no setting @path; @otherwise is where the key stands if @scan does not know it. */
+int config_unknown_key(const struct config_scan *scan, const char *file, berth_str path,
+                       const struct config_place *otherwise, berth_error *err);
 void config_yaml_free(struct config_yaml *y); /* NULL is fine */
 const struct config_raw *config_yaml_value(const struct config_yaml *y, const struct config_setting *s);
 
@@ -153,5 +158,7 @@ void config_add_quoted(berth_str s, berth_buf *out); /* a double-quoted scalar, 
 /* config_load() of a text that is called @file in messages. */
 int config_load_text(berth_str text, const char *file, const char *const *flags, size_t n_flags,
                      struct config **ret_c, berth_error *err);
+int config_check_text(berth_str text, const char *file, const char *const *flags, size_t n_flags,
+                      berth_buf *out, size_t *ret_n, berth_error *err);
 
 #endif

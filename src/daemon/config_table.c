@@ -24,24 +24,26 @@ static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 
 static const struct config_field listen_fields[] = {
     {"address", offsetof(struct config_listen, address), true, &config_form_address, NULL,
-     "`host:port`, `:port`, `[v6]:port`, `unix:/path`, or `fd:N` for an inherited socket"},
+     "`host:port`, `:port`, `[v6]:port`, `unix:/path`, or `fd:N` for an inherited socket", false},
     {"certificate", offsetof(struct config_listen, certificate), false, NULL, NULL,
-     "PEM file with the certificate and its chain; absent: plain HTTP"},
+     "PEM file with the certificate and its chain; absent: plain HTTP", true},
     {"key", offsetof(struct config_listen, key), false, NULL, NULL,
-     "PEM file with the key of the certificate"},
+     "PEM file with the key of the certificate", true},
     {"client_ca", offsetof(struct config_listen, client_ca), false, NULL, NULL,
-     "PEM file; clients must show a certificate signed by one of these"},
+     "PEM file; clients must show a certificate signed by one of these", true},
     {"tls_minimum", offsetof(struct config_listen, tls_minimum), false, NULL, tls_versions,
-     "oldest TLS version accepted; 1.2 when absent"},
+     "oldest TLS version accepted; 1.2 when absent", false},
     {"tls_ciphers", offsetof(struct config_listen, tls_ciphers), false, &config_form_ciphers, NULL,
-     CIPHERS_ABOUT},
+     CIPHERS_ABOUT, false},
 };
 
 static const struct config_field warning_fields[] = {
     {"repository", offsetof(struct config_warning, repository), false, NULL, NULL,
-     "repositories meant, `*` for any characters; absent: all"},
-    {"tag", offsetof(struct config_warning, tag), false, NULL, NULL, "tags meant, likewise; absent: all"},
-    {"text", offsetof(struct config_warning, text), true, &config_form_filled, NULL, "what the client shows"},
+     "repositories meant, `*` for any characters; absent: all", false},
+    {"tag", offsetof(struct config_warning, tag), false, NULL, NULL, "tags meant, likewise; absent: all",
+     false},
+    {"text", offsetof(struct config_warning, text), true, &config_form_filled, NULL, "what the client shows",
+     false},
 };
 
 const struct config_setting config_settings[] = {

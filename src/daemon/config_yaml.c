@@ -99,6 +99,23 @@ static const char *kind(berth_str event)
                                                : "a single value";
 }
 
+int config_unknown_key(const struct config_scan *scan, const char *file, berth_str path,
+                       const struct config_place *otherwise, berth_error *err)
+{
+    size_t dot = path.n;
+    while (dot && path.p[dot - 1] != '.')
+        dot--;
+    berth_str parent = str_head(path, dot ? dot - 1 : 0), key = str_from_offset(path, dot);
+    const struct config_place *p = config_scan_find(scan, path);
+    if (!p)
+        p = otherwise;
+    berth_str near = config_nearest(path);
+    return berth_error_set(err, BERTH_E_INVALID,
+                           "%s:%zu:%zu: unknown key '" STR_FMT "'%s" STR_FMT "%s" STR_FMT "%s", file,
+                           p->key_line, p->key_column, STR_ARG(key), parent.n ? " in " : "", STR_ARG(parent),
+                           near.n ? " (did you mean '" : "", STR_ARG(near), near.n ? "'?)" : "");
+}
+
 static int explain(const struct complaint *c, cyaml_err_t code, const struct config_scan *scan,
                    const char *file, berth_error *err)
 {
@@ -110,12 +127,8 @@ static int explain(const struct complaint *c, cyaml_err_t code, const struct con
         const char *key = c->reason + sizeof(unknown) - 1;
         char path[sizeof(c->path) + sizeof(c->reason)];
         snprintf(path, sizeof(path), "%s%s%s", c->path, c->path[0] ? "." : "", key);
-        const struct config_place *p = config_scan_find(scan, str_from(path));
-        berth_str near = config_nearest(str_from(path));
-        return berth_error_set(err, BERTH_E_INVALID, "%s:%zu:%zu: unknown key '%s'%s%s%s" STR_FMT "%s", file,
-                               p ? p->key_line : c->line, p ? p->key_column : c->column, key,
-                               c->path[0] ? " in " : "", c->path, near.n ? " (did you mean '" : "",
-                               STR_ARG(near), near.n ? "'?)" : "");
+        const struct config_place at = {.key_line = c->line, .key_column = c->column};
+        return config_unknown_key(scan, file, str_from(path), &at, err);
     }
     char sentence[sizeof(err->message)];
     const char *want_end = strstr(c->reason, got);
@@ -221,18 +234,19 @@ static int make_schema(struct config_yaml *y, berth_error *err)
     return BERTH_OK;
 }
 
-int config_yaml_read(const struct config_scan *scan, const char *file, struct config_yaml **ret,
-                     berth_error *err)
+int config_yaml_read(const struct config_scan *scan, const char *file, bool only_known,
+                     struct config_yaml **ret, berth_error *err)
 {
     struct config_yaml *y = config_alloc(sizeof(*y));
     if (!y)
         return config_nomem(err);
     struct complaint complaint = {0};
-    y->cyaml = (cyaml_config_t){.log_fn = listen_to,
-                                .log_ctx = &complaint,
-                                .mem_fn = memory,
-                                .log_level = CYAML_LOG_ERROR,
-                                .flags = CYAML_CFG_NO_ALIAS};
+    y->cyaml =
+        (cyaml_config_t){.log_fn = listen_to,
+                         .log_ctx = &complaint,
+                         .mem_fn = memory,
+                         .log_level = CYAML_LOG_ERROR,
+                         .flags = CYAML_CFG_NO_ALIAS | (only_known ? CYAML_CFG_IGNORE_UNKNOWN_KEYS : 0)};
     int r = make_schema(y, err);
     if (r == BERTH_OK && !scan->empty) {
         void *values = NULL;

@@ -23,6 +23,17 @@ static void test_cli_config__says_whether_a_file_is_valid(void **state)
     assert_int_equal(berth("config check --config %s", path_of("good.yaml")), EXIT_OK);
 }
 
+static void test_cli_config__says_everything_that_is_wrong(void **state)
+{
+    (void)state;
+    write_file("bad.yaml", "http:\n  loops: many\nlog: {level: loud}\n");
+    write_file("tls.yaml", "listen:\n  - {address: ':1', certificate: /none/c, key: /none/k}\n");
+    assert_int_equal(berth("config check %s --gc-grace=x", path_of("bad.yaml")), EXIT_CONFIG);
+    CHECK(strstr(err_text, ":2:") && strstr(err_text, ":3:") && strstr(err_text, "--gc-grace"));
+    assert_int_equal(berth("config check %s", path_of("tls.yaml")), EXIT_CONFIG);
+    CHECK(strstr(err_text, "'/none/c' can't be read") && strstr(err_text, "'/none/k' can't be read"));
+}
+
 static void test_cli_config__shows_what_is_in_force(void **state)
 {
     (void)state;
@@ -73,6 +84,7 @@ static void test_cli_config__refuses_what_it_does_not_know(void **state)
 }
 
 RUN_TESTS(CLI_TEST(test_cli_config__says_whether_a_file_is_valid),
+          CLI_TEST(test_cli_config__says_everything_that_is_wrong),
           CLI_TEST(test_cli_config__shows_what_is_in_force),
           CLI_TEST(test_cli_config__documents_in_two_forms),
           CLI_TEST(test_cli_config__refuses_what_it_does_not_know))

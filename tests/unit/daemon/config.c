@@ -243,7 +243,91 @@ static void test_daemon_config__gives_up_cleanly_when_any_allocation_fails(void 
     assert_in_range(refused, 50, 10000); /* the counter does reach the allocations */
 }
 
-RUN_TESTS(CASE(test_daemon_config__serves_localhost_when_nothing_is_configured),
+static void test_daemon_config__tells_everything_that_is_wrong(void **state)
+{
+    (void)state;
+    static const char yaml[] = "data: ''\n"
+                               "htpp: {loops: 3}\n"
+                               "http:\n"
+                               "  loops: many\n"
+                               "  prefex: /x\n"
+                               "  headers: ['A: b', bad, 'C: d', worse]\n"
+                               "listen:\n"
+                               "  - adress: ':1'\n"
+                               "    address: x\n"
+                               "  - ':99999'\n"
+                               "registry: {read_only: perhaps}\n";
+    static const char *const want[] = {
+        "berth.yaml:2:1: unknown key 'htpp' (did you mean 'http'?)\n",
+        "berth.yaml:5:3: unknown key 'prefex' in http (did you mean 'prefix'?)\n",
+        "berth.yaml:8:5: unknown key 'adress' in listen[0] (did you mean 'address'?)\n",
+        "berth.yaml:9:14: listen[0].address: 'x' is not",
+        "berth.yaml:10:5: listen[1]: ':99999' is not",
+        "berth.yaml:4:10: http.loops: 'many' is not",
+        "berth.yaml:6:21: http.headers[1]: 'bad' is not",
+        "berth.yaml:6:34: http.headers[3]: 'worse' is not",
+        "berth.yaml:11:23: registry.read_only: 'perhaps' is not",
+        "BERTH_HTTP_TRUSTED_PROXIES: 'one' is not",
+        "BERTH_HTTP_TRUSTED_PROXIES: 'two' is not",
+        "BERTH_LOG_LEVEL: 'loud' is not",
+        "--gc-grace: 'long' is not",
+        "unknown setting 'no.such'",
+    };
+    CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(MIB);
+    size_t n = 0;
+    setenv("BERTH_HTTP_TRUSTED_PROXIES", "one,::1,two", 1);
+    setenv("BERTH_LOG_LEVEL", "loud", 1);
+    const char *const flags[] = {"gc.grace=long", "http.workers=3", "no.such=1"};
+    CHECK_OK(config_check_text(str_from(yaml), "berth.yaml", flags, COUNT(flags), &out, &n, &test_err));
+    const char *text = berth_buf_cstr(&out);
+    for (size_t i = 0; i < COUNT(want); i++)
+        if (!strstr(text, want[i]))
+            fail_msg("row %zu: '%s' is not in\n%s", i, want[i], text);
+    assert_int_equal(n, COUNT(want));
+}
+
+static void test_daemon_config__tells_what_settings_owe_each_other_and_files_that_are_missing(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *flag, *want;
+        size_t n;
+    } rows[] = {
+        {"listen: [{address: ':1', key: k}, {address: ':2', certificate: c}]\nregistry: {sparse: "
+         "platforms}\n",
+         NULL,
+         "berth.yaml:1:10: listen[0]: a key without its certificate\n"
+         "berth.yaml:1:35: listen[1]: a certificate without its key\n"
+         "berth.yaml:2:20: registry.sparse: 'platforms' needs registry.sparse_platforms to name some\n",
+         3},
+        {"listen: [{address: ':1', key: /none/k, certificate: /proc/self/maps, client_ca: /}]\n", NULL,
+         "berth.yaml:1:31: listen[0].key: '/none/k' can't be read: No such file or directory\n"
+         "berth.yaml:1:81: listen[0].client_ca: '/' can't be read: Is a directory\n",
+         2},
+        {"data: /d\n", "tls.certificate=/none/c",
+         "--tls-certificate: '/none/c' can't be read: No such file or directory\n", 1},
+        {"data: /d\n", "tls.certificate=/proc/self/maps", "", 0},
+        {"listen: {address: x}\ndata: ''\n", "http.loops=x",
+         "berth.yaml:1:9: listen: a list is wanted, not a mapping (key: value)\n"
+         "--http-loops: 'x' is not a whole number\n",
+         2},
+        {"data: [\n", "http.loops=x", "--http-loops: 'x' is not a whole number\n", 2},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(MIB);
+        const char *const flags[] = {rows[i].flag, "tls.key=/proc/self/maps"};
+        size_t n = 0, n_flags = !rows[i].flag ? 0 : strncmp(rows[i].flag, "tls", 3) == 0 ? 2 : 1;
+        CHECK_OK(
+            config_check_text(str_from(rows[i].yaml), "berth.yaml", flags, n_flags, &out, &n, &test_err));
+        CHECK_ROW(i, n == rows[i].n);
+        if (!strstr(berth_buf_cstr(&out) ? berth_buf_cstr(&out) : "", rows[i].want))
+            fail_msg("row %zu: '%s' is not in\n" STR_FMT, i, rows[i].want, STR_ARG(berth_buf_str(&out)));
+    }
+}
+
+RUN_TESTS(CASE(test_daemon_config__tells_everything_that_is_wrong),
+          CASE(test_daemon_config__tells_what_settings_owe_each_other_and_files_that_are_missing),
+          CASE(test_daemon_config__serves_localhost_when_nothing_is_configured),
           CASE(test_daemon_config__lets_flags_win_over_environment_over_file_over_defaults),
           CASE(test_daemon_config__gives_the_tls_flags_to_listeners_that_are_not_the_files),
           CASE(test_daemon_config__names_the_variable_or_flag_that_is_wrong),
