@@ -30,6 +30,13 @@ static int document(int argc, char **argv)
     return berth_buf_failed(&out) ? EXIT_FAILED : EXIT_OK;
 }
 
+static void warn_of_variable(void *arg, const char *name, const char *nearest)
+{
+    (void)arg;
+    fprintf(stderr, "warning: %s is no setting%s%s%s\n", name, *nearest ? " (did you mean " : "", nearest,
+            *nearest ? "?)" : "");
+}
+
 static int check(const struct cli_settings *s)
 {
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
@@ -40,6 +47,7 @@ static int check(const struct cli_settings *s)
         fwrite(out.p, 1, out.n, stderr);
     if (r != BERTH_OK)
         fprintf(stderr, "%s\n", err.message);
+    config_unknown_variables(warn_of_variable, NULL);
     if (r != BERTH_OK || n)
         return EXIT_CONFIG;
     printf("%s: valid\n", s->path ? s->path : "defaults and environment");

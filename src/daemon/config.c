@@ -445,6 +445,22 @@ int config_check(const char *path, const char *const *flags, size_t n_flags, ber
                  : config_check_text(berth_buf_str(&text), shown_name(path), flags, n_flags, out, ret_n, err);
 }
 
+void config_unknown_variables(void (*tell)(void *arg, const char *name, const char *nearest), void *arg)
+{
+    for (char **at = environ; at && *at; at++) {
+        berth_str name, value;
+        str_cut(str_from(*at), '=', &name, &value);
+        CLEANUP(berth_buf_done) berth_buf copy = BERTH_BUF_INIT(CONFIG_TEXT_MAX), near = BERTH_BUF_INIT(KIB);
+        if (!str_starts(name, STR("BERTH_")) || str_eq(name, STR("BERTH_CONFIG")) ||
+            config_nearest_variable(name, &near))
+            continue;
+        berth_buf_add_str(&copy, name);
+        const char *text = berth_buf_cstr(&copy), *nearest = berth_buf_cstr(&near);
+        if (text && nearest)
+            tell(arg, text, nearest);
+    }
+}
+
 void config_diff(const struct config *a, const struct config *b, berth_buf *out)
 {
     const char *comma = "";

@@ -72,6 +72,8 @@ void config_add_variable(const struct config_setting *s, berth_buf *out); /* "BE
 /* The key nearest to the unknown @path ("http.prefex", "listen[0].adress"), without what stands before the
  * last dot; empty when none is near. */
 berth_str config_nearest(berth_str path);
+/* True: @name is the variable of a setting. Otherwise @out is the nearest that is one, or stays empty. */
+bool config_nearest_variable(berth_str name, berth_buf *out);
 
 extern const struct config_form config_form_address, config_form_header, config_form_prefix, config_form_mode,
     config_form_proxy, config_form_ciphers, config_form_media_type, config_form_platform, config_form_window,

@@ -241,7 +241,7 @@ void config_add_variable(const struct config_setting *s, berth_buf *out)
 /* Edits that turn one into the other; words longer than any key are far from all. */
 static unsigned distance(berth_str a, berth_str b)
 {
-    enum { LONGEST = 40 };
+    enum { LONGEST = 48 };
     unsigned row[LONGEST + 1];
     if (a.n > LONGEST || b.n > LONGEST)
         return LONGEST;
@@ -291,4 +291,24 @@ berth_str config_nearest(berth_str path)
             consider(&n, config_section(s));
     }
     return n.edits < n.wanted.n ? n.key : STR_NULL;
+}
+
+bool config_nearest_variable(berth_str name, berth_buf *out)
+{
+    struct nearest n = {.wanted = name, .edits = 4};
+    for (size_t i = 0; i < config_settings_count; i++) {
+        CLEANUP(berth_buf_done) berth_buf variable = BERTH_BUF_INIT(KIB);
+        if (config_settings[i].file_only)
+            continue;
+        config_add_variable(&config_settings[i], &variable);
+        if (str_eq(berth_buf_str(&variable), name))
+            return true;
+        unsigned before = n.edits;
+        consider(&n, berth_buf_str(&variable));
+        if (n.edits < before) {
+            berth_buf_reset(out);
+            berth_buf_add_str(out, berth_buf_str(&variable));
+        }
+    }
+    return false;
 }

@@ -290,6 +290,16 @@ static void stop(struct server *s)
     config_free(s->config);
 }
 
+static void warn_of_variable(void *arg, const char *name, const char *nearest)
+{
+    (void)arg;
+    if (*nearest)
+        log_event(LOG_WARN, "a variable of the environment is no setting", F_CSTR("variable", name),
+                  F_CSTR("nearest", nearest));
+    else
+        log_event(LOG_WARN, "a variable of the environment is no setting", F_CSTR("variable", name));
+}
+
 int daemon_serve(struct config *c, const char *path, const char *const *flags, size_t n_flags,
                  berth_error *err)
 {
@@ -310,6 +320,7 @@ int daemon_serve(struct config *c, const char *path, const char *const *flags, s
     sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread: they inherit it */
     signal(SIGPIPE, SIG_IGN);
     wiring_log(c);
+    config_unknown_variables(warn_of_variable, NULL);
 
     int rc = start(&s, &url, err);
     if (rc == BERTH_OK) {

@@ -388,6 +388,17 @@ def test_a_unix_socket_has_the_mode_that_is_set(make_server, tmp_path):
     assert path.stat().st_mode & 0o777 == 0o660
 
 
+def test_a_misspelt_variable_is_warned_of(make_server, monkeypatch):
+    monkeypatch.setenv("BERTH_GC_INTERVALL", "1h")
+    monkeypatch.setenv("BERTH_OF_SOMETHING", "x")
+    own = make_server()
+    own.wait_for(lambda: "BERTH_OF_SOMETHING" in own.stderr())
+    lines = [line for line in own.stderr().splitlines() if "is no setting" in line]
+    assert sum("BERTH_GC_INTERVALL" in line and "BERTH_GC_INTERVAL" in line.replace("INTERVALL", "") for line in lines) == 1
+    assert sum("BERTH_OF_SOMETHING" in line for line in lines) == 1
+    assert own.request("GET", "/v2/")[0] == 200
+
+
 def test_ipv6(make_server):
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()

@@ -32,6 +32,12 @@ static void test_cli_config__says_everything_that_is_wrong(void **state)
     CHECK(strstr(err_text, ":2:") && strstr(err_text, ":3:") && strstr(err_text, "--gc-grace"));
     assert_int_equal(berth("config check %s", path_of("tls.yaml")), EXIT_CONFIG);
     CHECK(strstr(err_text, "'/none/c' can't be read") && strstr(err_text, "'/none/k' can't be read"));
+    setenv("BERTH_GC_GRCE", "1h", 1);
+    assert_int_equal(berth("config check"), EXIT_OK); /* perhaps another program's */
+    CHECK(strstr(err_text, "warning: BERTH_GC_GRCE is no setting (did you mean BERTH_GC_GRACE?)\n"));
+    unsetenv("BERTH_GC_GRCE");
+    assert_int_equal(berth("config check"), EXIT_OK);
+    CHECK(!strstr(err_text, "BERTH_GC_GRCE"));
 }
 
 static void test_cli_config__shows_what_is_in_force(void **state)

@@ -50,5 +50,32 @@ static void test_daemon_config_table__knows_each_flag_by_one_name(void **state)
         CHECK_ROW(i, !config_flag_key(str_from(unknown[i]), &key, &is_bool));
 }
 
-RUN_TESTS(CASE(test_daemon_config_table__knows_what_a_reload_may_change),
+static void test_daemon_config_table__knows_variables_and_the_nearest_to_others(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool known;
+        const char *nearest;
+    } rows[] = {
+        {"BERTH_DATA", true, ""},
+        {"BERTH_HTTP_MAX_CONNECTIONS_PER_ADDRESS", true, ""},
+        {"BERTH_HTTP_MAX_CONNECTION_PER_ADRESS", false, "BERTH_HTTP_MAX_CONNECTIONS_PER_ADDRESS"},
+        {"BERTH_DATTA", false, "BERTH_DATA"},
+        {"BERTH_GC_GRCE", false, "BERTH_GC_GRACE"},
+        {"BERTH_LOGLEVEL", false, "BERTH_LOG_LEVEL"},
+        {"BERTH_VERSION", false, ""}, /* the file's alone */
+        {"BERTH_SOMETHING_ELSE", false, ""},
+        {"BERTH_", false, ""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_buf_done) berth_buf near = BERTH_BUF_INIT(KIB);
+        CHECK_ROW(i, config_nearest_variable(str_from(rows[i].name), &near) == rows[i].known);
+        if (!rows[i].known)
+            CHECK_STR_ROW(i, berth_buf_str(&near), str_from(rows[i].nearest));
+    }
+}
+
+RUN_TESTS(CASE(test_daemon_config_table__knows_variables_and_the_nearest_to_others),
+          CASE(test_daemon_config_table__knows_what_a_reload_may_change),
           CASE(test_daemon_config_table__knows_each_flag_by_one_name))
