@@ -74,9 +74,10 @@ struct config {
     struct config_storage {
         char *driver;         /* "fs" or "memory" ["fs"] */
         uint64_t inline_size; /* blobs up to this live in the database [16 KiB] */
-        uint64_t direct_from; /* beyond so many bytes a blob is written past the page cache; 0: never [32 MiB] */
-        uint64_t reserve;     /* uploads are refused below this much free space [64 MiB] */
-        bool sync;            /* false: fast and loses acknowledged pushes on power loss [true] */
+        uint64_t
+            direct_from;  /* beyond so many bytes a blob is written past the page cache; 0: never [32 MiB] */
+        uint64_t reserve; /* uploads are refused below this much free space [64 MiB] */
+        bool sync;        /* false: fast and loses acknowledged pushes on power loss [true] */
     } storage;
 
     struct config_gc {

@@ -37,6 +37,7 @@ void db_close(struct db *db)
     for (size_t i = 0; i < db->slots; i++)
         sqlite3_finalize(db->cache[i].stmt);
     free(db->cache);
+    recent_free(steal(&db->recent));
     sqlite3_close_v2(db->handle);
     db->cache = NULL;
     db->cached = db->slots = 0;

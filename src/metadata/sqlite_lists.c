@@ -78,7 +78,12 @@ int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_d
     int r = reader_get(sqlite_of(base), "reading a manifest", &db, err);
     if (r != BERTH_OK)
         return r;
+    const uint64_t commits = recent_commits(db);
+    if (tag.p && recent_find(db, repo, tag, with_body, a, ret))
+        return BERTH_OK;
     r = read_manifest(db, repo, tag, d, with_body, false, a, ret, err);
+    if (r == BERTH_OK && tag.p)
+        recent_keep(db, commits, repo, tag, with_body, ret);
     /* The damage may lie in what holds it: a lease too many does no harm. */
     return r == BERTH_E_CORRUPT && !tag.p ? read_manifest(db, repo, tag, d, with_body, true, a, ret, err) : r;
 }

@@ -17,12 +17,14 @@ struct sqlite_meta;
 
 /* --- sqlite_db.c: one connection, its prepared statements, errors --- */
 struct db_cached;
+struct recent;
 struct db {
     sqlite3 *handle;
     struct sqlite_meta *m;
     const char *what;        /* the operation under way, for messages */
     struct db_cached *cache; /* by the address of the SQL text: a literal at its place of use */
     size_t cached, slots;
+    struct recent *recent;   /* readers: sqlite_recent.c */
     struct db *next, **link; /* readers: the driver's list */
 };
 
@@ -103,11 +105,21 @@ struct writer {
     int64_t average_us;                                     /* of the last commits; the writer's own */
     int wal_frames, last_frames, checkpoint_at, restart_at; /* of the log; the writer's own */
     atomic_uint_fast64_t transactions, operations, failures, queue, commit_us;
+    atomic_uint_fast64_t commits; /* tried; counted before anyone hears of it */
 };
 int writer_start(struct sqlite_meta *m, berth_error *err);
 void writer_stop(struct sqlite_meta *m); /* what waits is done first */
 /* Blocks until @fn's changes are durable. */
 int writer_run(struct sqlite_meta *m, const char *what, writer_fn *fn, void *arg, berth_error *err);
+
+/* --- sqlite_recent.c --- */
+uint64_t recent_commits(struct db *db); /* to be asked before the database is */
+/* What @tag of @repo leads to, when this thread has read it since the last commit. */
+bool recent_find(struct db *db, berth_str repo, berth_str tag, bool with_body, berth_arena *a,
+                 struct oci_stored *ret);
+void recent_keep(struct db *db, uint64_t commits, berth_str repo, berth_str tag, bool with_body,
+                 const struct oci_stored *m);
+void recent_free(struct recent *r); /* NULL is fine */
 
 /* --- sqlite.c --- */
 #define CLAIM_BUCKETS 64

@@ -20,7 +20,7 @@
 
 #define ROWS_AT_ONCE 1000 /* in a transaction */
 #define TREES_MAX    128
-#define SHAPES_SINCE 1 /* the first version of the schema whose tables have these columns */
+#define SHAPES_SINCE 1    /* the first version of the schema whose tables have these columns */
 #define ASIDE_MAX    1000 /* damaged databases put aside */
 
 struct tree {

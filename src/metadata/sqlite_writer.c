@@ -52,6 +52,7 @@ static int commit(struct writer *w, berth_error *err)
 {
     int64_t began = clock_mono_us();
     int r = db_run(&w->db, err, "COMMIT", "");
+    atomic_fetch_add_explicit(&w->commits, 1, memory_order_release); /* also when it failed: who knows */
     if (r == BERTH_OK) {
         int64_t us = clock_mono_us() - began;
         w->transactions++;

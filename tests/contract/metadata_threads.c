@@ -155,6 +155,47 @@ static void test_metadata_threads__never_see_a_tag_half_moved(void **state)
     assert_int_equal(count_tags("app"), 1);
 }
 
+/* Each moves a tag of its own to and fro, deletes it, and asks after each acknowledgement, with others'
+ * commits in between and without: what was read before is never what is said after. */
+static void *ask_after_each_move(void *arg)
+{
+    size_t thread = *(const size_t *)arg;
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    char name[32];
+    berth_str tag = {name, (size_t)snprintf(name, sizeof(name), "tag-%zu", thread)};
+    for (size_t i = 0; i < EACH; i++) {
+        berth_digest d;
+        struct oci_list missing;
+        struct oci_stored got = {.size = 0};
+        name_digest(&d, "m", thread, i % 3);
+        struct meta_manifest_put row = {.repo = STR("app"),
+                                        .create_repo = true,
+                                        .digest = &d,
+                                        .media_type = STR("text/x"),
+                                        .body = digest_str(&d),
+                                        .tags = &tag,
+                                        .n_tags = 1};
+        wrong += OPS->manifest_put(f.m, &row, &a, &missing, NULL) != BERTH_OK;
+        for (size_t k = 0; k < 3; k++) {
+            bool body = k != 1;
+            wrong += OPS->manifest_get(f.m, STR("app"), tag, NULL, body, &a, &got, NULL) != BERTH_OK;
+            wrong += !digest_eq(&got.digest, &d) || (body && !str_eq(got.body, digest_str(&d)));
+        }
+        if (i % 5)
+            continue;
+        wrong += OPS->tag_delete(f.m, STR("app"), tag, NULL) != BERTH_OK;
+        wrong += OPS->manifest_get(f.m, STR("app"), tag, NULL, true, &a, &got, NULL) != BERTH_E_NOT_FOUND;
+    }
+    return NULL;
+}
+
+static void test_metadata_threads__are_told_what_a_tag_leads_to_now(void **state)
+{
+    (void)state;
+    run_threads(ask_after_each_move);
+    assert_int_equal(wrong, 0);
+}
+
 /* Only one of those who ask at once holds a session; each record is the last holder's. */
 static char shared_session[37];
 
@@ -261,6 +302,7 @@ const struct CMUnitTest thread_tests[] = {
     FRESH(test_metadata_threads__lose_no_referrer),
     FRESH(test_metadata_threads__fail_alone),
     FRESH(test_metadata_threads__never_see_a_tag_half_moved),
+    FRESH(test_metadata_threads__are_told_what_a_tag_leads_to_now),
     FRESH(test_metadata_threads__share_a_session_without_losing_a_byte),
     FRESH(test_metadata_threads__can_rely_on_their_answers_while_the_collector_runs),
 };

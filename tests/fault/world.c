@@ -174,7 +174,7 @@ int world_salvage(struct world *w, const struct repo_salvage_options *o, struct 
     snprintf(path, sizeof(path), "%s/meta.db", w->dir);
     int fd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CHECK(fd >= 0);
-    int r = store_fs_new(fd, true, &s, err);
+    int r = store_fs_new(fd, true, 0, &s, err);
     if (r == BERTH_OK)
         r = repo_salvage(path, &times, s, o, ret, err);
     store_free(s);
