@@ -183,6 +183,7 @@ static void sqlite_free(meta *base)
         free(db);
     }
     db_close(&m->writer.db); /* the last connection: copies the log back and removes it */
+    log_gather_no_more(m);
     if (m->temp_dir && m->path)
         remove_temp(m);
     claims_free(m);
@@ -320,6 +321,8 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
     int r = set_path(m, path, err);
     if (r == BERTH_OK)
         r = db_create(m, err);
+    if (r == BERTH_OK && !m->temp_dir) /* there nothing is synced */
+        r = log_gather(m, err);
     if (r == BERTH_OK)
         r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, err);
     if (r == BERTH_OK) /* the log is cut back to this size when it starts anew */

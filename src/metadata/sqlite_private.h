@@ -112,6 +112,11 @@ void writer_stop(struct sqlite_meta *m); /* what waits is done first */
 /* Blocks until @fn's changes are durable. */
 int writer_run(struct sqlite_meta *m, const char *what, writer_fn *fn, void *arg, berth_error *err);
 
+/* --- sqlite_log.c --- */
+/* From here on connections write the log in large pieces; until the last of them is closed. */
+int log_gather(struct sqlite_meta *m, berth_error *err);
+void log_gather_no_more(struct sqlite_meta *m);
+
 /* --- sqlite_recent.c --- */
 uint64_t recent_commits(struct db *db); /* to be asked before the database is */
 /* What @tag of @repo leads to, when this thread has read it since the last commit. */
@@ -127,6 +132,8 @@ struct claim;
 struct sqlite_meta {
     meta base;
     struct meta_times times;
+    sqlite3_vfs vfs; /* zName NULL: the system's is used */
+    char vfs_name[32];
     char *path, *temp_dir;        /* temp_dir: ":memory:", a folder that goes with the driver */
     atomic_int_fast64_t shift_ms; /* tests */
     atomic_int_fast64_t jump_ms;  /* tests */
