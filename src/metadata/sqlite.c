@@ -90,7 +90,7 @@ static int reader_open(struct sqlite_meta *m, struct db **ret, berth_error *err)
     CLEANUP(freep) struct db *db = fault_hit() ? NULL : malloc(sizeof(*db));
     if (!db)
         return berth_error_set(err, BERTH_E_NOMEM, "opening the database for reading: no memory");
-    int r = db_open(db, m, m->path, SQLITE_OPEN_READWRITE, err);
+    int r = db_open(db, m, m->path, SQLITE_OPEN_READWRITE, NULL, err);
     if (r != BERTH_OK)
         return r;
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -324,7 +324,7 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
     if (r == BERTH_OK && !m->temp_dir) /* there nothing is synced */
         r = log_gather(m, err);
     if (r == BERTH_OK)
-        r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, err);
+        r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, m->vfs.zName, err);
     if (r == BERTH_OK) /* the log is cut back to this size when it starts anew */
         r = db_exec(&m->writer.db,
                     "PRAGMA journal_mode=WAL; PRAGMA cache_size=-8192; PRAGMA journal_size_limit=16777216;",

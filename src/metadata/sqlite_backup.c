@@ -95,7 +95,7 @@ static int write_copy(struct sqlite_meta *m, const char *path, const _Atomic boo
     if (r == BERTH_OK)
         r = create_file(path, &fd, err);
     if (r == BERTH_OK)
-        r = db_open(&to, m, path, SQLITE_OPEN_READWRITE, err);
+        r = db_open(&to, m, path, SQLITE_OPEN_READWRITE, NULL, err);
     if (r != BERTH_OK)
         return r;
     to.what = from->what;
@@ -105,7 +105,7 @@ static int write_copy(struct sqlite_meta *m, const char *path, const _Atomic boo
         r = copy_database(from, &to, fd, stop, err);
     db_close(&to);
     if (r == BERTH_OK)
-        r = db_open(&to, m, path, SQLITE_OPEN_READWRITE, err); /* anew: the schema is another one now */
+        r = db_open(&to, m, path, SQLITE_OPEN_READWRITE, NULL, err); /* anew: the schema is another one now */
     if (r != BERTH_OK)
         return r;
     to.what = from->what;

@@ -83,7 +83,7 @@ int db_create(struct sqlite_meta *m, berth_error *err)
     if (access(m->path, F_OK) == 0) /* the process that made it may have died before it synced the name */
         return m->temp_dir ? BERTH_OK : io_sync_parent(m->path, err);
     struct db db;
-    int r = db_open(&db, m, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+    int r = db_open(&db, m, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL, err);
     if (r != BERTH_OK)
         return r;
     r = build(m, &db, err);

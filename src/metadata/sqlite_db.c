@@ -12,11 +12,12 @@ struct db_cached {
     sqlite3_stmt *stmt;
 };
 
-int db_open(struct db *db, struct sqlite_meta *m, const char *path, int flags, berth_error *err)
+int db_open(struct db *db, struct sqlite_meta *m, const char *path, int flags, const char *vfs,
+            berth_error *err)
 {
     *db = (struct db){.m = m, .what = "opening the database"};
-    int rc = fault_hit() ? SQLITE_NOMEM
-                         : sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, m->vfs.zName);
+    int rc =
+        fault_hit() ? SQLITE_NOMEM : sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, vfs);
     if (rc != SQLITE_OK) {
         rc = db_fail(db, rc, err);
         db_close(db);

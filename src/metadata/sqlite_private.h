@@ -29,8 +29,9 @@ struct db {
 };
 
 #define DB_BUSY_TIMEOUT_MS 10000
-/* @flags: SQLITE_OPEN_...; sets the pragmas every connection needs. */
-int db_open(struct db *db, struct sqlite_meta *m, const char *path, int flags, berth_error *err);
+/* @flags: SQLITE_OPEN_...; @vfs NULL: the system's files. Sets the pragmas every connection needs. */
+int db_open(struct db *db, struct sqlite_meta *m, const char *path, int flags, const char *vfs,
+            berth_error *err);
 void db_close(struct db *db);
 
 /* What SQLite's @rc means to a caller; the message names the operation. */
@@ -113,7 +114,8 @@ void writer_stop(struct sqlite_meta *m); /* what waits is done first */
 int writer_run(struct sqlite_meta *m, const char *what, writer_fn *fn, void *arg, berth_error *err);
 
 /* --- sqlite_log.c --- */
-/* From here on connections write the log in large pieces; until the last of them is closed. */
+/* m->vfs.zName becomes the files for the writing connection, which must sync: its log goes out in large
+ * pieces. */
 int log_gather(struct sqlite_meta *m, berth_error *err);
 void log_gather_no_more(struct sqlite_meta *m);
 
@@ -132,7 +134,7 @@ struct claim;
 struct sqlite_meta {
     meta base;
     struct meta_times times;
-    sqlite3_vfs vfs; /* zName NULL: the system's is used */
+    sqlite3_vfs vfs; /* sqlite_log.c */
     char vfs_name[32];
     char *path, *temp_dir;        /* temp_dir: ":memory:", a folder that goes with the driver */
     atomic_int_fast64_t shift_ms; /* tests */

@@ -6,7 +6,7 @@
  * end.
  *
  * The old file is only read, but for its log, which is folded into it as on any start. The new one grows
- * beside it, without syncs, and takes its place when it is whole and durable: before that nothing has
+ * beside it, and takes its place when it is whole and durable: before that nothing has
  * changed. */
 #include "metadata/sqlite_private.h"
 
@@ -766,9 +766,7 @@ static int build(struct salvage *s, const char *name, const struct meta_times *t
     s->db = &sqlite_of(s->to)->writer.db;
     s->db->what = "salvaging the database";
     s->now = sqlite_now(s->db->m);
-    r = db_exec(s->db, "PRAGMA synchronous=OFF", err);
-    if (r == BERTH_OK)
-        r = fill(s, err);
+    r = fill(s, err);
     if (!sqlite3_get_autocommit(s->db->handle))
         sqlite3_exec(s->db->handle, "ROLLBACK", NULL, NULL, NULL);
     if (r == BERTH_OK)

@@ -273,7 +273,7 @@ static void test_metadata_schema__goes_forward_after_a_copy_was_put_aside(void *
     int last = meta_migrations[meta_migrations_n - 1].version;
     struct migration bad[] = {meta_migrations[0], {last + 1, "CREATE TABLE extra(x); CREATE TABLE extra(x)"}};
     struct migration good[] = {meta_migrations[0], {last + 1, "CREATE TABLE extra(x)"}};
-    CHECK_OK(db_open(&db, &none, f.db, SQLITE_OPEN_READWRITE, &test_err));
+    CHECK_OK(db_open(&db, &none, f.db, SQLITE_OPEN_READWRITE, NULL, &test_err));
     CHECK(db_migrate(&db, f.db, bad, 2, &test_err) != BERTH_OK);
     int64_t n;
     CHECK(db_int(&db, &n, &test_err, "SELECT count(*) FROM sqlite_schema WHERE name='extra'", "") == 1);
