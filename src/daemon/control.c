@@ -263,7 +263,11 @@ int control_ask(const char *data, berth_str command, const struct admin_out *out
     CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(COMMAND_MAX);
     berth_buf_add_str(&line, command);
     berth_buf_putc(&line, '\n');
-    if (berth_buf_failed(&line) || send(fd, line.p, line.n, MSG_NOSIGNAL) != (ssize_t)line.n)
+    if (berth_buf_failed(&line))
+        return berth_error_set(err, BERTH_E_IO, "sending the command: it is too long");
+    /* A server with too much to do says so before it is asked, and closes: EPIPE, and an answer to be read.
+     */
+    if (send(fd, line.p, line.n, MSG_NOSIGNAL) != (ssize_t)line.n && errno != EPIPE)
         return berth_error_set(err, BERTH_E_IO, "sending the command: %s", strerror(errno));
     while (read_line(fd, &line, out->stop)) {
         const char *text = berth_buf_cstr(&line);
