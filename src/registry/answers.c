@@ -85,8 +85,8 @@ bool answer_conditions(http_request *req, const berth_digest *d)
     char etag[DIGEST_TEXT_MAX + 2];
     snprintf(etag, sizeof(etag), "\"%s\"", d->text);
     berth_str needed = http_header_list(req, "If-Match"), known = http_header_list(req, "If-None-Match");
-    bool other = needed.p && !http_etag_matches(needed, str_from(etag));
-    bool same = !other && known.p && http_etag_matches(known, str_from(etag));
+    bool other = needed.p && !http_etag_matches(needed, str_from(etag), HTTP_ETAG_STRONG);
+    bool same = !other && known.p && http_etag_matches(known, str_from(etag), HTTP_ETAG_WEAK);
     if (other)
         registry_refuse_with(req, 412, "UNSUPPORTED", "the content is not what If-Match names: see ETag");
     if (same)
