@@ -29,6 +29,7 @@ typedef enum berth_code {
     BERTH_E_NO_SPACE = -15,    /* the store is full; reads go on */
     BERTH_E_CORRUPT = -16,     /* stored bytes or rows contradict each other */
     BERTH_E_CANCELLED = -17,   /* the peer left, or the server is stopping */
+    BERTH_E_CONDITION = -18,   /* what stands there is not what the request demands */
 } berth_code;
 
 typedef struct berth_error {

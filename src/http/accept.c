@@ -100,12 +100,12 @@ bool http_accept_names(berth_str accept, berth_str media_type)
     return false;
 }
 
-bool http_etag_matches(berth_str header, berth_str etag)
+bool http_etag_matches(berth_str header, berth_str etag, enum http_etag_comparison how)
 {
     berth_str list = str_trim(header), one;
     if (str_eq(list, STR("*")))
         return true;
-    if (str_starts(etag, STR("W/")))
+    if (how == HTTP_ETAG_WEAK && str_starts(etag, STR("W/")))
         etag = str_from_offset(etag, 2);
     while (list.n) {
         /* An entity tag has no escapes: a backslash in it is a plain character (RFC 9110 section 8.8.3). */
@@ -115,7 +115,7 @@ bool http_etag_matches(berth_str header, berth_str etag)
                 quoted = !quoted;
         one = str_trim(str_head(list, i));
         list = str_from_offset(list, MIN(i + 1, list.n));
-        if (str_starts(one, STR("W/")))
+        if (how == HTTP_ETAG_WEAK && str_starts(one, STR("W/")))
             one = str_from_offset(one, 2);
         if (one.n >= 2 && one.p[0] == '"' && one.p[one.n - 1] == '"' && str_eq(one, etag))
             return true;

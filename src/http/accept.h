@@ -12,7 +12,10 @@ unsigned http_accept_quality(berth_str accept, berth_str media_type);
 /* Whether @accept names @media_type itself, not by a wildcard, with quality above 0. */
 bool http_accept_names(berth_str accept, berth_str media_type);
 
-/* If-None-Match against @etag (with quotes): "*" or a list; weak comparison. */
-bool http_etag_matches(berth_str header, berth_str etag);
+/* RFC 9110 section 8.8.3.2: compared strongly, a weak tag equals none, not even itself. */
+enum http_etag_comparison { HTTP_ETAG_STRONG, HTTP_ETAG_WEAK };
+
+/* If-Match (strong) or If-None-Match (weak) against @etag (with quotes): "*" or a list. */
+bool http_etag_matches(berth_str header, berth_str etag, enum http_etag_comparison how);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "oci/digest.h"
 #include "oci/listing.h"
+#include "oci/reference.h"
 #include "util/arena.h"
 #include "util/io.h"
 
@@ -84,6 +85,8 @@ struct meta_manifest_put {
     size_t n_blobs, n_children;
     const berth_str *tags; /* all become visible together */
     size_t n_tags;
+    const struct oci_condition *condition; /* NULL: none */
+    berth_str condition_tag;               /* what it asks about; .p NULL: @digest itself */
 };
 
 /* --- collection --- */
@@ -193,7 +196,9 @@ struct meta_ops {
     /* The digest that a session, finished within result_ms, ended with. */
     int (*upload_result)(meta *m, berth_str repo, berth_str id, berth_digest *ret, berth_error *err);
 
-    /* Manifests. On MANIFEST_BLOB_UNKNOWN *@ret_missing names every absent digest. */
+    /* Manifests. On MANIFEST_BLOB_UNKNOWN *@ret_missing names every absent digest. A @condition (NULL: none)
+     * that does not hold is BERTH_E_CONDITION; it is asked before anything is written, and for a deletion
+     * only of what is there. */
     int (*manifest_put)(meta *m, const struct meta_manifest_put *put, berth_arena *a,
                         struct oci_list *ret_missing, berth_error *err);
     /* By tag, or by digest when @tag.p is NULL. */
@@ -201,8 +206,9 @@ struct meta_ops {
                         berth_arena *a, struct oci_stored *ret, berth_error *err);
     int (*manifest_lease)(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
     int (*manifest_delete)(meta *m, berth_str repo, const berth_digest *d,
-                           berth_error *err); /* its tags too */
-    int (*tag_delete)(meta *m, berth_str repo, berth_str tag, berth_error *err);
+                           const struct oci_condition *condition, berth_error *err); /* its tags too */
+    int (*tag_delete)(meta *m, berth_str repo, berth_str tag, const struct oci_condition *condition,
+                      berth_error *err);
     /* Bytewise order, after @after (need not exist), at most @n. NAME_UNKNOWN. */
     int (*tag_list)(meta *m, berth_str repo, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                     berth_error *err);

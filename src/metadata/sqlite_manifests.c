@@ -234,6 +234,37 @@ static int tag_read(struct db *db, int64_t repo_id, berth_str tag, char ret[DIGE
     return r;
 }
 
+/* @digest is what stands under @reference; .p NULL: nothing. */
+static int ask_condition(const struct oci_condition *c, berth_str reference, berth_str digest,
+                         berth_error *err)
+{
+    if (!c || c->holds(c->arg, digest))
+        return BERTH_OK;
+    if (!digest.p)
+        return berth_error_set(err, BERTH_E_CONDITION,
+                               "'" STR_FMT "' is not there, and the request is for one that is",
+                               STR_ARG(reference));
+    return berth_error_set(err, BERTH_E_CONDITION, "'" STR_FMT "' is not what the request demands: see ETag",
+                           STR_ARG(reference));
+}
+
+static int ask_before_put(struct db *db, int64_t repo_id, const struct meta_manifest_put *put,
+                          berth_error *err)
+{
+    if (!put->condition)
+        return BERTH_OK;
+    char now[DIGEST_TEXT_MAX];
+    berth_str tag = put->condition_tag, digest = digest_str(put->digest);
+    int r = tag.p ? tag_read(db, repo_id, tag, now, err) : manifest_exists(db, repo_id, digest, err);
+    if (r < 0)
+        return r;
+    return ask_condition(put->condition, tag.p ? tag : digest,
+                         !r      ? STR_NULL
+                         : tag.p ? str_from(now)
+                                 : digest,
+                         err);
+}
+
 static int put_tag(struct db *db, int64_t repo_id, berth_str tag, const char *digest, int64_t now,
                    berth_error *err)
 {
@@ -259,6 +290,8 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
     int64_t repo_id, now = sqlite_now(db->m);
     op->missing = (struct oci_list){0};
     int r = repo_ensure(db, put->repo, put->create_repo, &repo_id, err);
+    if (r == BERTH_OK)
+        r = ask_before_put(db, repo_id, put, err);
     if (r == BERTH_OK)
         r = collect_missing(db, repo_id, op, err);
     if (r == BERTH_OK)
@@ -312,6 +345,7 @@ int sqlite_manifest_put(meta *base, const struct meta_manifest_put *put, berth_a
 struct manifest_op {
     berth_str repo;
     const berth_digest *digest;
+    const struct oci_condition *condition;
 };
 
 /* Whether something holds the manifest was asked before; a lease too many does no harm. */
@@ -334,7 +368,7 @@ static int manifest_lease(struct db *db, void *arg, berth_error *err)
 
 int sqlite_manifest_lease(meta *base, berth_str repo, const berth_digest *d, berth_error *err)
 {
-    struct manifest_op op = {repo, d};
+    struct manifest_op op = {repo, d, NULL};
     return writer_run(sqlite_of(base), "prolonging the lease of a manifest", manifest_lease, &op, err);
 }
 
@@ -495,18 +529,22 @@ static int manifest_delete(struct db *db, void *arg, berth_error *err)
     r = manifest_exists(db, repo_id, digest_str(op->digest), err);
     if (r <= 0)
         return r < 0 ? r : manifest_unknown(digest_str(op->digest), err);
-    r = remove_tags(db, repo_id, op->digest->text, now, err);
+    r = ask_condition(op->condition, digest_str(op->digest), digest_str(op->digest), err);
+    if (r == BERTH_OK)
+        r = remove_tags(db, repo_id, op->digest->text, now, err);
     return r == BERTH_OK ? manifest_remove(db, repo_id, op->digest->text, now, err) : r;
 }
 
-int sqlite_manifest_delete(meta *base, berth_str repo, const berth_digest *d, berth_error *err)
+int sqlite_manifest_delete(meta *base, berth_str repo, const berth_digest *d,
+                           const struct oci_condition *condition, berth_error *err)
 {
-    struct manifest_op op = {repo, d};
+    struct manifest_op op = {repo, d, condition};
     return writer_run(sqlite_of(base), "deleting a manifest", manifest_delete, &op, err);
 }
 
 struct tag_delete {
     berth_str repo, tag;
+    const struct oci_condition *condition;
 };
 
 static int tag_delete(struct db *db, void *arg, berth_error *err)
@@ -520,14 +558,17 @@ static int tag_delete(struct db *db, void *arg, berth_error *err)
     r = tag_read(db, repo_id, op->tag, was, err);
     if (r <= 0)
         return r < 0 ? r : manifest_unknown(op->tag, err);
-    r = db_run(db, err, "DELETE FROM tags WHERE repo_id=?1 AND name=?2", "is", repo_id, op->tag);
+    r = ask_condition(op->condition, op->tag, str_from(was), err);
+    if (r == BERTH_OK)
+        r = db_run(db, err, "DELETE FROM tags WHERE repo_id=?1 AND name=?2", "is", repo_id, op->tag);
     if (r == BERTH_OK)
         r = add_history(db, repo_id, op->tag, STR_NULL, now, err);
     return r == BERTH_OK ? manifest_release(db, repo_id, was, now, err) : r;
 }
 
-int sqlite_tag_delete(meta *base, berth_str repo, berth_str tag, berth_error *err)
+int sqlite_tag_delete(meta *base, berth_str repo, berth_str tag, const struct oci_condition *condition,
+                      berth_error *err)
 {
-    struct tag_delete op = {repo, tag};
+    struct tag_delete op = {repo, tag, condition};
     return writer_run(sqlite_of(base), "deleting a tag", tag_delete, &op, err);
 }

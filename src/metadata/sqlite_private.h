@@ -239,8 +239,10 @@ int64_t untagged_review(struct sqlite_meta *m,
 int sqlite_manifest_put(meta *m, const struct meta_manifest_put *put, berth_arena *a,
                         struct oci_list *ret_missing, berth_error *err);
 int sqlite_manifest_lease(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
-int sqlite_manifest_delete(meta *m, berth_str repo, const berth_digest *d, berth_error *err);
-int sqlite_tag_delete(meta *m, berth_str repo, berth_str tag, berth_error *err);
+int sqlite_manifest_delete(meta *m, berth_str repo, const berth_digest *d,
+                           const struct oci_condition *condition, berth_error *err);
+int sqlite_tag_delete(meta *m, berth_str repo, berth_str tag, const struct oci_condition *condition,
+                      berth_error *err);
 
 /* --- sqlite_lists.c --- */
 int sqlite_manifest_get(meta *m, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,

@@ -21,6 +21,13 @@ typedef struct oci_reference {
     berth_digest digest;
 } oci_reference;
 
+/* What a client demands of the manifest that stands under a reference before it changes that. Asked by the
+ * transaction that changes it, perhaps more than once: so it is quick, and changes nothing but its @arg. */
+struct oci_condition {
+    bool (*holds)(void *arg, berth_str digest); /* digest.p NULL: nothing stands there */
+    void *arg;
+};
+
 /* Fails with MANIFEST_INVALID for a bad tag, DIGEST_INVALID for a bad digest. */
 int oci_reference_parse(berth_str s, oci_reference *ret, berth_error *err);
 

@@ -80,20 +80,47 @@ void answer_warnings(http_request *req, berth_str tag)
     }
 }
 
+void answer_etag(http_request *req, const char *digest)
+{
+    http_set_header(req, "ETag", "\"%s\"", digest);
+    http_set_header(req, "Docker-Content-Digest", "%s", digest);
+}
+
 bool answer_conditions(http_request *req, const berth_digest *d)
 {
     char etag[DIGEST_TEXT_MAX + 2];
     snprintf(etag, sizeof(etag), "\"%s\"", d->text);
     berth_str needed = http_header_list(req, "If-Match"), known = http_header_list(req, "If-None-Match");
-    bool other = needed.p && !http_etag_matches(needed, str_from(etag));
-    bool same = !other && known.p && http_etag_matches(known, str_from(etag));
+    bool other = needed.p && !http_etag_matches(needed, str_from(etag), HTTP_ETAG_STRONG);
+    bool same = !other && known.p && http_etag_matches(known, str_from(etag), HTTP_ETAG_WEAK);
     if (other)
         registry_refuse_with(req, 412, "UNSUPPORTED", "the content is not what If-Match names: see ETag");
     if (same)
         http_respond(req, 304);
-    http_set_header(req, "ETag", "%s", etag);
-    http_set_header(req, "Docker-Content-Digest", "%s", d->text);
+    answer_etag(req, d->text);
     return other || same;
+}
+
+static bool condition_holds(void *arg, berth_str digest)
+{
+    struct write_condition *w = arg;
+    char etag[DIGEST_TEXT_MAX + 2];
+    snprintf(w->now, sizeof(w->now), STR_FMT, STR_ARG(digest));
+    if (!digest.p) /* not even "*" names it */
+        return !w->needed.p;
+    snprintf(etag, sizeof(etag), "\"%s\"", w->now);
+    return (!w->needed.p || http_etag_matches(w->needed, str_from(etag), HTTP_ETAG_STRONG)) &&
+           !(w->unwanted.p && http_etag_matches(w->unwanted, str_from(etag), HTTP_ETAG_WEAK));
+}
+
+bool write_condition_init(http_request *req, struct write_condition *ret)
+{
+    *ret = (struct write_condition){.needed = http_header_list(req, "If-Match"),
+                                    .unwanted = http_header_list(req, "If-None-Match"),
+                                    .ask = {condition_holds, ret}};
+    ret->given = ret->needed.p || ret->unwanted.p ? &ret->ask : NULL;
+    return (ret->needed.p || !http_header_count(req, "If-Match")) &&
+           (ret->unwanted.p || !http_header_count(req, "If-None-Match"));
 }
 
 bool query_of(http_request *req, const char *key, berth_str *ret)

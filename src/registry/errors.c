@@ -25,6 +25,7 @@ static const struct mapping {
     {BERTH_E_BUSY, 429, "TOOMANYREQUESTS"},
     {BERTH_E_NO_SPACE, 507, "DENIED"},
     {BERTH_E_CANCELLED, 503, "TOOMANYREQUESTS"},
+    {BERTH_E_CONDITION, 412, "UNSUPPORTED"},
 };
 
 static const struct mapping server_fault = {0, 500, "UNKNOWN"};

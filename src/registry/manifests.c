@@ -153,12 +153,14 @@ void manifest_put(http_request *req)
         .body = http_body(req),
     };
     struct repo_manifest_stored stored = {0};
+    struct write_condition condition;
     if (req->content_length < 0 && !req->chunked) {
         registry_refuse_with(req, 411, "SIZE_INVALID", "send Content-Length, or the body in chunked coding");
         return;
     }
-    if (!tags_of(req, &put.tags, &put.n_tags))
+    if (!tags_of(req, &put.tags, &put.n_tags) || !write_condition_init(req, &condition))
         return;
+    put.condition = condition.given;
     int rc = repo_manifest_put(c->reg->repo, &put, &req->arena, &stored, &err);
     if (rc != BERTH_OK && stored.missing.n) {
         refuse_missing(req, &err, &stored.missing);
@@ -170,6 +172,8 @@ void manifest_put(http_request *req)
         if (stored.refused_url.p)
             oci_print_object(&detail, url, 1);
         registry_refuse(req, &err, berth_buf_failed(&detail) ? STR_NULL : berth_buf_str(&detail));
+        if (rc == BERTH_E_CONDITION && condition.now[0])
+            answer_etag(req, condition.now);
         return;
     }
     c->digest = stored.digest;
@@ -188,8 +192,14 @@ void manifest_delete(http_request *req)
 {
     struct call *c = call_of(req);
     berth_error err = BERTH_ERROR_INIT;
-    if (repo_manifest_delete(c->reg->repo, c->name, &c->reference, &err) == BERTH_OK)
+    struct write_condition condition;
+    if (!write_condition_init(req, &condition))
+        return;
+    int rc = repo_manifest_delete(c->reg->repo, c->name, &c->reference, condition.given, &err);
+    if (rc == BERTH_OK)
         http_respond(req, 202);
     else
         registry_refuse(req, &err, STR_NULL);
+    if (rc == BERTH_E_CONDITION)
+        answer_etag(req, condition.now); /* what is absent is 404 */
 }

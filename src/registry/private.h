@@ -71,6 +71,19 @@ void answer_warnings(http_request *req, berth_str tag);
 /* ETag of content with this digest, and whether that answers already: 304 for who holds it, 412 for who wants
  * other. */
 bool answer_conditions(http_request *req, const berth_digest *d);
+/* ETag and Docker-Content-Digest. */
+void answer_etag(http_request *req, const char *digest);
+
+/* If-Match and If-None-Match of a request that changes what stands under a reference (RFC 9110
+ * section 13.2.2): both must hold, by what stands there when it is changed. */
+struct write_condition {
+    const struct oci_condition *given; /* for the rules; NULL: none */
+    struct oci_condition ask;
+    berth_str needed, unwanted;
+    char now[DIGEST_TEXT_MAX]; /* what it was asked about last; "": nothing stood there */
+};
+/* False, no answer (the server's 500): no memory for a list. *@ret stays where it is until it was asked. */
+bool write_condition_init(http_request *req, struct write_condition *ret);
 
 /* ?n= of a listing: false after answering 400. */
 bool page_size_of(http_request *req, size_t *ret_n);

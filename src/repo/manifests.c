@@ -124,6 +124,8 @@ int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena 
         .body = put->body,
         .tags = ref->is_digest ? put->tags : &ref->tag,
         .n_tags = ref->is_digest ? put->n_tags : 1,
+        .condition = put->condition,
+        .condition_tag = ref->is_digest ? STR_NULL : ref->tag,
     };
     ret->has_subject = man.has_subject;
     if (man.has_subject)
@@ -166,13 +168,14 @@ int repo_manifest_for_platform(repo *r, berth_str name, const struct oci_stored 
                            STR_ARG(platform));
 }
 
-int repo_manifest_delete(repo *r, berth_str name, const oci_reference *ref, berth_error *err)
+int repo_manifest_delete(repo *r, berth_str name, const oci_reference *ref,
+                         const struct oci_condition *condition, berth_error *err)
 {
     int rc = repo__may_delete(r, err);
     if (rc != BERTH_OK)
         return rc;
-    return ref->is_digest ? r->m->ops->manifest_delete(r->m, name, &ref->digest, err)
-                          : r->m->ops->tag_delete(r->m, name, ref->tag, err);
+    return ref->is_digest ? r->m->ops->manifest_delete(r->m, name, &ref->digest, condition, err)
+                          : r->m->ops->tag_delete(r->m, name, ref->tag, condition, err);
 }
 
 int repo_tag_list(repo *r, berth_str name, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,

@@ -108,6 +108,7 @@ struct repo_manifest_put {
     berth_str content_type, body;
     const berth_str *tags; /* beside a digest reference */
     size_t n_tags;
+    const struct oci_condition *condition; /* on what stands under @reference; NULL: none */
 };
 struct repo_manifest_stored {
     berth_digest digest;
@@ -116,6 +117,7 @@ struct repo_manifest_stored {
     struct oci_list missing; /* with MANIFEST_BLOB_UNKNOWN: what is absent */
     berth_str refused_url;   /* of a foreign layer, not allowed here; .p NULL: none */
 };
+/* BERTH_E_CONDITION: it does not hold, and nothing was changed; so for a deletion. */
 int repo_manifest_put(repo *r, const struct repo_manifest_put *put, berth_arena *a,
                       struct repo_manifest_stored *ret, berth_error *err);
 /* Read. */
@@ -126,7 +128,8 @@ int repo_manifest_promise(repo *r, berth_str name, const berth_digest *d, berth_
 int repo_manifest_for_platform(repo *r, berth_str name, const struct oci_stored *index, berth_str platform,
                                berth_arena *a, struct oci_stored *ret, berth_error *err);
 int repo_manifest_delete(repo *r, berth_str name, const oci_reference *ref,
-                         berth_error *err); /* a tag, or a manifest */
+                         const struct oci_condition *condition, /* NULL: none */
+                         berth_error *err);                     /* a tag, or a manifest */
 int repo_tag_list(repo *r, berth_str name, berth_str after, size_t n, berth_arena *a, struct oci_list *ret,
                   berth_error *err); /* read */
 int repo_referrers(

@@ -167,7 +167,8 @@ static void test_metadata_blob__is_not_deleted_while_manifests_refer_to_it(void 
     assert_int_equal(l.n, 10);
     CHECK(has_blob("app", "layer"));
     for (int i = 0; i < 12; i++)
-        CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg(berth_arena_printf(&f.a, "m%d", i)), &test_err));
+        CHECK_OK(
+            OPS->manifest_delete(f.m, STR("app"), dg(berth_arena_printf(&f.a, "m%d", i)), NULL, &test_err));
     CHECK_OK(OPS->blob_delete(f.m, STR("app"), dg("layer"), &f.a, &l, &test_err));
     CHECK(!has_blob("app", "layer"));
     CHECK_UNKNOWN(OPS->blob_delete(f.m, STR("app"), dg("layer"), &f.a, &l, &test_err), "BLOB_UNKNOWN");
@@ -525,7 +526,7 @@ static void test_metadata_manifest__may_name_one_digest_as_blob_and_as_child(voi
     PUSH(.repo = "app", .name = "m", .layers = "x", .children = "x");
     struct oci_list l = {0};
     CHECK_CODE(OPS->blob_delete(f.m, STR("app"), dg("x"), &f.a, &l, &test_err), BERTH_E_CONFLICT);
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("m"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("m"), NULL, &test_err));
     CHECK_OK(OPS->blob_delete(f.m, STR("app"), dg("x"), &f.a, &l, &test_err));
     CHECK(has_manifest("app", "x"));
 }
@@ -554,10 +555,84 @@ static void test_metadata_tag__moves_whole_and_all_at_once(void **state)
     PUSH(.repo = "app", .name = "m1", .tags = "v1 latest");
     PUSH(.repo = "app", .name = "m2", .tags = "v2 latest");
     CHECK(has_tag("app", "v1", "m1") && has_tag("app", "v2", "m2") && has_tag("app", "latest", "m2"));
-    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("latest"), &test_err));
-    CHECK_UNKNOWN(OPS->tag_delete(f.m, STR("app"), STR("latest"), &test_err), "MANIFEST_UNKNOWN");
-    CHECK_UNKNOWN(OPS->tag_delete(f.m, STR("none"), STR("latest"), &test_err), "NAME_UNKNOWN");
+    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("latest"), NULL, &test_err));
+    CHECK_UNKNOWN(OPS->tag_delete(f.m, STR("app"), STR("latest"), NULL, &test_err), "MANIFEST_UNKNOWN");
+    CHECK_UNKNOWN(OPS->tag_delete(f.m, STR("none"), STR("latest"), NULL, &test_err), "NAME_UNKNOWN");
     CHECK(has_manifest("app", "m2") && has_tag("app", "v2", "m2"));
+}
+
+/* A condition that notes what it was asked about. */
+struct asked {
+    bool answer;
+    unsigned times;
+    char about[DIGEST_TEXT_MAX]; /* "": nothing stood there */
+};
+
+static bool note(void *arg, berth_str digest)
+{
+    struct asked *a = arg;
+    snprintf(a->about, sizeof(a->about), STR_FMT, STR_ARG(digest));
+    a->times++;
+    return a->answer;
+}
+
+static void test_metadata_condition__is_asked_about_what_stands_there(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *tag, *name,
+            *about; /* put: @name under @tag, about which it asks; NULL: about the digest */
+    } rows[] = {
+        {"v1", "m2", "m1"}, {"v1", "m1", "m1"}, {"new", "m2", NULL}, {NULL, "m1", "m1"}, {NULL, "m2", NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows) * 2; i++) {
+        bool answer = i % 2;
+        const char *name = rows[i / 2].name, *tag = rows[i / 2].tag, *about = rows[i / 2].about;
+        char repo[16];
+        snprintf(repo, sizeof(repo), "app%zu", i);
+        PUSH(.repo = repo, .name = "m1", .tags = "v1");
+        struct asked asked = {.answer = answer};
+        const struct oci_condition c = {note, &asked};
+        struct put p = {
+            .repo = repo, .name = name, .tags = tag ? tag : "x", .condition = &c, .condition_tag = tag};
+        CHECK_ROW(i, put(&p, NULL, &test_err) == (answer ? BERTH_OK : BERTH_E_CONDITION));
+        CHECK_ROW(i, asked.times >= 1);
+        CHECK_STR_ROW(i, str_from(asked.about), about ? ds(about) : STR(""));
+        CHECK_ROW(i, has_tag(repo, p.tags, name) == (answer || (tag && strcmp(name, "m1") == 0)));
+        CHECK_ROW(i, has_manifest(repo, "m2") == (answer && strcmp(name, "m2") == 0));
+    }
+}
+
+static void test_metadata_condition__keeps_what_a_deletion_would_take(void **state)
+{
+    (void)state;
+    struct asked asked = {.answer = false};
+    const struct oci_condition c = {note, &asked};
+    PUSH(.repo = "app", .name = "m", .tags = "v1");
+    CHECK_UNKNOWN(OPS->tag_delete(f.m, STR("app"), STR("none"), &c, &test_err), "MANIFEST_UNKNOWN");
+    CHECK_UNKNOWN(OPS->manifest_delete(f.m, STR("app"), dg("none"), &c, &test_err), "MANIFEST_UNKNOWN");
+    assert_int_equal(asked.times, 0); /* RFC 9110 section 13.2.1: it would have been refused anyway */
+    CHECK_CODE(OPS->tag_delete(f.m, STR("app"), STR("v1"), &c, &test_err), BERTH_E_CONDITION);
+    CHECK_STR(str_from(asked.about), ds("m"));
+    asked.about[0] = '\0';
+    CHECK_CODE(OPS->manifest_delete(f.m, STR("app"), dg("m"), &c, &test_err), BERTH_E_CONDITION);
+    CHECK_STR(str_from(asked.about), ds("m"));
+    CHECK(has_tag("app", "v1", "m"));
+    asked.answer = true;
+    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("v1"), &c, &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("m"), &c, &test_err));
+    CHECK(!has_manifest("app", "m"));
+}
+
+/* A push that is refused makes no repository. */
+static void test_metadata_condition__leaves_no_repository_behind(void **state)
+{
+    (void)state;
+    struct asked asked = {.answer = false};
+    const struct oci_condition c = {note, &asked};
+    struct put p = {.repo = "app", .name = "m", .tags = "v1", .condition = &c, .condition_tag = "v1"};
+    CHECK_CODE(put(&p, NULL, &test_err), BERTH_E_CONDITION);
+    CHECK_UNKNOWN(OPS->repo_exists(f.m, STR("app"), &test_err), "NAME_UNKNOWN");
 }
 
 static void test_metadata_tag__is_listed_page_by_page_in_bytewise_order(void **state)
@@ -595,11 +670,11 @@ static void test_metadata_manifest__takes_its_tags_with_it(void **state)
     (void)state;
     PUSH(.repo = "app", .name = "m1", .tags = "a b c");
     PUSH(.repo = "app", .name = "m2", .tags = "d");
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("m1"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("m1"), NULL, &test_err));
     assert_int_equal(count_tags("app"), 1);
     CHECK(!has_manifest("app", "m1") && has_tag("app", "d", "m2"));
-    CHECK_UNKNOWN(OPS->manifest_delete(f.m, STR("app"), dg("m1"), &test_err), "MANIFEST_UNKNOWN");
-    CHECK_UNKNOWN(OPS->manifest_delete(f.m, STR("none"), dg("m1"), &test_err), "NAME_UNKNOWN");
+    CHECK_UNKNOWN(OPS->manifest_delete(f.m, STR("app"), dg("m1"), NULL, &test_err), "MANIFEST_UNKNOWN");
+    CHECK_UNKNOWN(OPS->manifest_delete(f.m, STR("none"), dg("m1"), NULL, &test_err), "NAME_UNKNOWN");
     CHECK_UNKNOWN(OPS->manifest_lease(f.m, STR("app"), dg("m1"), &test_err), "MANIFEST_UNKNOWN");
 }
 
@@ -608,7 +683,7 @@ static void test_metadata_manifest__can_be_deleted_below_its_index_and_come_back
     (void)state;
     PUSH(.repo = "app", .name = "child");
     PUSH(.repo = "app", .name = "index", .children = "child", .tags = "v1");
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("child"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("child"), NULL, &test_err));
     CHECK(has_tag("app", "v1", "index") && !has_manifest("app", "child"));
     struct put again = {.repo = "app", .name = "index", .children = "child"};
     struct oci_list missing = {0};
@@ -798,6 +873,9 @@ const struct CMUnitTest content_tests[] = {
     FRESH(test_metadata_manifest__may_name_one_digest_as_blob_and_as_child),
     FRESH(test_metadata_manifest__gets_its_edges_when_what_it_misses_arrives),
     FRESH(test_metadata_tag__moves_whole_and_all_at_once),
+    FRESH(test_metadata_condition__is_asked_about_what_stands_there),
+    FRESH(test_metadata_condition__keeps_what_a_deletion_would_take),
+    FRESH(test_metadata_condition__leaves_no_repository_behind),
     FRESH(test_metadata_tag__is_listed_page_by_page_in_bytewise_order),
     FRESH(test_metadata_manifest__takes_its_tags_with_it),
     FRESH(test_metadata_manifest__can_be_deleted_below_its_index_and_come_back),

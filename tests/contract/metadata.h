@@ -42,6 +42,8 @@ const char *push_object(const char *repo,
  */
 struct put {
     const char *repo, *name, *layers, *children, *tags, *subject, *type, *media_type;
+    const struct oci_condition *condition;
+    const char *condition_tag;
 };
 int put(const struct put *p, struct oci_list *ret_missing, berth_error *err);
 void push_manifest(const struct put *p);

@@ -69,7 +69,7 @@ static void test_metadata_snapshot__holds_all_of_one_moment_and_nothing_later(vo
     CHECK_OK(OPS->key_owner(f.m, key, &owner, &test_err));
     assert_int_equal(owner, META_KEY_BLOB);
     check_sound();
-    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("v1"), &test_err)); /* each is for itself */
+    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("v1"), NULL, &test_err)); /* each is for itself */
     leave(was);
     CHECK(has_tag("app", "v1", "m1") && has_tag("other", "v1", "later"));
     struct stat st;

@@ -92,7 +92,7 @@ static void test_metadata_collector__gives_what_a_manifest_held_another_g(void *
     later(10 * G);
     collect();
     CHECK(has_blob("app", "layer"));
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("m"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("m"), NULL, &test_err));
     later(G - 60000); /* a client told before the deletion may still rely on it */
     collect();
     CHECK(has_blob("app", "layer"));
@@ -259,7 +259,7 @@ static void test_metadata_collector__leaves_untagged_manifests_alone_by_default(
     PUSH(.repo = "app", .name = "m1", .tags = "v1");
     PUSH(.repo = "app", .name = "m2", .tags = "v1");
     PUSH(.repo = "app", .name = "m3");
-    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("v1"), &test_err));
+    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("v1"), NULL, &test_err));
     for (int i = 0; i < 5; i++) {
         later(10 * G);
         assert_int_equal(collect().manifests, 0);
@@ -288,7 +288,7 @@ static void test_metadata_collector__removes_untagged_manifests_after_their_time
     assert_int_equal(collect().manifests, 1); /* 3G after its tag moved */
     CHECK(!has_manifest("app", "moved") && has_tag("app", "v1", "stays") && has_tag("app", "multi", "index"));
     CHECK(has_manifest("app", "child") && has_manifest("app", "sig"));
-    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("multi"), &test_err));
+    CHECK_OK(OPS->tag_delete(f.m, STR("app"), STR("multi"), NULL, &test_err));
     later(3 * G + 1000);
     assert_int_equal(collect().manifests,
                      1); /* the index; now its child and its signature have a time of their own */
@@ -343,7 +343,7 @@ static void test_metadata_collector__removes_referrers_after_their_subject(void 
     PUSH(.repo = "app", .name = "early", .subject = "not yet there");
     later(5 * G);
     collect();
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), NULL, &test_err));
     assert_int_equal(count_referrers("app", "image"), 2);
     later(G - 60000);
     assert_int_equal(collect().manifests, 0);
@@ -364,11 +364,11 @@ static void test_metadata_collector__lets_referrers_live_when_their_subject_retu
     PUSH(.repo = "app", .name = "image");
     PUSH(.repo = "app", .name = "sig", .subject = "image");
     PUSH(.repo = "app", .name = "again", .subject = "image");
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), NULL, &test_err));
     PUSH(.repo = "app", .name = "image");
     later(10 * G);
     CHECK(collect().manifests == 0 && count_referrers("app", "image") == 2);
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), NULL, &test_err));
     PUSH(.repo = "app", .name = "again",
          .subject = "image"); /* pushed anew: waits for its subject like a new one */
     later(10 * G);
@@ -386,8 +386,8 @@ static void test_metadata_collector__finds_every_referrer_of_a_subject_with_many
              .type = i % 2 ? "a" : "b");
     for (int i = 0; i < MANY; i++)
         PUSH(.repo = "app", .name = berth_arena_printf(&f.a, "sbom%d", i), .subject = "image2");
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), &test_err));
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image2"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), NULL, &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image2"), NULL, &test_err));
     PUSH(.repo = "app", .name = "image2"); /* back before the collector came by */
     PUSH(.repo = "app", .name = "late", .subject = "image", .type = "c");
     assert_int_equal(collect().manifests, 0);
@@ -405,7 +405,7 @@ static void test_metadata_collector__keeps_referrers_when_told_to(void **state)
         .grace_ms = G, .drain_ms = D, .result_ms = 600000, .untagged_ms = G, .keep_referrers = true});
     PUSH(.repo = "app", .name = "image");
     PUSH(.repo = "app", .name = "sig", .subject = "image");
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), NULL, &test_err));
     later(10 * G);
     CHECK(collect().manifests == 0 && has_manifest("app", "sig"));
 }
@@ -451,7 +451,7 @@ static void test_metadata_collector__plans_what_it_would_do(void **state)
     push_object("app", "loose"); /* its second object is waste */
     PUSH(.repo = "app", .name = "image");
     PUSH(.repo = "app", .name = "sig", .subject = "image", .layers = "held");
-    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), &test_err));
+    CHECK_OK(OPS->manifest_delete(f.m, STR("app"), dg("image"), NULL, &test_err));
     struct oci_list l = {0};
     push_object("two", "dropped");
     CHECK_OK(OPS->blob_delete(f.m, STR("two"), dg("dropped"), &f.a, &l, &test_err));

@@ -116,6 +116,8 @@ int put(const struct put *p, struct oci_list *ret_missing, berth_error *err)
         .blobs = blobs,
         .children = children,
         .tags = tags,
+        .condition = p->condition,
+        .condition_tag = str_from(p->condition_tag),
     };
     row.n_blobs = split(p->layers, blobs, NULL);
     row.n_children = split(p->children, children, NULL);

@@ -183,7 +183,7 @@ static void *ask_after_each_move(void *arg)
         }
         if (i % 5)
             continue;
-        wrong += OPS->tag_delete(f.m, STR("app"), tag, NULL) != BERTH_OK;
+        wrong += OPS->tag_delete(f.m, STR("app"), tag, NULL, NULL) != BERTH_OK;
         wrong += OPS->manifest_get(f.m, STR("app"), tag, NULL, true, &a, &got, NULL) != BERTH_E_NOT_FOUND;
     }
     return NULL;
@@ -273,7 +273,7 @@ static void *push_and_rely(void *arg)
         wrong += OPS->blob_put(f.m, STR("app"), true, &layer, digest_str(&layer), NULL) != BERTH_OK;
         wrong += OPS->manifest_put(f.m, &row, &a, &missing, NULL) != BERTH_OK;
         if (i % 3 == 0)
-            wrong += OPS->manifest_delete(f.m, STR("app"), &m, NULL) != BERTH_OK;
+            wrong += OPS->manifest_delete(f.m, STR("app"), &m, NULL, NULL) != BERTH_OK;
     }
     stop = stop || thread == 2; /* the collector may rest */
     return NULL;

@@ -230,7 +230,7 @@ static bool did_manifest(struct world *w)
 static int delete_manifest(struct world *w, bool is_tag, berth_error *err)
 {
     oci_reference ref = {.is_digest = !is_tag, .tag = STR("multi"), .digest = seed.image};
-    int r = repo_manifest_delete(w->f.r, STR(APP), &ref, err);
+    int r = repo_manifest_delete(w->f.r, STR(APP), &ref, NULL, err);
     return r == BERTH_E_NOT_FOUND ? BERTH_OK : r; /* a repeated deletion */
 }
 static int op_delete_tag(struct world *w, berth_error *err)

@@ -23,8 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (http_accept_names(accept, types[i]))
             require(accept.n >= types[i].n);
     }
-    http_etag_matches(tags, STR("\"sha256:0\""));
-    require(http_etag_matches(STR("*"), STR("\"x\"")));
+    if (http_etag_matches(tags, STR("\"sha256:0\""), HTTP_ETAG_STRONG))
+        require(http_etag_matches(tags, STR("\"sha256:0\""), HTTP_ETAG_WEAK));
+    require(http_etag_matches(STR("*"), STR("\"x\""), HTTP_ETAG_STRONG));
     size_t elements = 0;
     for (berth_str rest = tags; http_list_next(&rest, &one); elements++)
         require(one.n && one.p >= tags.p && one.p + one.n <= tags.p + tags.n);

@@ -98,7 +98,7 @@ static void test_daemon_backup__leaves_the_one_before_or_the_new_one_when_any_ca
         }
         size_t now = tags_restored("b");
         CHECK_ROW(n, now == 2 || (now == 1 && rc != BERTH_OK));
-        CHECK_OK(repo_manifest_delete(in.repo, STR("app"), &v2, &test_err));
+        CHECK_OK(repo_manifest_delete(in.repo, STR("app"), &v2, NULL, &test_err));
         for (unsigned i = 0; i < 3; i++) { /* until v2 is gone: the next round begins like the first */
             meta_sqlite_shift_clock(in.m, (int64_t)72 * 3600 * 1000);
             CHECK_OK(repo_gc(in.repo, NULL, &gone, &test_err));

@@ -62,35 +62,40 @@ static void test_http_accept__tells_a_name_from_a_wildcard(void **state)
     CHECK(!http_accept_names(STR_NULL, STR(INDEX)));
 }
 
-static void test_http_accept__compares_entity_tags_weakly(void **state)
+static void test_http_accept__compares_entity_tags_strongly_or_weakly(void **state)
 {
     (void)state;
     static const struct {
         const char *header, *etag;
-        bool want;
+        bool weakly, strongly;
     } rows[] = {
-        {"*", "\"a\"", true},
-        {" * ", "\"a\"", true},
-        {"\"a\"", "\"a\"", true},
-        {"W/\"a\"", "\"a\"", true},
-        {"\"a\"", "W/\"a\"", true},
-        {"\"b\", \"a\"", "\"a\"", true},
-        {"\"b,\\\", W/\"a\"", "\"a\"", true},
-        {"\"a,b\"", "\"a,b\"", true},
-        {"\"a,b\"", "\"b\"", false},
-        {"\"b\"", "\"a\"", false},
-        {"a", "\"a\"", false},
-        {"\"A\"", "\"a\"", false},
-        {"w/\"a\"", "\"a\"", false},
-        {"", "\"a\"", false},
-        {NULL, "\"a\"", false},
-        {"\"", "\"a\"", false},
-        {"\"a", "\"a\"", false},
+        {"*", "\"a\"", true, true},
+        {" * ", "\"a\"", true, true},
+        {"\"a\"", "\"a\"", true, true},
+        {"W/\"a\"", "\"a\"", true, false},
+        {"\"a\"", "W/\"a\"", true, false},
+        {"W/\"a\"", "W/\"a\"", true, false},
+        {"W/\"a\", \"a\"", "\"a\"", true, true},
+        {"\"b\", \"a\"", "\"a\"", true, true},
+        {"\"b,\\\", W/\"a\"", "\"a\"", true, false},
+        {"\"a,b\"", "\"a,b\"", true, true},
+        {"\"a,b\"", "\"b\"", false, false},
+        {"\"b\"", "\"a\"", false, false},
+        {"a", "\"a\"", false, false},
+        {"\"A\"", "\"a\"", false, false},
+        {"w/\"a\"", "\"a\"", false, false},
+        {"", "\"a\"", false, false},
+        {NULL, "\"a\"", false, false},
+        {"\"", "\"a\"", false, false},
+        {"\"a", "\"a\"", false, false},
     };
-    for (size_t i = 0; i < COUNT(rows); i++)
-        CHECK_ROW(i, http_etag_matches(str_from(rows[i].header), str_from(rows[i].etag)) == rows[i].want);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        berth_str header = str_from(rows[i].header), etag = str_from(rows[i].etag);
+        CHECK_ROW(i, http_etag_matches(header, etag, HTTP_ETAG_WEAK) == rows[i].weakly);
+        CHECK_ROW(i, http_etag_matches(header, etag, HTTP_ETAG_STRONG) == rows[i].strongly);
+    }
 }
 
 RUN_TESTS(TEST(test_http_accept__weighs_a_type_by_its_most_specific_range),
           TEST(test_http_accept__tells_a_name_from_a_wildcard),
-          TEST(test_http_accept__compares_entity_tags_weakly))
+          TEST(test_http_accept__compares_entity_tags_strongly_or_weakly))

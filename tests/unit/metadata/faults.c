@@ -177,7 +177,7 @@ static int do_mount(meta *m, berth_error *err)
 }
 static int do_delete(meta *m, berth_error *err)
 {
-    return m->ops->manifest_delete(m, STR("app"), dg("old"), err);
+    return m->ops->manifest_delete(m, STR("app"), dg("old"), NULL, err);
 }
 static int do_commit(meta *m, berth_error *err)
 {

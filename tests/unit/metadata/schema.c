@@ -127,9 +127,9 @@ static void call_everything(meta *m, berth_arena *a)
     meta_sqlite_shift_clock(m, (int64_t)30 * 3600 * 1000);
     CHECK_OK(o->blob_lease(m, app, dg("c"), &test_err));
     CHECK_OK(o->gc_step(m, 1000, &step, &test_err));
-    CHECK_OK(o->tag_delete(m, app, STR("v1"), &test_err));
+    CHECK_OK(o->tag_delete(m, app, STR("v1"), NULL, &test_err));
     CHECK_OK(o->manifest_lease(m, app, dg("m"), &test_err));
-    CHECK_OK(o->manifest_delete(m, app, dg("child"), &test_err));
+    CHECK_OK(o->manifest_delete(m, app, dg("child"), NULL, &test_err));
     CHECK_OK(o->gc_requeue_untagged(m, 10, &cursor, &more, &test_err));
     meta_sqlite_shift_clock(m, (int64_t)100 * 3600 * 1000);
     CHECK_OK(o->gc_step(m, 1000, &step, &test_err));

@@ -67,6 +67,35 @@ static void test_registry_answers__know_what_the_client_holds(void **state)
     }
 }
 
+/* RFC 9110 section 13.1: If-Match compares strongly, If-None-Match weakly. */
+static void test_registry_answers__change_only_what_the_client_means(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *before, *after; /* of the digest */
+        int status;
+    } rows[] = {
+        {"If-Match", "\"", "\"", 202},
+        {"If-Match", "\"else\", \"", "\"", 202},
+        {"If-Match", "*, \"", "\"", 202},
+        {"If-Match", "\"else\"\nIf-Match: \"", "\"", 202}, /* a list may come in several lines */
+        {"If-Match", "W/\"", "\"", 412},
+        {"If-Match", "", "", 412}, /* without its quotes it is no entity tag */
+        {"If-None-Match", "\"", "\"", 412},
+        {"If-None-Match", "W/\"", "\"", 412},
+        {"If-None-Match", "\"not ", "\"", 202},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        berth_digest d = push_image("a", "v1", "");
+        char *head = path_of("%s: %s%s%s\n", rows[i].name, rows[i].before, d.text, rows[i].after);
+        CHECK_ROW(i, ask("DELETE", "/v2/a/manifests/v1", head, STR("")) == rows[i].status);
+        bool refused = rows[i].status == 412;
+        CHECK_STR_ROW(i, answered("ETag"), str_from(refused ? path_of("\"%s\"", d.text) : NULL));
+        CHECK_STR_ROW(i, answered("Docker-Content-Digest"), str_from(refused ? d.text : NULL));
+        CHECK_ROW(i, get("/v2/a/manifests/v1") == (refused ? 200 : 404));
+    }
+}
+
 static void test_registry_answers__warn_about_what_the_patterns_match(void **state)
 {
     (void)state;
@@ -149,6 +178,7 @@ static void test_registry_answers__read_the_size_of_a_page(void **state)
 RUN_TESTS(SITE_TEST(test_registry_answers__locate_by_what_the_client_sees),
           SITE_TEST(test_registry_answers__link_the_next_page_below_the_prefix),
           SITE_TEST(test_registry_answers__know_what_the_client_holds),
+          SITE_TEST(test_registry_answers__change_only_what_the_client_means),
           SITE_TEST(test_registry_answers__warn_about_what_the_patterns_match),
           SITE_TEST(test_registry_answers__bound_and_quote_warnings),
           SITE_TEST(test_registry_answers__read_the_size_of_a_page))

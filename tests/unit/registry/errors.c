@@ -43,6 +43,7 @@ static void test_registry_errors__give_each_code_its_status(void **state)
         {BERTH_E_NO_SPACE, 507, "DENIED", NULL, false},
         {BERTH_E_CORRUPT, 500, "UNKNOWN", NULL, false},
         {BERTH_E_CANCELLED, 503, "TOOMANYREQUESTS", "1", false},
+        {BERTH_E_CONDITION, 412, "UNSUPPORTED", NULL, false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         berth_error err = BERTH_ERROR_INIT;

@@ -89,7 +89,7 @@ static void test_repo_gc__everything_goes_when_everything_was_deleted(void **sta
                 const berth_digest *const all[] = {&d, &images[0], &images[1]};
                 for (size_t i = 0; i < COUNT(all); i++) {
                     oci_reference ref = {.is_digest = true, .digest = *all[i]};
-                    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &ref, &test_err));
+                    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &ref, NULL, &test_err));
                 }
             }
             for (size_t i = 0; i < 4; i++) {

@@ -320,7 +320,7 @@ static void test_repo_manifests__a_blob_in_use_is_not_deleted(void **state)
     assert_int_equal(referrers.n, 1);
     CHECK_STR(referrers.items[0], digest_str(&d));
     oci_reference ref = {.is_digest = true, .digest = d};
-    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &ref, &test_err));
+    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &ref, NULL, &test_err));
     berth_digest none = tag_digest(&f, NAME, "v1");
     assert_string_equal(none.text, "");
     CHECK_OK(repo_blob_delete(f.r, STR(NAME), &layer, &f.a, &referrers, &test_err));

@@ -31,7 +31,7 @@ static void test_repo_repo__read_only_refuses_every_write_and_no_read(void **sta
         CHECK_CODE(repo_blob_mount(f.r, STR("team/b"), STR(NAME), &layer, &test_err), BERTH_E_UNSUPPORTED);
         CHECK_CODE(repo_blob_delete(f.r, STR(NAME), &layer, &f.a, NULL, &test_err), BERTH_E_UNSUPPORTED);
         CHECK_CODE(put_manifest(&f, NAME, "v1", "", STR("{}"), NULL, &test_err), BERTH_E_UNSUPPORTED);
-        CHECK_CODE(repo_manifest_delete(f.r, STR(NAME), &ref, &test_err), BERTH_E_UNSUPPORTED);
+        CHECK_CODE(repo_manifest_delete(f.r, STR(NAME), &ref, NULL, &test_err), BERTH_E_UNSUPPORTED);
         CHECK_CODE(repo_delete(f.r, STR(NAME), &test_err), BERTH_E_UNSUPPORTED);
         assert_int_equal(pull_blob(&f, NAME, &layer).n, 1000);
         CHECK_OK(repo_upload_status(f.r, STR(NAME), str_from(open_id), &size, &test_err));
@@ -54,14 +54,14 @@ static void test_repo_repo__deletion_has_a_switch_of_its_own(void **state)
     berth_digest d = push_image(&f, NAME, "v1", 1), layer = digest_sha256(fixture_bytes(&f, 1000, 1));
     oci_reference refs[] = {{.tag = STR("v1")}, {.is_digest = true, .digest = d}};
     for (size_t i = 0; i < COUNT(refs); i++)
-        CHECK_CODE(repo_manifest_delete(f.r, STR(NAME), &refs[i], &test_err), BERTH_E_UNSUPPORTED);
+        CHECK_CODE(repo_manifest_delete(f.r, STR(NAME), &refs[i], NULL, &test_err), BERTH_E_UNSUPPORTED);
     CHECK_CODE(repo_blob_delete(f.r, STR(NAME), &layer, &f.a, NULL, &test_err), BERTH_E_UNSUPPORTED);
     CHECK_CODE(repo_delete(f.r, STR(NAME), &test_err), BERTH_E_UNSUPPORTED);
     f.policy.deletes = true;
     fixture_set_policy(&f);
-    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &refs[0], &test_err));
+    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &refs[0], NULL, &test_err));
     CHECK(manifest_is_there(&f, NAME, &d)); /* only its tag is gone */
-    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &refs[1], &test_err));
+    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &refs[1], NULL, &test_err));
     CHECK(!manifest_is_there(&f, NAME, &d));
     fixture_done(&f);
 }
@@ -120,7 +120,7 @@ static void test_repo_repo__the_reserve_keeps_uploads_out_and_pulls_in(void **st
     CHECK_CODE(put_manifest(&f, NAME, "v1", "", STR("{}"), NULL, &test_err), BERTH_E_NO_SPACE);
     assert_int_equal(pull_blob(&f, NAME, &layer).n, 1000);
     oci_reference ref = {.is_digest = true, .digest = d};
-    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &ref, &test_err)); /* that is how space comes back */
+    CHECK_OK(repo_manifest_delete(f.r, STR(NAME), &ref, NULL, &test_err)); /* that is how space comes back */
     f.policy.reserve = 1;
     fixture_set_policy(&f);
     push_image(&f, NAME, "v2", 2);

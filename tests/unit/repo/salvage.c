@@ -239,8 +239,8 @@ static void test_repo_salvage__what_was_deleted_stays_deleted(void **state)
         open_database(&f);
         push_image(&f, "gone/for-ever", "v1", 5);
         CHECK_OK(repo_delete(f.r, STR("gone/for-ever"), &test_err));
-        CHECK_OK(f.m->ops->tag_delete(f.m, STR(NAME), STR("v1"), &test_err));
-        CHECK_OK(f.m->ops->manifest_delete(f.m, STR(NAME), &in.image, &test_err));
+        CHECK_OK(f.m->ops->tag_delete(f.m, STR(NAME), STR("v1"), NULL, &test_err));
+        CHECK_OK(f.m->ops->manifest_delete(f.m, STR(NAME), &in.image, NULL, &test_err));
         close_database(&f);
         damage(&f, trees[i]);
         CHECK(salvage(&f, &h).lost == 0);
