@@ -9,6 +9,8 @@
 extern "C" {
 #endif
 
+#define BERTH_API __attribute__((visibility("default")))
+
 /* Numbers are never reused. */
 typedef enum berth_code {
     BERTH_OK = 0,
@@ -41,18 +43,20 @@ typedef struct berth_error {
 
 #define BERTH_ERROR_INIT                                                                                     \
     {                                                                                                        \
-        0                                                                                                    \
+        0, 0, "", ""                                                                                         \
     }
 
 /* Records and returns @code. @err may be NULL. A message that does not fit is cut. */
-int berth_error_set(berth_error *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+BERTH_API int berth_error_set(berth_error *err, int code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The same, with the registry's code ("NAME_INVALID") beside ours. */
-int berth_error_set_oci(berth_error *err, int code, const char *oci_code, const char *fmt, ...)
+BERTH_API int berth_error_set_oci(berth_error *err, int code, const char *oci_code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Puts "<prefix>: " before the message of an error on its way up; returns its code. */
-int berth_error_prefix(berth_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+BERTH_API int berth_error_prefix(berth_error *err, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #ifdef __cplusplus
 }

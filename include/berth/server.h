@@ -14,8 +14,6 @@
 extern "C" {
 #endif
 
-#define BERTH_API __attribute__((visibility("default")))
-
 typedef struct berth_server berth_server; /* opaque: may grow freely */
 
 typedef struct berth_server_options {

@@ -218,13 +218,11 @@ static int parse(struct options *o, const char *name, const char *help, const ch
             printf("%s", help);
             return EXIT_OK;
         }
-        if (strcmp(argv[i], "--output") == 0 || strncmp(argv[i], "--output=", 9) == 0) {
-            const char *v = argv[i][8] ? argv[i] + 9 : i + 1 < argc ? argv[++i] : "";
-            if (strcmp(v, "json") != 0 && strcmp(v, "text") != 0)
-                return cli_usage(name, "--output takes text or json");
-            o->json = strcmp(v, "json") == 0;
+        int took = cli_take_output(name, argc, argv, &i, &o->json);
+        if (took < 0)
+            return EXIT_USAGE;
+        if (took > 0)
             continue;
-        }
         for (size_t k = 0; words[k] && !known; k++)
             if (strcmp(argv[i], words[k]) == 0) {
                 add_word(o, words[k] + 2);
@@ -232,7 +230,7 @@ static int parse(struct options *o, const char *name, const char *help, const ch
             }
         if (known)
             continue;
-        int took = cli_take_setting(&o->settings, name, argc, argv, &i);
+        took = cli_take_setting(&o->settings, name, argc, argv, &i);
         if (took < 0)
             return EXIT_USAGE;
         if (took > 0)

@@ -19,6 +19,10 @@ int cli_exit_code(int berth_code);
 int cli_fail(const char *command, const berth_error *err); /* prints the sentence; returns its exit code */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* If argv[*i] is --output, takes its value, moves *i and returns 1; 0: another word; -1: said what is wrong.
+ */
+int cli_take_output(const char *command, int argc, char **argv, int *i, bool *ret_json);
+
 /* --- the settings on the command line --- */
 struct cli_settings {
     const char *path;   /* --config FILE, or BERTH_CONFIG; NULL: none */
@@ -42,5 +46,6 @@ int cmd_restore(int argc, char **argv);
 int cmd_read_only(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_reference(int argc, char **argv);
 
 #endif

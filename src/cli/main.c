@@ -21,6 +21,7 @@ static const struct command {
     {"read-only", "refuse writes of a running server, or allow them again", cmd_read_only},
     {"reload", "let a running server read its configuration and certificates again", cmd_reload},
     {"config", "check, show or document the configuration", cmd_config},
+    {"reference", "say what an image reference means, or what is wrong with it", cmd_reference},
     {"version", "print the version", cmd_version},
     {"help", "print this", cmd_help},
 };
@@ -54,6 +55,21 @@ int cli_usage(const char *command, const char *fmt, ...)
     va_end(ap);
     fprintf(stderr, "\ntry: berth %s --help\n", command);
     return EXIT_USAGE;
+}
+
+int cli_take_output(const char *command, int argc, char **argv, int *i, bool *ret_json)
+{
+    const char *word = argv[*i];
+    if (strcmp(word, "--output") != 0 && strncmp(word, "--output=", 9) != 0)
+        return 0;
+    const char *v = word[8] ? word + 9 : *i + 1 < argc ? argv[++*i] : "";
+    bool json = strcmp(v, "json") == 0;
+    if (!json && strcmp(v, "text") != 0) {
+        cli_usage(command, "--output takes text or json");
+        return -1;
+    }
+    *ret_json = json;
+    return 1;
 }
 
 static int cmd_help(int argc, char **argv)

@@ -1,5 +1,10 @@
-/* oci/digest.c - reads and makes digests; see digest.h. */
+/* oci/digest.c - reads and makes digests; see digest.h and berth/digest.h. */
 #include "oci/digest.h"
+
+#include <assert.h>
+
+static_assert((int)BERTH_DIGEST_SHA256 == (int)HASH_SHA256 && (int)BERTH_DIGEST_SHA512 == (int)HASH_SHA512,
+              "berth_digest.algorithm is both");
 
 static bool is_lower_alnum(char c)
 {
@@ -85,4 +90,24 @@ void digest_of(enum hash_algorithm a, const void *p, size_t n, berth_digest *ret
     hash_init(&h, a);
     hash_update(&h, p, n);
     digest_from_hash(&h, ret);
+}
+
+int berth_digest_parse(const char *text, berth_digest *ret_digest, berth_error *err)
+{
+    return digest_parse(str_from(text), ret_digest, err);
+}
+
+const char *berth_digest_algorithm_name(const berth_digest *digest)
+{
+    return hash_name((enum hash_algorithm)digest->algorithm);
+}
+
+const char *berth_digest_hex(const berth_digest *digest)
+{
+    return digest->text + strlen(berth_digest_algorithm_name(digest)) + 1;
+}
+
+bool berth_digest_equal(const berth_digest *a, const berth_digest *b)
+{
+    return digest_eq(a, b);
 }

@@ -1,17 +1,14 @@
-/* oci/digest.h - "<algorithm>:<hex>" (image-spec, descriptor.md "Digests"). Pure. */
+/* oci/digest.h - "<algorithm>:<hex>" (image-spec, descriptor.md "Digests"). Pure. The type, and what callers
+ * of the library see of it, are in berth/digest.h. */
 #ifndef OCI_DIGEST_H
 #define OCI_DIGEST_H
+
+#include <berth/digest.h>
 
 #include "util/hash.h"
 #include "util/str.h"
 
-/* "sha512:" and 128 digits and NUL. */
-#define DIGEST_TEXT_MAX 136
-
-typedef struct berth_digest {
-    enum hash_algorithm algorithm;
-    char text[DIGEST_TEXT_MAX]; /* NUL-terminated, lower-case hex */
-} berth_digest;
+#define DIGEST_TEXT_MAX BERTH_DIGEST_TEXT_MAX
 
 /* BERTH_E_INVALID with DIGEST_INVALID: malformed, or an algorithm other than sha256 and sha512. */
 int digest_parse(berth_str s, berth_digest *ret, berth_error *err);

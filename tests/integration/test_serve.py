@@ -146,3 +146,16 @@ def test_make_builds_and_installs(tmp_path):
                 assert answer.read() == b'{"success":true}'
             process.communicate("\n", timeout=30)
             assert process.returncode == 0
+
+    # The client library likewise, and its archive.
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "berth"], capture_output=True, text=True, env=env,
+                           check=True).stdout.split()
+    archive = [*(f for f in flags if f.startswith("-I")), library.parent / "libberth.a", "-lcrypto", "-ljansson", "-pthread"]
+    for language, linked in (("c", flags), ("c++", flags), ("c", archive)):
+        program = tmp_path / "reference"
+        subprocess.run(["cc" if language == "c" else "c++", "-x", language, ROOT / "examples" / "reference.c", "-x", "none",
+                        "-Wall", "-Wextra", "-Werror", "-o", program, *linked, f"-Wl,-rpath,{library.parent}"], check=True)
+        shown = subprocess.run([program, "alpine"], capture_output=True, text=True, timeout=30)
+        assert (shown.returncode, shown.stdout) == (0, "ask registry-1.docker.io for latest of library/alpine\n")
+        shown = subprocess.run([program, "Alpine"], capture_output=True, text=True, timeout=30)
+        assert shown.returncode == 1 and "capital letters" in shown.stderr

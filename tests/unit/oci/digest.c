@@ -99,6 +99,26 @@ static void test_oci_digest__hashes_bytes(void **state)
     CHECK(digest_eq(&a, &b));
 }
 
-RUN_TESTS(TEST(test_oci_digest__accepts_sha256_and_sha512_alone),
+static void test_oci_digest__is_read_by_callers_of_the_library(void **state)
+{
+    (void)state;
+    berth_digest a, b, c;
+    digest_of(HASH_SHA256, "abc", 3, &a);
+    CHECK_OK(berth_digest_parse(a.text, &b, &test_err));
+    CHECK(b.algorithm == BERTH_DIGEST_SHA256 && berth_digest_equal(&a, &b));
+    assert_string_equal(berth_digest_algorithm_name(&b), "sha256");
+    assert_string_equal(berth_digest_hex(&b), a.text + 7);
+    digest_of(HASH_SHA512, "abc", 3, &c);
+    CHECK(c.algorithm == BERTH_DIGEST_SHA512 && !berth_digest_equal(&a, &c));
+    assert_string_equal(berth_digest_algorithm_name(&c), "sha512");
+    assert_int_equal(strlen(berth_digest_hex(&c)), 128);
+    CHECK_CODE(berth_digest_parse("sha256:x", &b, &test_err), BERTH_E_INVALID);
+    assert_string_equal(test_err.oci_code, "DIGEST_INVALID");
+    CHECK_CODE(berth_digest_parse(NULL, &b, NULL), BERTH_E_INVALID);
+    CHECK(berth_digest_equal(&a, &b)); /* untouched */
+}
+
+RUN_TESTS(TEST(test_oci_digest__is_read_by_callers_of_the_library),
+          TEST(test_oci_digest__accepts_sha256_and_sha512_alone),
           TEST(test_oci_digest__does_not_read_past_a_view),
           TEST(test_oci_digest__knows_the_grammar_of_other_algorithms), TEST(test_oci_digest__hashes_bytes))
