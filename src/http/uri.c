@@ -65,6 +65,15 @@ bool http_uri_parse(berth_str s, http_uri *ret)
     return true;
 }
 
+/* "ftp:", "javascript:": no relative reference starts so (RFC 3986 section 4.2). */
+static bool has_scheme(berth_str s)
+{
+    for (size_t i = 0; i < s.n && s.p[i] != '/' && s.p[i] != '?'; i++)
+        if (s.p[i] == ':')
+            return true;
+    return false;
+}
+
 bool http_uri_resolve(berth_str base, berth_str reference, berth_buf *out)
 {
     http_uri b;
@@ -77,6 +86,8 @@ bool http_uri_resolve(berth_str base, berth_str reference, berth_buf *out)
     berth_str path, query;
     str_cut(b.target, '?', &path, &query);
     if (!scheme_of(reference, &tls, &n)) {
+        if (has_scheme(reference))
+            return false;
         berth_buf_addf(out, "%s:", b.tls ? "https" : "http");
         if (!str_starts(reference, STR("//")))
             berth_buf_addf(out, "//" STR_FMT, STR_ARG(b.authority));

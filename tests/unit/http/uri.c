@@ -64,6 +64,8 @@ static void test_http_uri__resolves_every_form_of_reference(void **state)
         {"/x#part", "https://r.example:5000/x"},
         {"//a@b/x", NULL},
         {"/x y", NULL},
+        {"file:///etc/passwd", NULL},
+        {"javascript:x", NULL},
         {"http://", NULL},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
