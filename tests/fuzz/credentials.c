@@ -15,9 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
-    CLEANUP(berth_buf_done)
-    berth_buf bytes = BERTH_BUF_INIT(MIB),
-              text = BERTH_BUF_INIT(2 * MIB), again = BERTH_BUF_INIT(MIB);
+    CLEANUP(berth_buf_done) berth_buf bytes = BERTH_BUF_INIT(MIB);
+    CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(2 * MIB);
+    CLEANUP(berth_buf_done) berth_buf again = BERTH_BUF_INIT(MIB);
     berth_str s = {(const char *)data, size};
     auth_credentials c;
     if (auth_credentials_find(s, STR("a.example"), STR("team/app"), &arena, &c, NULL) == BERTH_OK)
