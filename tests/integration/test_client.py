@@ -145,7 +145,8 @@ class TestRealRegistries:
         absent = layout.digest_of(b"absent")
         berth("blob", "get", f"{real.ref}@{absent}", "-o", tmp_path / "blob", code=NOT_FOUND)
         assert list(tmp_path.glob("blob*")) == []
-        berth("tag", "list", f"{real.host}/no/such", code=NOT_FOUND)
+        # olareg has every repository, and nothing in it
+        berth("tag", "list", f"{real.host}/no/such", code=OK if real.running.name == "olareg" else NOT_FOUND)
 
 
 class TestTls:
