@@ -13,6 +13,9 @@ enum {
     EXIT_NOT_FOUND = 4, /* no such folder, file, server */
     EXIT_BUSY = 5,      /* another process has it, or runs it */
     EXIT_PROBLEMS = 6,  /* it ran, and found something wrong */
+    EXIT_DENIED = 7,    /* a registry wants other credentials, or does not allow it */
+    EXIT_NETWORK = 8,   /* a registry can't be reached, or broke off */
+    EXIT_DIGEST = 9,    /* what came is not what its digest says */
 };
 
 int cli_exit_code(int berth_code);

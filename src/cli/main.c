@@ -3,6 +3,9 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#ifdef BERTH_CLIENT
+#include "cli/remote.h"
+#endif
 
 static int cmd_help(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
@@ -22,6 +25,12 @@ static const struct command {
     {"reload", "let a running server read its configuration and certificates again", cmd_reload},
     {"config", "check, show or document the configuration", cmd_config},
     {"reference", "say what an image reference means, or what is wrong with it", cmd_reference},
+#ifdef BERTH_CLIENT
+    {"ping", "ask whether a registry is there and lets us in", cmd_ping},
+    {"tag", "list the tags of a repository", cmd_tag},
+    {"manifest", "get a manifest, or what a registry says of it", cmd_manifest},
+    {"blob", "get a blob", cmd_blob},
+#endif
     {"version", "print the version", cmd_version},
     {"help", "print this", cmd_help},
 };
@@ -75,12 +84,12 @@ int cli_take_output(const char *command, int argc, char **argv, int *i, bool *re
 static int cmd_help(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    printf("berth - an OCI registry in one small program\n\n"
+    printf("berth - an OCI registry and client in one small program\n\n"
            "usage: berth COMMAND [OPTION...]\n\ncommands:\n");
     for (size_t i = 0; i < COUNT(commands); i++)
         printf("  %-10s %s\n", commands[i].name, commands[i].summary);
     printf("\n`berth COMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 usage, 3 configuration,\n"
-           "4 not found, 5 busy, 6 problems found.\n");
+           "4 not found, 5 busy, 6 problems found, 7 not allowed, 8 network, 9 wrong digest.\n");
     return EXIT_OK;
 }
 

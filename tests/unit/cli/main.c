@@ -1,8 +1,8 @@
 /* tests/unit/cli/main.c - finding the command, its help, and exit codes that tell causes apart. */
 #include "fixture.h"
 
-static const char *const commands[] = {"serve",     "gc",     "check",  "import",
-                                       "read-only", "reload", "config", "reference"};
+static const char *const commands[] = {"serve",  "gc",        "check", "import", "read-only", "reload",
+                                       "config", "reference", "ping",  "tag",    "manifest",  "blob"};
 
 static void test_cli_main__finds_the_command_or_says_that_there_is_none(void **state)
 {

@@ -1,0 +1,163 @@
+/* berth/client.h - speak to one OCI registry: ping it, list tags, read manifests and blobs.
+ *
+ * Thread-safe: share a client. Every operation comes twice: berth_x() blocks, berth_x_start() hands out a
+ * call that moves whenever the client is processed, so that one thread may have a thousand under way:
+ *
+ *     berth_client *registry;
+ *     berth_call *call;
+ *     berth_error err;
+ *     if (berth_client_new("registry.example", NULL, &registry, &err) == BERTH_OK &&
+ *         berth_manifest_get(registry, "library/alpine", "latest", BERTH_ACCEPT_ANY, &call, &err) ==
+ * BERTH_OK) puts(berth_call_content(call)->digest);
+ *
+ * No function reads the environment (proxies are libcurl's to find: https_proxy, no_proxy), writes a log, or
+ * starts a thread (libcurl may, to look up a name). Credentials are never sent to another host than the one
+ * they belong to, and to none over plain HTTP that was named by a registry spoken to over TLS. */
+#ifndef BERTH_CLIENT_H
+#define BERTH_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <berth/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct berth_client berth_client; /* opaque: may grow freely */
+typedef struct berth_call berth_call;     /* one operation, from its start until berth_call_free() */
+
+/* --- the client --- */
+
+typedef enum berth_transport {
+    BERTH_TRANSPORT_AUTO = 0, /* HTTP for localhost, 127.0.0.1 and [::1]; HTTPS for all others */
+    BERTH_TRANSPORT_HTTP = 1,
+    BERTH_TRANSPORT_HTTPS = 2,
+} berth_transport;
+
+typedef struct berth_client_options {
+    size_t size;                  /* set by the initialiser; lets old callers keep working */
+    const char *user_agent;       /* NULL: "berth/<version>" */
+    const char *ca_file;          /* certificates to trust; NULL: the system's */
+    const char *username;         /* NULL: from @credentials_file, or anonymous */
+    const char *password;         /* NULL: empty */
+    const char *credentials_file; /* Docker's config.json, read when asked for credentials; NULL: none. A file
+                                   * that isn't there is fine */
+    uint32_t timeout_ms;          /* without any progress; 0: wait for ever */
+    berth_transport transport;
+    bool insecure; /* take any certificate */
+} berth_client_options;
+#define BERTH_CLIENT_OPTIONS_INIT                                                                            \
+    {                                                                                                        \
+        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false       \
+    }
+
+/**
+ * Open a client for the registry at @host: "registry.example", "127.0.0.1:5000", "[::1]:5000".
+ * No request is sent yet. @opts may be NULL and is copied.
+ * On success *@ret_client belongs to the caller: berth_client_free().
+ * Returns BERTH_OK or a negative berth_code; @err, if not NULL, says why, and *@ret_client is untouched.
+ */
+BERTH_API int berth_client_new(const char *host, const berth_client_options *opts, berth_client **ret_client,
+                               berth_error *err);
+
+/** NULL is fine. Calls must have been freed before. */
+BERTH_API void berth_client_free(berth_client *client);
+
+/* --- event loops --- */
+
+/** A descriptor that is readable when berth_client_process() has something to do. Lent; for poll() and the
+ * like, never to be read. */
+BERTH_API int berth_client_fd(const berth_client *client);
+
+/** Moves every call as far as it goes without waiting; callbacks run in here. Returns at once when another
+ * thread is at it. */
+BERTH_API void berth_client_process(berth_client *client);
+
+/* --- calls --- */
+
+typedef void (*berth_done_fn)(berth_call *call, void *arg);
+
+/** Have @fn called once when the call has ended, or now if it has. It may free the call. */
+BERTH_API void berth_call_on_done(berth_call *call, berth_done_fn fn, void *arg);
+
+/** Blocks until the call has ended, and returns its result: BERTH_OK, or a negative code with @err filled in.
+ * Several threads may wait at once, one of them drives the client. Not from a callback: BERTH_E_INVALID. */
+BERTH_API int berth_call_wait(berth_call *call, berth_error *err);
+
+/** The result of a call that has ended, as berth_call_wait() returns it; BERTH_E_BUSY while it is under way.
+ */
+BERTH_API int berth_call_result(const berth_call *call, berth_error *err);
+
+/** Cancels a call that is under way. When this returns, no callback of it runs or will run, but for the one
+ * that this is called from. NULL is fine. */
+BERTH_API void berth_call_free(berth_call *call);
+
+/* What a call has found. */
+typedef struct berth_content {
+    const char *media_type; /* "": the registry does not say */
+    const char *digest;     /* "sha256:…"; of what was read it is computed. "": HEAD by tag, and not said */
+    uint64_t size;
+    const void *data; /* a manifest's bytes, as they came; NULL after HEAD, and for a blob */
+} berth_content;
+
+/** Lent until berth_call_free(). NULL unless the call has ended well, and was of manifest or blob. */
+BERTH_API const berth_content *berth_call_content(const berth_call *call);
+
+/* --- operations ---
+ *
+ * Inputs are copied. On success *@ret_call belongs to the caller, berth_call_free(); a blocking function
+ * hands it out when it has ended well. Failures: BERTH_E_INVALID for an input or an answer that makes no
+ * sense, BERTH_E_UNAUTH and BERTH_E_DENIED, BERTH_E_NOT_FOUND, BERTH_E_DIGEST when bytes differ from what was
+ * named, BERTH_E_NETWORK, BERTH_E_BUSY when the registry says "later"; @err has the registry's own code and
+ * words. */
+
+/** Is there a registry that lets us in? */
+BERTH_API int berth_ping(berth_client *client, berth_error *err);
+BERTH_API int berth_ping_start(berth_client *client, berth_call **ret_call, berth_error *err);
+
+/* What kinds of manifest the registry may answer with. */
+typedef enum berth_accept {
+    BERTH_ACCEPT_ANY = 0,   /* OCI and Docker, images and indexes */
+    BERTH_ACCEPT_IMAGE = 1, /* images alone: a registry may choose one of an index */
+    BERTH_ACCEPT_INDEX = 2, /* indexes and lists alone */
+} berth_accept;
+
+/** The manifest at a tag or digest. Its bytes agree with the digest that was asked for, or else with the one
+ * that the registry names; at most 8 MiB. */
+BERTH_API int berth_manifest_get(berth_client *client, const char *repository, const char *reference,
+                                 berth_accept accept, berth_call **ret_call, berth_error *err);
+BERTH_API int berth_manifest_get_start(berth_client *client, const char *repository, const char *reference,
+                                       berth_accept accept, berth_call **ret_call, berth_error *err);
+
+/** Type, digest and size alone, as the registry tells them. */
+BERTH_API int berth_manifest_head(berth_client *client, const char *repository, const char *reference,
+                                  berth_accept accept, berth_call **ret_call, berth_error *err);
+BERTH_API int berth_manifest_head_start(berth_client *client, const char *repository, const char *reference,
+                                        berth_accept accept, berth_call **ret_call, berth_error *err);
+
+/* One tag, valid for the time of the call. Another answer than 0 ends the listing with BERTH_E_CANCELLED. */
+typedef int (*berth_tag_fn)(void *arg, const char *tag);
+
+/** Every tag, page by page: memory does not grow with their number. */
+BERTH_API int berth_tag_list(berth_client *client, const char *repository, berth_tag_fn fn, void *arg,
+                             berth_error *err);
+BERTH_API int berth_tag_list_start(berth_client *client, const char *repository, berth_tag_fn fn, void *arg,
+                                   berth_call **ret_call, berth_error *err);
+
+/* The next bytes of a blob. Another answer than 0 ends the call with BERTH_E_CANCELLED. */
+typedef int (*berth_sink_fn)(void *arg, const void *p, size_t n);
+
+/** A blob, in pieces. Its digest is computed on the way: what @fn was given is not to be trusted before the
+ * call has ended well. */
+BERTH_API int berth_blob_get(berth_client *client, const char *repository, const char *digest,
+                             berth_sink_fn fn, void *arg, berth_call **ret_call, berth_error *err);
+BERTH_API int berth_blob_get_start(berth_client *client, const char *repository, const char *digest,
+                                   berth_sink_fn fn, void *arg, berth_call **ret_call, berth_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

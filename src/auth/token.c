@@ -1,0 +1,82 @@
+/* auth/token.c - see token.h. */
+#include "auth/token.h"
+
+#include <jansson.h>
+#include <time.h>
+
+#define LIFETIME_DEFAULT_MS 60000
+#define LIFETIME_MAX_S      (365 * 24 * 3600)
+
+static void unrefp(json_t **j)
+{
+    json_decref(*j);
+}
+
+/* RFC 3339; false for anything else. */
+static bool parse_time(const char *s, int64_t *ret_ms)
+{
+    struct tm tm = {0};
+    const char *at = s ? strptime(s, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+    if (!at)
+        return false;
+    if (*at == '.')
+        for (at++; *at >= '0' && *at <= '9';)
+            at++;
+    int64_t offset = 0;
+    if (*at == '+' || *at == '-') {
+        struct tm zone = {0};
+        const char *end = strptime(at + 1, "%H:%M", &zone);
+        if (!end || *end)
+            return false;
+        offset = (*at == '-' ? -1 : 1) * (int64_t)(zone.tm_hour * 60 + zone.tm_min) * 60;
+    } else if ((*at != 'Z' && *at != 'z') || at[1]) {
+        return false;
+    }
+    *ret_ms = ((int64_t)timegm(&tm) - offset) * 1000;
+    return true;
+}
+
+/* Copied; empty where it is absent or no string. */
+static berth_str member(const json_t *j, const char *key, berth_arena *arena)
+{
+    const json_t *v = json_object_get(j, key);
+    if (!json_is_string(v) || !json_string_length(v))
+        return STR("");
+    return berth_arena_str(arena, (berth_str){json_string_value(v), json_string_length(v)});
+}
+
+static bool fits_a_header(berth_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~')
+            return false;
+    return s.n > 0;
+}
+
+int auth_token_parse(berth_str body, int64_t now_ms, berth_arena *arena, auth_token *ret, berth_error *err)
+{
+    json_error_t why;
+    CLEANUP(unrefp) json_t *j = json_loadb(body.n ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &why);
+    if (!json_is_object(j))
+        return berth_error_set(err, BERTH_E_INVALID, "the token endpoint's answer is no JSON object");
+    auth_token t = {.token = member(j, "token", arena),
+                    .refresh_token = member(j, "refresh_token", arena),
+                    .lifetime_ms = LIFETIME_DEFAULT_MS};
+    if (t.token.p && !t.token.n)
+        t.token = member(j, "access_token", arena);
+    if (!t.token.p || !t.refresh_token.p)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    if (!t.token.n)
+        return berth_error_set(err, BERTH_E_INVALID, "the token endpoint's answer has no token");
+    if (!fits_a_header(t.token))
+        return berth_error_set(err, BERTH_E_INVALID, "the token endpoint's token can't stand in a header");
+    const json_t *lives = json_object_get(j, "expires_in");
+    if (json_is_number(lives) && json_number_value(lives) >= 1)
+        t.lifetime_ms = (int64_t)MIN(json_number_value(lives), (double)LIFETIME_MAX_S) * 1000;
+    int64_t issued;
+    if (parse_time(json_string_value(json_object_get(j, "issued_at")), &issued) && issued < now_ms &&
+        now_ms - issued < t.lifetime_ms)
+        t.lifetime_ms -= now_ms - issued;
+    *ret = t;
+    return BERTH_OK;
+}

@@ -1,0 +1,68 @@
+/* client/blobs.c - a blob in pieces, hashed on its way. */
+#include "client/internal.h"
+#include "oci/mediatype.h"
+
+static int on_head(berth_call *call)
+{
+    hash_init(&call->hash, call->digest.algorithm);
+    call->received = 0;
+    return BERTH_OK;
+}
+
+static int on_piece(berth_call *call, const void *p, size_t n)
+{
+    hash_update(&call->hash, p, n);
+    call->received += n;
+    return call->sink(call->arg, p, n) == 0 ? BERTH_OK : call_fail(call, BERTH_E_CANCELLED, "cancelled");
+}
+
+static int on_end(berth_call *call, bool *ret_again)
+{
+    (void)ret_again;
+    berth_digest have;
+    digest_from_hash(&call->hash, &have);
+    if (!digest_eq(&have, &call->digest))
+        return call_fail(call, BERTH_E_DIGEST,
+                         "the blob's bytes have the digest %.20s..., not the one asked for", have.text);
+    berth_str type = mediatype_essence(exchange_field(&call->x, STR("Content-Type"), 0));
+    call->content.media_type = berth_arena_dup(&call->arena, mediatype_valid(type) ? type : STR(""));
+    call->content.digest = call->digest.text;
+    call->content.size = call->received;
+    if (!call->content.media_type)
+        return call_fail(call, BERTH_E_NOMEM, "out of memory");
+    call->has_content = true;
+    return BERTH_OK;
+}
+
+static const struct operation get = {
+    .method = "GET", .actions = "pull", .large = true, .head = on_head, .piece = on_piece, .end = on_end};
+
+int berth_blob_get_start(berth_client *client, const char *repository, const char *digest, berth_sink_fn fn,
+                         void *arg, berth_call **ret_call, berth_error *err)
+{
+    berth_call *call = NULL;
+    if (!repository || !digest)
+        return berth_error_set(err, BERTH_E_INVALID, "a blob is asked for by repository and digest");
+    int r = call_new(client, &get, repository, digest, &call, err);
+    if (r != BERTH_OK)
+        return r;
+    if (!call->digest.text[0]) {
+        call_destroy(call);
+        return berth_error_set_oci(err, BERTH_E_INVALID, "DIGEST_INVALID",
+                                   "'%s' is no digest: a blob has no other name", digest);
+    }
+    call->sink = fn;
+    call->arg = arg;
+    berth_buf_addf(&call->url, "%s/v2/%s/blobs/%s", client->base, repository, digest);
+    call_start(call);
+    *ret_call = call;
+    return BERTH_OK;
+}
+
+int berth_blob_get(berth_client *client, const char *repository, const char *digest, berth_sink_fn fn,
+                   void *arg, berth_call **ret_call, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = berth_blob_get_start(client, repository, digest, fn, arg, &call, err);
+    return call_run(r, call, ret_call, err);
+}

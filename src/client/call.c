@@ -1,0 +1,370 @@
+/* client/call.c - one operation as a state machine: ask the registry, answer its challenge with a token or a
+ * password, follow redirects, ask for the next page; call_step() goes on whenever an answer is complete.
+ *
+ * Authorization is made anew for each request, for the registry's own origin alone: after a redirect to
+ * another there is none, whatever that one asks for. */
+#include "client/internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "oci/answer.h"
+#include "oci/reference.h"
+#include "util/clock.h"
+
+#define REDIRECTS_MAX  10
+#define CHALLENGES_MAX 2 /* without a token; with one that is not taken any more, or allows too little */
+#define URL_MAX        (16 * KIB)
+#define ERROR_MAX      (64 * KIB)
+#define TOKEN_MAX      MIB
+
+static int on_head(struct exchange *x);
+static int on_body(struct exchange *x, const void *p, size_t n);
+static void on_end(struct exchange *x, int code, const berth_error *err);
+
+static const struct exchange_events events = {on_head, on_body, on_end};
+
+/* --- birth and death --- */
+
+static int check_inputs(berth_call *call, const char *repository, const char *reference, berth_error *err)
+{
+    oci_reference ref;
+    if (!oci_name_valid(str_from(repository)))
+        return berth_error_set_oci(err, BERTH_E_INVALID, "NAME_INVALID",
+                                   "'%s' is not a valid name of a repository", repository);
+    if (!reference)
+        return BERTH_OK;
+    int r = oci_reference_parse(str_from(reference), &ref, err);
+    if (r == BERTH_OK && ref.is_digest)
+        call->digest = ref.digest;
+    return r;
+}
+
+int call_new(berth_client *c, const struct operation *op, const char *repository, const char *reference,
+             berth_call **ret, berth_error *err)
+{
+    berth_call *call = calloc(1, sizeof(*call));
+    if (!call)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    call->client = c;
+    call->op = op;
+    call->x.events = &events;
+    berth_buf_init(&call->url, URL_MAX);
+    int r = repository ? check_inputs(call, repository, reference, err) : BERTH_OK;
+    if (r != BERTH_OK) {
+        call_destroy(call);
+        return r;
+    }
+    call->repository = berth_arena_dup(&call->arena, str_from(repository ? repository : ""));
+    call->scope = op->actions && repository
+                      ? berth_arena_printf(&call->arena, "repository:%s:%s", repository, op->actions)
+                      : berth_arena_dup(&call->arena, STR(""));
+    call->subject = berth_arena_printf(&call->arena, "%s%s%s%s%s", c->session.host, repository ? "/" : "",
+                                       repository ? repository : "",
+                                       !reference             ? ""
+                                       : call->digest.text[0] ? "@"
+                                                              : ":",
+                                       reference ? reference : "");
+    if (!call->repository || !call->scope || !call->subject) {
+        call_destroy(call);
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    }
+    *ret = call;
+    return BERTH_OK;
+}
+
+void call_destroy(berth_call *call)
+{
+    exchange_done(&call->x);
+    token_request_done(&call->token);
+    berth_buf_done(&call->url);
+    berth_buf_done(&call->authorization);
+    berth_buf_done(&call->body);
+    berth_arena_done(&call->page);
+    berth_arena_done(&call->arena);
+    free(call);
+}
+
+/* --- failure --- */
+
+int call_fail(berth_call *call, int code, const char *fmt, ...)
+{
+    char why[sizeof(call->err.message)];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    call->code = berth_error_set(&call->err, code, "%s: %s", call->subject, why);
+    return code;
+}
+
+static int fail_with(berth_call *call, const berth_error *err)
+{
+    call_fail(call, err->code, "%s", err->message);
+    memcpy(call->err.oci_code, err->oci_code, sizeof(err->oci_code));
+    return call->code;
+}
+
+static int code_of(int status)
+{
+    static const struct {
+        int status, code;
+    } known[] = {{400, BERTH_E_INVALID},     {401, BERTH_E_UNAUTH},      {403, BERTH_E_DENIED},
+                 {404, BERTH_E_NOT_FOUND},   {405, BERTH_E_UNSUPPORTED}, {409, BERTH_E_CONFLICT},
+                 {413, BERTH_E_TOO_BIG},     {416, BERTH_E_RANGE},       {429, BERTH_E_BUSY},
+                 {501, BERTH_E_UNSUPPORTED}, {503, BERTH_E_BUSY}};
+    for (size_t i = 0; i < COUNT(known); i++)
+        if (known[i].status == status)
+            return known[i].code;
+    return BERTH_E_IO;
+}
+
+/* What the answer says went wrong, in its own words where it has some. */
+static int fail_by_answer(berth_call *call, const char *who)
+{
+    int status = call->x.status;
+    berth_str code, message;
+    if (oci_read_error(berth_buf_str(&call->body), &call->arena, &code, &message)) {
+        call_fail(call, code_of(status), STR_FMT "%s" STR_FMT "%s", STR_ARG(message), message.n ? " (" : "",
+                  STR_ARG(code), message.n ? ")" : "");
+        snprintf(call->err.oci_code, sizeof(call->err.oci_code), STR_FMT, STR_ARG(code));
+    } else {
+        call_fail(call, code_of(status), "%s answered %d", who, status);
+    }
+    call->err.http_status = status;
+    return call->code;
+}
+
+static const char *who_answers(const berth_call *call)
+{
+    return call->foreign ? "the host that it redirects to" : "the registry";
+}
+
+static void finish(berth_call *call)
+{
+    call->state = CALL_DONE;
+    client_settle(call);
+}
+
+void call_cancel(berth_call *call)
+{
+    transport_cancel(call->client->transport, &call->x);
+    call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    finish(call);
+}
+
+/* --- asking --- */
+
+static bool is_ok(const berth_call *call)
+{
+    return call->x.status >= 200 && call->x.status < 300;
+}
+
+static int ask(berth_call *call, enum call_state state, size_t body_max)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    berth_buf_done(&call->body);
+    berth_buf_init(&call->body, MAX(body_max, ERROR_MAX));
+    if (!call->x.url)
+        return call_fail(call, BERTH_E_NOMEM, "out of memory, or the URL is too long");
+    int r = transport_start(call->client->transport, &call->x, &err);
+    if (r != BERTH_OK)
+        return fail_with(call, &err);
+    call->state = state;
+    return BERTH_OK;
+}
+
+static int ask_token(berth_call *call, berth_str asked)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    struct token_request *t = &call->token;
+    int r = session_token_request(&call->client->session, str_from(call->repository), str_from(call->scope),
+                                  asked, t, &err);
+    if (r != BERTH_OK)
+        return fail_with(call, &err);
+    struct exchange *x = &call->x;
+    x->method = t->form.n ? "POST" : "GET";
+    x->url = berth_buf_cstr(&t->url);
+    x->body = berth_buf_str(&t->form);
+    x->large = false;
+    x->n_fields = 0;
+    if (t->authorization.n)
+        x->fields[x->n_fields++] = berth_buf_cstr(&t->authorization);
+    return ask(call, CALL_TOKEN, TOKEN_MAX);
+}
+
+static int ask_registry(berth_call *call)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    struct exchange *x = &call->x;
+    bool token_wanted = false;
+    if (call->foreign)
+        berth_buf_reset(&call->authorization);
+    else if (session_authorize(&call->client->session, str_from(call->repository), str_from(call->scope),
+                               &call->authorization, &token_wanted, &err) != BERTH_OK)
+        return fail_with(call, &err);
+    if (token_wanted)
+        return ask_token(call, STR(""));
+    call->sent_token = str_starts(berth_buf_str(&call->authorization), STR("Authorization: Bearer"));
+    x->method = call->op->method;
+    x->url = berth_buf_cstr(&call->url);
+    x->body = STR("");
+    x->large = call->op->large;
+    x->n_fields = 0;
+    if (call->accept)
+        x->fields[x->n_fields++] = call->accept;
+    if (call->authorization.n)
+        x->fields[x->n_fields++] = berth_buf_cstr(&call->authorization);
+    return ask(call, CALL_ASKING, call->op->body_max);
+}
+
+/* --- answers --- */
+
+static int follow_redirect(berth_call *call)
+{
+    berth_str location = exchange_field(&call->x, STR("Location"), 0);
+    CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(URL_MAX);
+    http_uri from, to;
+    if (!location.p || !http_uri_resolve(berth_buf_str(&call->url), location, &url) ||
+        !http_uri_parse(berth_buf_str(&call->url), &from) || !http_uri_parse(berth_buf_str(&url), &to))
+        return call_fail(call, BERTH_E_INVALID, "%s redirects, but to no URL", who_answers(call));
+    if (++call->redirects > REDIRECTS_MAX)
+        return call_fail(call, BERTH_E_INVALID, "it redirects more than %d times", REDIRECTS_MAX);
+    if (from.tls && !to.tls)
+        return call_fail(call, BERTH_E_DENIED, "it redirects from HTTPS to plain HTTP, to '" STR_FMT "'",
+                         STR_ARG(to.authority));
+    if (!http_uri_same_origin(&to, &call->client->origin))
+        call->foreign = true;
+    berth_buf was = call->url;
+    call->url = url;
+    url = was;
+    return ask_registry(call);
+}
+
+static int answer_challenge(berth_call *call)
+{
+    struct session *s = &call->client->session;
+    auth_challenges asked = {0};
+    berth_error err = BERTH_ERROR_INIT;
+    berth_str field;
+    for (size_t i = 0; (field = exchange_field(&call->x, STR("WWW-Authenticate"), i)).p; i++)
+        if (!auth_challenges_parse(field, &call->arena, &asked))
+            return call_fail(call, BERTH_E_NOMEM, "out of memory");
+    bool sent_basic = call->authorization.n && !call->sent_token;
+    const auth_challenge *bearer = auth_challenges_find(&asked, AUTH_BEARER);
+    if (call->sent_token)
+        session_token_drop(s, str_from(call->scope));
+    if (++call->challenges > CHALLENGES_MAX || (sent_basic && !bearer) || !asked.n)
+        return fail_by_answer(call, "the registry");
+    int r = session_challenged(s, str_from(call->repository), &asked, &err);
+    if (r != BERTH_OK) {
+        fail_with(call, &err);
+        call->err.http_status = call->x.status;
+        return r;
+    }
+    return bearer ? ask_token(call, bearer->scope) : ask_registry(call);
+}
+
+static int take_token(berth_call *call)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+    auth_token token;
+    if (!is_ok(call)) {
+        fail_by_answer(call, "the token endpoint");
+        if (call->x.status == 400) /* OAuth2's way to refuse a refresh token */
+            call->code = call->err.code = BERTH_E_UNAUTH;
+        return call->code;
+    }
+    int r = auth_token_parse(berth_buf_str(&call->body), clock_wall_ms(), &arena, &token, &err);
+    if (r == BERTH_OK)
+        r = session_token_add(&call->client->session, berth_buf_str(&call->token.scope), &token, &err);
+    return r == BERTH_OK ? ask_registry(call) : fail_with(call, &err);
+}
+
+static int take_answer(berth_call *call, bool *ret_done)
+{
+    bool again = false;
+    switch (call->x.status) {
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+        return follow_redirect(call);
+    case 401:
+        return call->foreign ? fail_by_answer(call, who_answers(call)) : answer_challenge(call);
+    default:
+        break;
+    }
+    if (!is_ok(call))
+        return fail_by_answer(call, who_answers(call));
+    int r = call->op->end(call, &again);
+    if (r != BERTH_OK)
+        return r;
+    if (again) {
+        call->redirects = call->challenges = 0;
+        return ask_registry(call);
+    }
+    *ret_done = true;
+    return BERTH_OK;
+}
+
+void call_step(berth_call *call)
+{
+    bool done = false;
+    int r = BERTH_OK;
+    switch (call->state) {
+    case CALL_NEW:
+        r = ask_registry(call);
+        break;
+    case CALL_TOKEN:
+        r = take_token(call);
+        break;
+    case CALL_ASKING:
+        r = take_answer(call, &done);
+        break;
+    case CALL_DONE:
+    case CALL_STATES_:
+        return;
+    }
+    if (r != BERTH_OK || done)
+        finish(call);
+}
+
+/* --- what the transport tells --- */
+
+static int on_head(struct exchange *x)
+{
+    berth_call *call = CONTAINER_OF(x, berth_call, x);
+    if (atomic_load(&call->cancelled))
+        return call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    return call->state == CALL_ASKING && is_ok(call) && call->op->head ? call->op->head(call) : BERTH_OK;
+}
+
+static int on_body(struct exchange *x, const void *p, size_t n)
+{
+    berth_call *call = CONTAINER_OF(x, berth_call, x);
+    if (atomic_load(&call->cancelled))
+        return call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    bool content = call->state == CALL_ASKING && is_ok(call);
+    if (content && call->op->piece)
+        return call->op->piece(call, p, n);
+    if (!content && call->state == CALL_ASKING && call->body.n + n > ERROR_MAX)
+        return call_fail(call, BERTH_E_TOO_BIG, "%s answered %d, and at too great a length",
+                         who_answers(call), x->status);
+    berth_buf_add(&call->body, p, n);
+    return berth_buf_failed(&call->body) ? call_fail(call, BERTH_E_TOO_BIG, "the answer is too large")
+                                         : BERTH_OK;
+}
+
+static void on_end(struct exchange *x, int code, const berth_error *err)
+{
+    berth_call *call = CONTAINER_OF(x, berth_call, x);
+    if (call->code == BERTH_OK && code != BERTH_OK)
+        call_fail(call, code, "%s%s", call->state == CALL_TOKEN ? "asking for a token: " : "", err->message);
+    if (call->code != BERTH_OK)
+        finish(call);
+    else
+        call_step(call);
+}

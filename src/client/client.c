@@ -1,0 +1,296 @@
+/* client/client.c - berth_client: who drives it, and how calls begin, end and are waited for. */
+#include "client/internal.h"
+
+#include <stdio.h>
+
+#include "http/block.h"
+
+static bool is_loopback(berth_str host)
+{
+    return str_eq_nocase(host, STR("localhost")) || str_eq(host, STR("127.0.0.1")) ||
+           str_eq(host, STR("[::1]"));
+}
+
+/* Of options that an older header made, what it knew. */
+static berth_client_options read_options(const berth_client_options *given)
+{
+    berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+    if (given)
+        memcpy(&o, given, MIN(given->size, sizeof(o)));
+    return o;
+}
+
+static bool copy(char **to, const char *s)
+{
+    *to = s ? str_dup(str_from(s)) : NULL;
+    return !s || *to;
+}
+
+static int set_origin(berth_client *c, const char *host, const berth_client_options *o, berth_error *err)
+{
+    CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(4 * KIB);
+    http_uri u;
+    berth_buf_addf(&url, "https://%s", host);
+    if (berth_buf_failed(&url) || !http_uri_parse(berth_buf_str(&url), &u) || u.target.n)
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' is no host", host);
+    bool tls = o->transport == BERTH_TRANSPORT_HTTPS ||
+               (o->transport != BERTH_TRANSPORT_HTTP && !is_loopback(u.host));
+    berth_buf_reset(&url);
+    berth_buf_addf(&url, "%s://%s", tls ? "https" : "http", host);
+    c->base = berth_buf_take(&url);
+    if (!c->base || !http_uri_parse(str_from(c->base), &c->origin))
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    c->session.tls = tls;
+    return BERTH_OK;
+}
+
+int berth_client_new(const char *host, const berth_client_options *opts, berth_client **ret_client,
+                     berth_error *err)
+{
+    const berth_client_options o = read_options(opts);
+    if (!host)
+        return berth_error_set(err, BERTH_E_INVALID, "a client needs a host");
+    if (o.user_agent && !http_is_field_value(str_from(o.user_agent)))
+        return berth_error_set(err, BERTH_E_INVALID, "the user agent can't stand in a header");
+    berth_client *c = calloc(1, sizeof(*c));
+    if (!c)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->changed, NULL);
+    struct session *s = &c->session;
+    int r = set_origin(c, host, &o, err);
+    if (r == BERTH_OK && (!copy(&s->host, host) || !copy(&s->username, o.username) ||
+                          !copy(&s->password, o.password) || !copy(&s->credentials_file, o.credentials_file)))
+        r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    if (r == BERTH_OK)
+        r = transport_new(&o, &c->transport, err);
+    if (r != BERTH_OK) {
+        berth_client_free(c);
+        return r;
+    }
+    *ret_client = c;
+    return BERTH_OK;
+}
+
+void berth_client_free(berth_client *client)
+{
+    if (!client)
+        return;
+    if (client->transport)
+        berth_client_process(client); /* calls that were freed from a callback go now */
+    transport_free(client->transport);
+    session_done(&client->session);
+    pthread_cond_destroy(&client->changed);
+    pthread_mutex_destroy(&client->lock);
+    free(client->base);
+    free(client);
+}
+
+int berth_client_fd(const berth_client *client)
+{
+    return transport_fd(client->transport);
+}
+
+/* --- driving --- */
+
+/* Has the driver look at the call. Under the lock. */
+static void want_attention(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (!call->queued) {
+        call->queued = true;
+        call->next_pending = c->pending;
+        c->pending = call;
+    }
+    transport_wake(c->transport);
+}
+
+static berth_call *take_pending(berth_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    berth_call *call = c->pending;
+    if (call) {
+        c->pending = call->next_pending;
+        call->queued = false;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return call;
+}
+
+static void run_pending(berth_client *c)
+{
+    for (berth_call *call; (call = take_pending(c));) {
+        if (call->state == CALL_DONE)
+            continue;
+        if (atomic_load(&call->cancelled))
+            call_cancel(call);
+        else if (call->state == CALL_NEW)
+            call_step(call);
+    }
+}
+
+/* Drives the client until it has nothing to do; first waits until it has, if @waits. Under the lock, which is
+ * free meanwhile. */
+static void drive(berth_client *c, bool waits)
+{
+    c->driving = true;
+    c->driver = pthread_self();
+    pthread_mutex_unlock(&c->lock);
+    if (waits)
+        transport_wait(c->transport);
+    run_pending(c);
+    transport_process(c->transport);
+    run_pending(c);
+    pthread_mutex_lock(&c->lock);
+    c->driving = false;
+    pthread_cond_broadcast(&c->changed);
+}
+
+static bool is_driver(const berth_client *c)
+{
+    return c->driving && pthread_equal(c->driver, pthread_self());
+}
+
+void berth_client_process(berth_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    if (!client->driving)
+        drive(client, false);
+    pthread_mutex_unlock(&client->lock);
+}
+
+/* Until the call is settled. Under the lock; not by the driver. */
+static void wait_settled(berth_call *call)
+{
+    berth_client *c = call->client;
+    while (!call->settled) {
+        if (c->driving)
+            pthread_cond_wait(&c->changed, &c->lock);
+        else
+            drive(c, !c->pending);
+    }
+}
+
+/* --- calls --- */
+
+void call_start(berth_call *call)
+{
+    berth_client *c = call->client;
+    pthread_mutex_lock(&c->lock);
+    want_attention(call);
+    pthread_mutex_unlock(&c->lock);
+}
+
+/* A call that ends while it waits for attention needs none. Under the lock. */
+static void forget_pending(berth_call *call)
+{
+    for (berth_call **at = &call->client->pending; *at; at = &(*at)->next_pending)
+        if (*at == call) {
+            *at = call->next_pending;
+            break;
+        }
+    call->queued = false;
+}
+
+void client_settle(berth_call *call)
+{
+    berth_client *c = call->client;
+    pthread_mutex_lock(&c->lock);
+    while (call->done && !call->told && !call->orphan) { /* before anyone who waits may free it */
+        call->told = true;
+        pthread_mutex_unlock(&c->lock);
+        call->done(call, call->done_arg);
+        pthread_mutex_lock(&c->lock);
+    }
+    if (call->queued)
+        forget_pending(call);
+    call->settled = true;
+    bool orphan = call->orphan;
+    pthread_cond_broadcast(&c->changed);
+    pthread_mutex_unlock(&c->lock);
+    if (orphan)
+        call_destroy(call);
+}
+
+void berth_call_on_done(berth_call *call, berth_done_fn fn, void *arg)
+{
+    pthread_mutex_lock(&call->client->lock);
+    bool now = call->settled;
+    if (!now) {
+        call->done = fn;
+        call->done_arg = arg;
+    }
+    pthread_mutex_unlock(&call->client->lock);
+    if (now)
+        fn(call, arg);
+}
+
+static int result(const berth_call *call, berth_error *err)
+{
+    if (err && call->code != BERTH_OK)
+        *err = call->err;
+    return call->code;
+}
+
+int berth_call_wait(berth_call *call, berth_error *err)
+{
+    berth_client *c = call->client;
+    pthread_mutex_lock(&c->lock);
+    bool inside = !call->settled && is_driver(c);
+    if (!inside)
+        wait_settled(call);
+    pthread_mutex_unlock(&c->lock);
+    return inside ? berth_error_set(err, BERTH_E_INVALID, "a callback may not wait for a call")
+                  : result(call, err);
+}
+
+/* Ended for the eyes of this thread: settled, or its own callback runs. */
+static bool has_ended(const berth_call *call)
+{
+    berth_client *c = call->client;
+    pthread_mutex_lock(&c->lock);
+    bool ended = call->settled || (is_driver(c) && call->state == CALL_DONE);
+    pthread_mutex_unlock(&c->lock);
+    return ended;
+}
+
+int berth_call_result(const berth_call *call, berth_error *err)
+{
+    return has_ended(call) ? result(call, err) : berth_error_set(err, BERTH_E_BUSY, "the call is under way");
+}
+
+const berth_content *berth_call_content(const berth_call *call)
+{
+    return has_ended(call) && call->code == BERTH_OK && call->has_content ? &call->content : NULL;
+}
+
+void berth_call_free(berth_call *call)
+{
+    if (!call)
+        return;
+    berth_client *c = call->client;
+    pthread_mutex_lock(&c->lock);
+    atomic_store(&call->cancelled, true);
+    bool inside = !call->settled && is_driver(c);
+    if (inside)
+        call->orphan = true;
+    if (!call->settled)
+        want_attention(call);
+    if (!inside)
+        wait_settled(call);
+    pthread_mutex_unlock(&c->lock);
+    if (!inside)
+        call_destroy(call);
+}
+
+int call_run(int r, berth_call *call, berth_call **ret_call, berth_error *err)
+{
+    if (r != BERTH_OK)
+        return r;
+    r = berth_call_wait(call, err);
+    if (r == BERTH_OK && ret_call)
+        *ret_call = call;
+    else
+        berth_call_free(call);
+    return r;
+}

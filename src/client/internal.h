@@ -1,0 +1,191 @@
+/* client/internal.h - what the files of this room share: a call and its states, what an operation adds to it,
+ * the session with the registry, and the transport below.
+ *
+ * Whoever drives the client (berth_client_process(), or a thread that waits) owns transport, session and
+ * every call that was started; the lock guards only what stands under "lock:". No lock is held while
+ * callbacks run. */
+#ifndef CLIENT_INTERNAL_H
+#define CLIENT_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "auth/challenge.h"
+#include "auth/token.h"
+#include "berth/client.h"
+#include "http/uri.h"
+#include "oci/digest.h"
+
+/* --- transport: client_curl.c --- */
+
+struct transport;
+struct exchange;
+
+struct exchange_events {
+    int (*head)(struct exchange *x); /* the header is complete; a negative code ends the exchange */
+    int (*body)(struct exchange *x, const void *p, size_t n);
+    void (*end)(struct exchange *x, int code, const berth_error *err); /* once, unless it was cancelled */
+};
+
+#define EXCHANGE_FIELDS_MAX 4
+
+/* One request and its answer. */
+struct exchange {
+    const struct exchange_events *events;
+    const char *method, *url;
+    const char *fields[EXCHANGE_FIELDS_MAX]; /* whole lines: "Accept: …"; lent until the end */
+    size_t n_fields;
+    berth_str body;       /* of a POST */
+    bool large;           /* a body that may be large is expected */
+    int status;           /* of the answer */
+    int64_t length;       /* what Content-Length says; -1: nothing */
+    berth_buf header;     /* its lines */
+    bool header_complete; /* what follows are trailers */
+    void *handle;         /* the transport's */
+};
+
+int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err);
+void transport_free(struct transport *t); /* NULL is fine; nothing may be under way */
+int transport_fd(const struct transport *t);
+void transport_wake(struct transport *t);    /* makes the descriptor readable; any thread */
+void transport_wait(struct transport *t);    /* until the descriptor is readable */
+void transport_process(struct transport *t); /* what is ready; events come from here */
+int transport_start(struct transport *t, struct exchange *x, berth_error *err);
+void transport_cancel(struct transport *t, struct exchange *x); /* not from one of its events */
+
+/* The value of the @i-th field of this name; .p NULL: there is none. */
+berth_str exchange_field(const struct exchange *x, berth_str name, size_t i);
+void exchange_done(struct exchange *x);
+
+/* --- session: what is known of how the registry wants to be spoken to --- */
+
+#define SESSION_TOKENS_MAX 128 /* the one that ends first makes room */
+
+struct session_token {
+    char *scope, *token;
+    int64_t until_ms; /* monotonic */
+};
+
+struct session {
+    char *host, *username, *password, *credentials_file;
+    bool tls;
+    enum auth_scheme scheme; /* what was asked for last; AUTH_OTHER: nothing yet */
+    char *realm, *service;
+    struct session_token tokens[SESSION_TOKENS_MAX];
+    size_t n_tokens;
+};
+
+void session_done(struct session *s);
+
+/* How a token is asked for. */
+struct token_request {
+    berth_buf url, authorization; /* "Authorization: …", or empty */
+    berth_buf form;               /* the body of a POST, or empty */
+    berth_buf scope;
+};
+void token_request_done(struct token_request *r);
+
+/* The field to send along ("Authorization: …"), or nothing in @out. *@ret_token_wanted: a token has to be
+ * asked for first. */
+int session_authorize(struct session *s, berth_str repository, berth_str scope, berth_buf *out,
+                      bool *ret_token_wanted, berth_error *err);
+
+/* Remembers what a 401 asks for. BERTH_E_UNAUTH: nothing that we have; BERTH_E_DENIED: a realm that isn't
+ * safe. */
+int session_challenged(struct session *s, berth_str repository, const auth_challenges *asked,
+                       berth_error *err);
+
+/* Makes the request for a token that allows @scope; @asked is the registry's own wish, or empty. */
+int session_token_request(struct session *s, berth_str repository, berth_str scope, berth_str asked,
+                          struct token_request *ret, berth_error *err);
+int session_token_add(struct session *s, berth_str scope, const auth_token *token, berth_error *err);
+void session_token_drop(struct session *s,
+                        berth_str scope); /* those that allow it: the registry refuses them */
+
+/* --- calls --- */
+
+enum call_state {
+    CALL_NEW,
+    CALL_ASKING, /* the registry, or where it redirected us */
+    CALL_TOKEN,  /* a token endpoint */
+    CALL_DONE,
+    CALL_STATES_
+};
+
+struct operation {
+    const char *method;
+    const char *actions;                                     /* "pull"; NULL: no repository */
+    size_t body_max;                                         /* of what is collected for end() */
+    bool large;                                              /* see struct exchange */
+    int (*head)(berth_call *call);                           /* 2xx, before the body; may be NULL */
+    int (*piece)(berth_call *call, const void *p, size_t n); /* of a 2xx body; NULL: collected */
+    /* 2xx, complete. *@ret_again: call->url names the next request. */
+    int (*end)(berth_call *call, bool *ret_again);
+};
+
+struct berth_call {
+    berth_client *client;
+    const struct operation *op;
+    enum call_state state;
+    struct exchange x;
+    berth_arena arena;
+    char *subject; /* what it is about, for messages */
+    char *repository, *scope;
+    const char *accept; /* "Accept: …", or NULL: none is sent */
+    berth_buf url, authorization, body;
+    struct token_request token;
+    bool foreign; /* redirected to another origin: no credentials from here on */
+    unsigned redirects, challenges;
+    bool sent_token;
+
+    int code;
+    berth_error err;
+    bool has_content;
+    berth_content content;
+
+    berth_digest digest; /* what was asked for; digest.text empty: a tag */
+    berth_hash hash;
+    uint64_t received;
+    berth_arena page;
+    berth_sink_fn sink;
+    berth_tag_fn tag;
+    void *arg;
+
+    _Atomic bool cancelled;
+    /* lock: */
+    bool queued, settled, orphan, told;
+    berth_done_fn done;
+    void *done_arg;
+    berth_call *next_pending;
+};
+
+struct berth_client {
+    char *base; /* "https://registry.example" */
+    http_uri origin;
+    struct transport *transport;
+    struct session session;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    /* lock: */
+    bool driving;
+    pthread_t driver;
+    berth_call *pending; /* to be started or cancelled */
+};
+
+/* A call that is not started yet. @repository and @reference may be NULL; both are checked. */
+int call_new(berth_client *c, const struct operation *op, const char *repository, const char *reference,
+             berth_call **ret, berth_error *err);
+void call_destroy(berth_call *call);
+void call_start(berth_call *call);
+void call_step(berth_call *call);   /* driver: goes on with what has come */
+void call_cancel(berth_call *call); /* driver */
+int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* For the blocking forms: waits for what *@call was started as, when @r says that it was. With @ret_call the
+ * call is handed out on success, and freed otherwise. */
+int call_run(int r, berth_call *call, berth_call **ret_call, berth_error *err);
+
+/* client.c: the call has ended, call->code says how. */
+void client_settle(berth_call *call);
+
+#endif

@@ -1,0 +1,133 @@
+/* client/manifests.c - manifests by tag or digest: their bytes, or what the registry says of them. */
+#include "client/internal.h"
+#include "oci/answer.h"
+#include "oci/mediatype.h"
+
+#define MANIFEST_MAX (8 * MIB) /* registries take 4 MiB at least (distribution-spec, "Pushing Manifests") */
+
+/* The digest that the registry names, or none. */
+static bool named_digest(const berth_call *call, berth_digest *ret)
+{
+    berth_str said = exchange_field(&call->x, STR("Docker-Content-Digest"), 0);
+    return said.p && digest_parse(said, ret, NULL) == BERTH_OK;
+}
+
+static berth_str said_type(const berth_call *call)
+{
+    return mediatype_essence(exchange_field(&call->x, STR("Content-Type"), 0));
+}
+
+static int no_manifest(berth_call *call, berth_str type)
+{
+    bool printable = mediatype_valid(type);
+    return call_fail(call, BERTH_E_INVALID,
+                     "the registry answered with %s" STR_FMT "%s, which is no manifest", printable ? "'" : "",
+                     STR_ARG(printable ? type : STR("something")), printable ? "'" : "");
+}
+
+static int give(berth_call *call, berth_str type, berth_str digest, uint64_t size, const void *data)
+{
+    call->content = (berth_content){.media_type = berth_arena_dup(&call->arena, type),
+                                    .digest = berth_arena_dup(&call->arena, digest),
+                                    .size = size,
+                                    .data = data};
+    if (!call->content.media_type || !call->content.digest)
+        return call_fail(call, BERTH_E_NOMEM, "out of memory");
+    call->has_content = true;
+    return BERTH_OK;
+}
+
+static int end_get(berth_call *call, bool *ret_again)
+{
+    (void)ret_again;
+    berth_str body = berth_buf_str(&call->body);
+    berth_digest named, have;
+    bool by_digest = call->digest.text[0], known = by_digest;
+    if (by_digest)
+        named = call->digest;
+    else
+        known = named_digest(call, &named);
+    digest_of(known ? named.algorithm : HASH_SHA256, body.p, body.n, &have);
+    berth_str type = oci_read_media_type(body, &call->arena);
+    if (!type.n)
+        type = said_type(call);
+    if (!known && mediatype_kind(type) == MANIFEST_OTHER)
+        return no_manifest(call, type);
+    if (known && !digest_eq(&named, &have))
+        return call_fail(call, BERTH_E_DIGEST,
+                         "the manifest's bytes have the digest %.20s..., not the %.20s... that was %s",
+                         have.text, named.text, by_digest ? "asked for" : "announced");
+    return give(call, type, digest_str(&have), body.n, body.p);
+}
+
+static int end_head(berth_call *call, bool *ret_again)
+{
+    (void)ret_again;
+    berth_digest named = call->digest, said;
+    if (mediatype_kind(said_type(call)) == MANIFEST_OTHER)
+        return no_manifest(call, said_type(call));
+    if (named_digest(call, &said)) {
+        if (named.text[0] && named.algorithm == said.algorithm && !digest_eq(&named, &said))
+            return call_fail(call, BERTH_E_DIGEST,
+                             "the registry announces another digest than was asked for");
+        if (!named.text[0])
+            named = said;
+    }
+    return give(call, said_type(call), digest_str(&named), call->x.length > 0 ? (uint64_t)call->x.length : 0,
+                NULL);
+}
+
+static const struct operation get = {
+    .method = "GET", .actions = "pull", .body_max = MANIFEST_MAX, .end = end_get};
+static const struct operation head = {.method = "HEAD", .actions = "pull", .end = end_head};
+
+static int start(berth_client *client, const struct operation *op, const char *repository,
+                 const char *reference, berth_accept accept, berth_call **ret_call, berth_error *err)
+{
+    static const char *const accepts[] = {
+        [BERTH_ACCEPT_ANY] =
+            "Accept: " MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST,
+        [BERTH_ACCEPT_IMAGE] = "Accept: " MT_OCI_MANIFEST ", " MT_DOCKER_MANIFEST,
+        [BERTH_ACCEPT_INDEX] = "Accept: " MT_OCI_INDEX ", " MT_DOCKER_LIST,
+    };
+    berth_call *call = NULL;
+    if ((size_t)accept >= COUNT(accepts) || !repository || !reference)
+        return berth_error_set(err, BERTH_E_INVALID,
+                               "a manifest is asked for by repository, reference and a kind");
+    int r = call_new(client, op, repository, reference, &call, err);
+    if (r != BERTH_OK)
+        return r;
+    call->accept = accepts[accept];
+    berth_buf_addf(&call->url, "%s/v2/%s/manifests/%s", client->base, repository, reference);
+    call_start(call);
+    *ret_call = call;
+    return BERTH_OK;
+}
+
+int berth_manifest_get_start(berth_client *client, const char *repository, const char *reference,
+                             berth_accept accept, berth_call **ret_call, berth_error *err)
+{
+    return start(client, &get, repository, reference, accept, ret_call, err);
+}
+
+int berth_manifest_head_start(berth_client *client, const char *repository, const char *reference,
+                              berth_accept accept, berth_call **ret_call, berth_error *err)
+{
+    return start(client, &head, repository, reference, accept, ret_call, err);
+}
+
+int berth_manifest_get(berth_client *client, const char *repository, const char *reference,
+                       berth_accept accept, berth_call **ret_call, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = berth_manifest_get_start(client, repository, reference, accept, &call, err);
+    return call_run(r, call, ret_call, err);
+}
+
+int berth_manifest_head(berth_client *client, const char *repository, const char *reference,
+                        berth_accept accept, berth_call **ret_call, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = berth_manifest_head_start(client, repository, reference, accept, &call, err);
+    return call_run(r, call, ret_call, err);
+}

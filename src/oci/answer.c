@@ -1,0 +1,80 @@
+/* oci/answer.c - see answer.h. */
+#include "oci/answer.h"
+
+#include "oci/json.h"
+#include "oci/mediatype.h"
+#include "oci/reference.h"
+
+/* A page is bounded before it comes here; so many values cost some 100 bytes each. */
+static const oci_json_limits limits = {.max_depth = 32, .max_containers = 100000, .max_values = 4000000};
+
+/* Text of a peer that is going to be shown: nothing in it shall act on a terminal. */
+static berth_str printable(berth_str s, berth_arena *arena)
+{
+    char *copy = berth_arena_dup(arena, s);
+    for (size_t i = 0; copy && i < s.n; i++)
+        if (copy[i] < 0x20 || copy[i] > 0x7e)
+            copy[i] = '?';
+    return (berth_str){copy, copy ? s.n : 0};
+}
+
+bool oci_read_error(berth_str body, berth_arena *arena, berth_str *ret_code, berth_str *ret_message)
+{
+    CLEANUP(oci_json_unrefp) json_t *j = NULL;
+    json_t *errors = NULL;
+    if (oci_json_load_object(body.p, body.n, &limits, &j, NULL) != BERTH_OK ||
+        oci_json_get(j, "errors", JSON_ARRAY, &errors, NULL) != BERTH_OK)
+        return false;
+    json_t *first = json_array_get(errors, 0);
+    berth_str code, message;
+    if (!json_is_object(first) || oci_json_get_string(first, "code", &code, NULL) != BERTH_OK || !code.n)
+        return false;
+    if (oci_json_get_string(first, "message", &message, NULL) != BERTH_OK)
+        message = STR("");
+    code = printable(code, arena);
+    message = printable(message, arena);
+    if (!code.p || !message.p)
+        return false;
+    *ret_code = code;
+    *ret_message = message;
+    return true;
+}
+
+int oci_read_tags(berth_str body, berth_arena *arena, berth_str **ret_tags, size_t *ret_n, berth_error *err)
+{
+    CLEANUP(oci_json_unrefp) json_t *j = NULL;
+    json_t *list = NULL;
+    int r = oci_json_load_object(body.p, body.n, &limits, &j, err);
+    if (r == BERTH_OK)
+        r = oci_json_get(j, "tags", JSON_ARRAY, &list, err);
+    if (r == BERTH_E_NOMEM)
+        return r;
+    if (r != BERTH_OK || !json_object_get(j, "tags"))
+        return berth_error_set(err, BERTH_E_INVALID, "what came is no list of tags");
+    size_t n = json_array_size(list);
+    berth_str *tags = berth_arena_alloc(arena, MAX(n, (size_t)1) * sizeof(*tags));
+    for (size_t i = 0; tags && i < n; i++) {
+        const json_t *v = json_array_get(list, i);
+        berth_str tag = {json_string_value(v), json_string_length(v)};
+        if (!tag.p || !oci_tag_valid(tag))
+            return berth_error_set(err, BERTH_E_INVALID, "the list of tags has an entry that is no tag");
+        tags[i] = berth_arena_str(arena, tag);
+        if (!tags[i].p)
+            tags = NULL;
+    }
+    if (!tags)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    *ret_tags = tags;
+    *ret_n = n;
+    return BERTH_OK;
+}
+
+berth_str oci_read_media_type(berth_str body, berth_arena *arena)
+{
+    CLEANUP(oci_json_unrefp) json_t *j = NULL;
+    berth_str type;
+    if (oci_json_load_object(body.p, body.n, &limits, &j, NULL) != BERTH_OK ||
+        oci_json_get_string(j, "mediaType", &type, NULL) != BERTH_OK || !mediatype_valid(type))
+        return STR("");
+    return berth_arena_str(arena, type);
+}

@@ -1,0 +1,20 @@
+/* oci/answer.h - reads the JSON documents of the distribution API, as a registry answers with them. Pure.
+ *
+ * Foreign input: fuzzed by tests/fuzz/answer.c. */
+#ifndef OCI_ANSWER_H
+#define OCI_ANSWER_H
+
+#include "util/arena.h"
+
+/* The first entry of {"errors":[{"code":…,"message":…}]}, copied to @arena, unprintable bytes replaced; a
+ * message that is absent is empty. False: no such document (distribution-spec, "Error Codes"). */
+bool oci_read_error(berth_str body, berth_arena *arena, berth_str *ret_code, berth_str *ret_message);
+
+/* The "tags" of {"name":…,"tags":[…]}, copied to @arena; null is none. BERTH_E_INVALID: no such document, or
+ * something in it that is no tag. */
+int oci_read_tags(berth_str body, berth_arena *arena, berth_str **ret_tags, size_t *ret_n, berth_error *err);
+
+/* What a manifest says of itself in "mediaType", copied; empty: nothing, or no JSON. .p NULL: no memory. */
+berth_str oci_read_media_type(berth_str body, berth_arena *arena);
+
+#endif

@@ -1,0 +1,70 @@
+/* tests/unit/auth/token.c */
+#include "test.h"
+
+#include "auth/token.h"
+
+#define NOW 1795595200000 /* 2026-11-25T08:26:40Z */
+
+static void test_auth_token__reads_every_form_of_the_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *token, *refresh;
+        int64_t lifetime_ms;
+    } rows[] = {
+        {"{\"token\":\"abc\"}", "abc", "", 60000},
+        {"{\"access_token\":\"abc\"}", "abc", "", 60000}, /* Azure */
+        {"{\"token\":\"abc\",\"access_token\":\"abd\"}", "abc", "", 60000},
+        {"{\"token\":\"\",\"access_token\":\"abd\"}", "abd", "", 60000},
+        {"{\"token\":null,\"access_token\":\"abd\"}", "abd", "", 60000},
+        {"{\"token\":\"abc\",\"expires_in\":300,\"refresh_token\":\"r\"}", "abc", "r", 300000},
+        {"{\"token\":\"abc\",\"expires_in\":0}", "abc", "", 60000},
+        {"{\"token\":\"abc\",\"expires_in\":-5}", "abc", "", 60000},
+        {"{\"token\":\"abc\",\"expires_in\":300.5}", "abc", "", 300000},
+        {"{\"token\":\"abc\",\"expires_in\":1e300}", "abc", "", 31536000000},
+        {"{\"token\":\"abc\",\"expires_in\":300,\"issued_at\":\"2026-11-25T08:25:40Z\"}", "abc", "", 240000},
+        {"{\"token\":\"abc\",\"expires_in\":300,\"issued_at\":\"2026-11-25T09:25:40.123+01:00\"}", "abc", "",
+         240000},
+        /* clocks that disagree: the moment of the answer counts */
+        {"{\"token\":\"abc\",\"expires_in\":300,\"issued_at\":\"2026-11-25T09:25:40Z\"}", "abc", "", 300000},
+        {"{\"token\":\"abc\",\"expires_in\":300,\"issued_at\":\"2020-11-25T08:25:40Z\"}", "abc", "", 300000},
+        {"{\"token\":\"abc\",\"expires_in\":300,\"issued_at\":\"yesterday\"}", "abc", "", 300000},
+        {"\n{\"token\":\"abc\", \"more\":[{}]}\n", "abc", "", 60000},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+        auth_token t;
+        CHECK_ROW(i, auth_token_parse(str_from(rows[i].body), NOW, &arena, &t, &test_err) == BERTH_OK);
+        CHECK_STR_ROW(i, t.token, str_from(rows[i].token));
+        CHECK_STR_ROW(i, t.refresh_token, str_from(rows[i].refresh));
+        CHECK_ROW(i, t.lifetime_ms == rows[i].lifetime_ms);
+    }
+}
+
+static void test_auth_token__refuses_what_is_none_and_repeats_nothing(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        "",
+        "secret",
+        "[]",
+        "\"secret\"",
+        "{}",
+        "{\"token\":5}",
+        "{\"token\":\"\"}",
+        "{\"token\":\"secret",
+        "<html>secret</html>",
+        "{\"token\":\"secret\\r\\nX-Evil: 1\"}",
+        "{\"token\":\"secret token\"}",
+        "{\"token\":\"secr\xc3\xa9t\"}",
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+        auth_token t;
+        CHECK_ROW(i, auth_token_parse(str_from(rows[i]), NOW, &arena, &t, &test_err) == BERTH_E_INVALID);
+        CHECK_ROW(i, !strstr(test_err.message, "secr"));
+    }
+}
+
+RUN_TESTS(TEST(test_auth_token__reads_every_form_of_the_answer),
+          TEST(test_auth_token__refuses_what_is_none_and_repeats_nothing))

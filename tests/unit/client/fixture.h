@@ -1,0 +1,105 @@
+/* tests/unit/client/fixture.h - a scripted registry on 127.0.0.1: it gives its answers in order, one
+ * connection each, and keeps the requests. */
+#ifndef CLIENT_FIXTURE_H
+#define CLIENT_FIXTURE_H
+
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "client/internal.h"
+
+#define ANSWERS_MAX 16
+
+struct script {
+    const char
+        *answers[ANSWERS_MAX]; /* whole answers; a NULL ends them. "%p" in one is the server's own port */
+    int listener, port;
+    _Atomic int n_requests;
+    char requests[ANSWERS_MAX][4096]; /* header blocks */
+    pthread_t thread;
+    char host[32];
+    berth_client *client;
+};
+
+static UNUSED void answer(struct script *s, int fd, const char *text)
+{
+    char port[8];
+    snprintf(port, sizeof(port), "%d", s->port);
+    CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(MIB);
+    for (const char *at = text; *at;) {
+        const char *hole = strstr(at, "%p");
+        berth_buf_add(&out, at, hole ? (size_t)(hole - at) : strlen(at));
+        if (hole)
+            berth_buf_addf(&out, "%s", port);
+        at = hole ? hole + 2 : at + strlen(at);
+    }
+    CHECK(send(fd, out.p, out.n, MSG_NOSIGNAL) >= 0 || errno == EPIPE || errno == ECONNRESET);
+}
+
+static UNUSED void *serve(void *arg)
+{
+    struct script *s = arg;
+    for (int i = 0; i < ANSWERS_MAX && s->answers[i]; i++) {
+        int fd = accept(s->listener, NULL, NULL);
+        if (fd < 0)
+            break;
+        char *to = s->requests[i];
+        size_t n = 0;
+        while (n < sizeof(s->requests[i]) - 1 && !strstr(to, "\r\n\r\n")) {
+            ssize_t got = recv(fd, to + n, sizeof(s->requests[i]) - 1 - n, 0);
+            if (got <= 0)
+                break;
+            n += (size_t)got;
+            to[n] = '\0';
+        }
+        atomic_store(&s->n_requests, i + 1);
+        answer(s, fd, s->answers[i]);
+        close(fd);
+    }
+    return NULL;
+}
+
+/* Starts the server and opens a client for it. */
+static UNUSED void script_begin(struct script *s, const berth_client_options *opts)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(a);
+    s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(s->listener >= 0 && bind(s->listener, (struct sockaddr *)&a, sizeof(a)) == 0);
+    CHECK(listen(s->listener, 64) == 0 && getsockname(s->listener, (struct sockaddr *)&a, &size) == 0);
+    s->port = ntohs(a.sin_port);
+    snprintf(s->host, sizeof(s->host), "127.0.0.1:%d", s->port);
+    CHECK(pthread_create(&s->thread, NULL, serve, s) == 0);
+    CHECK_OK(berth_client_new(s->host, opts, &s->client, &test_err));
+}
+
+/* Every answer was given. */
+static UNUSED void script_end(struct script *s)
+{
+    berth_client_free(s->client);
+    shutdown(s->listener, SHUT_RDWR);
+    pthread_join(s->thread, NULL);
+    close(s->listener);
+    int n = 0;
+    while (n < ANSWERS_MAX && s->answers[n])
+        n++;
+    assert_int_equal(atomic_load(&s->n_requests), n);
+}
+
+/* The request's field line; NULL: there is none. */
+static UNUSED const char *asked(const struct script *s, int i, const char *line)
+{
+    return strcasestr(s->requests[i], line);
+}
+
+#define OK_EMPTY     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+#define BEARER       "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:%p/token\",service=\"s\","
+#define UNAUTHORIZED "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"
+#define JSON(n)      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: " #n "\r\n\r\n"
+
+#endif
