@@ -27,10 +27,12 @@ class Clients:
         self.registry, self.home, self.tls = registry, Path(home), registry.scheme == "https"
         self.certificates = certificates
         self.home.mkdir(parents=True, exist_ok=True)
-        self.env = {k: v for k, v in os.environ.items() if not re.match(r"(REGCTL|DOCKER|REGISTRY|ORAS)_", k)}
+        theirs = re.compile(r"(REGCTL|DOCKER|REGISTRY|ORAS|NOTATION)_")
+        self.env = {k: v for k, v in os.environ.items() if not theirs.match(k)}
         self.env.update(HOME=str(self.home), XDG_RUNTIME_DIR=str(self.home / "run"), XDG_DATA_HOME=str(self.home),
                         XDG_CONFIG_HOME=str(self.home / "config"), TMPDIR=str(self.home / "tmp"),
-                        DOCKER_CONFIG=str(self.home / "docker"), REGCTL_CONFIG=str(self.home / "regctl.json"),
+                        XDG_CACHE_HOME=str(self.home / "cache"), DOCKER_CONFIG=str(self.home / "docker"),
+                        REGCTL_CONFIG=str(self.home / "regctl.json"),
                         NO_PROXY="127.0.0.1,localhost", no_proxy="127.0.0.1,localhost")
         for folder in ("run", "tmp", "config", "docker"):
             (self.home / folder).mkdir(exist_ok=True)
@@ -80,6 +82,14 @@ class Clients:
                      else ["--tls", "disabled"])
             self.run("regctl", "registry", "set", self.registry.address, "--skip-check", *trust)
         return self.run("regctl", *args, **more)
+
+    def alone(self, *argv, **more):
+        """For tools that would ask services outside: a proxy that is not there answers for all but this machine."""
+        return self.run(*argv, HTTPS_PROXY="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1", **more)
+
+    def notation(self, command, *args, **more):
+        """notation's commands that speak to a registry."""
+        return self.alone("notation", command, *([] if self.tls else ["--insecure-registry"]), *args, **more)
 
     def storage(self, tool):
         """podman or buildah with a new, empty store: store("push", …)."""
