@@ -63,9 +63,8 @@ berth_str http_link_next(berth_str field)
                 has_rel = true;
                 found = is_next(value);
             }
-        target = str_trim(target);
         if (found)
-            return target.n ? target : STR_NULL; /* an empty one is this page again, for ever */
+            return str_trim(target);
     }
     return STR_NULL;
 }

@@ -15,6 +15,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     berth_str s = {(const char *)data, size};
     berth_str next = http_link_next(s);
-    require(!next.p || (next.p > s.p && next.p + next.n < s.p + s.n));
+    require(!next.n || (next.p > s.p && next.p + next.n < s.p + s.n));
     return 0;
 }

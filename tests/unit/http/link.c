@@ -25,6 +25,7 @@ static void test_http_link__finds_the_next_page(void **state)
         {"<a>; rel=\"next", "a"},
         {"<a>; rel=", NULL},
         {"<>; rel=next", ""},
+        {"< >; rel=next", ""},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         berth_str next = http_link_next(str_from(rows[i][0]));
