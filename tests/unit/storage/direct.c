@@ -138,7 +138,8 @@ static void test_storage_direct__says_at_the_end_what_failed_behind(void **state
     direct_writer *d = direct_open(&gate, dir, "file", fd, 0);
     if (d) { /* else a file system without */
         fault_arm(1);
-        CHECK_OK(direct_append(d, all, MIB, &test_err)); /* the thread writes it, or fails to */
+        /* One buffer: the thread may have failed to write it before a second one would be asked for. */
+        CHECK_OK(direct_append(d, all, 512 * KIB, &test_err));
         CHECK_CODE(direct_flush(d, &test_err), BERTH_E_IO);
         CHECK(fault_disarm());
         CHECK_CODE(direct_flush(d, &test_err), BERTH_E_IO);
