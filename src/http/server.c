@@ -43,8 +43,8 @@ struct loop {
     bool shut, resting; /* no more, or not now, are connections accepted */
     int spare;          /* a descriptor to give up when there are no others */
     int64_t stop_at_ms;
-    pthread_mutex_t lock; /* over @back and @posts */
-    struct http_req *back;
+    pthread_mutex_t lock; /* over @back and @unstuck */
+    struct http_req *back, *unstuck;
 };
 
 static struct loop *loop_of(struct http_loop *base)
@@ -318,6 +318,32 @@ static void on_tick(uv_timer_t *timer)
     end_if_empty(l);
 }
 
+void http_loop_unstick(struct http_loop *base, struct http_req *req)
+{
+    struct loop *l = loop_of(base);
+    pthread_mutex_lock(&l->lock);
+    if (!req->unstuck) {
+        req->unstuck = true;
+        req->next_unstuck = l->unstuck;
+        l->unstuck = req;
+    }
+    pthread_mutex_unlock(&l->lock);
+    uv_async_send(&l->wake);
+}
+
+/* One of those whose worker took the next piece; NULL: no more. */
+static struct http_req *take_unstuck(struct loop *l)
+{
+    pthread_mutex_lock(&l->lock);
+    struct http_req *req = l->unstuck;
+    if (req) {
+        l->unstuck = req->next_unstuck;
+        req->unstuck = false;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return req;
+}
+
 static void on_wake(uv_async_t *wake)
 {
     struct loop *l = CONTAINER_OF(wake, struct loop, wake);
@@ -325,6 +351,8 @@ static void on_wake(uv_async_t *wake)
     pthread_mutex_lock(&l->lock);
     struct http_req *back = steal(&l->back), *in_order = NULL;
     pthread_mutex_unlock(&l->lock);
+    for (struct http_req *req; (req = take_unstuck(l));) /* before those that are back, and may go */
+        http_conn_unstuck(req->conn);
     while (back) { /* the last came first */
         struct http_req *req = back;
         back = req->next;
