@@ -305,8 +305,8 @@ struct http_loop {
 void http_loop_watch(struct http_conn *c, unsigned events);
 void http_loop_close(struct http_conn *c); /* closes the socket; @c stays until http_loop_forget() */
 void http_loop_forget(struct http_conn *c);
-void http_loop_ready(struct http_conn *c);                      /* another turn for @c, after the others */
-void http_loop_post(struct http_loop *l, struct http_req *req); /* from a worker: @req is back */
+void http_loop_ready(struct http_conn *c);                         /* another turn for @c, after the others */
+void http_loop_post(struct http_loop *l, struct http_req *req);    /* from a worker: @req is back */
 void http_loop_unstick(struct http_loop *l, struct http_req *req); /* from a worker: it took @req->queued */
 
 /* buffers.c: a loop's share of the memory for bodies */
