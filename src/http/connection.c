@@ -799,6 +799,7 @@ static void advance(struct http_conn *c, unsigned fired)
  * unwanted, and the watching ends. A socket that could be written to still can: there it ends at once. */
 void http_conn_event(struct http_conn *c, unsigned events)
 {
+    c->loop->events++;
     unsigned stop = c->tls ? events : events & (HTTP_WRITE | ~wanted_events(c));
     if (events & HTTP_WRITE)
         c->blocked = false;

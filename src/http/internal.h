@@ -299,6 +299,7 @@ struct http_loop {
     size_t buffers_used, free_bytes; /* bytes of stream buffers, in use and kept */
     size_t collected;                /* bytes of collected bodies */
     size_t buffers_max;              /* of each */
+    unsigned events;                 /* of connections in this round */
     bool stopping;
     atomic_uint_least64_t requests, bytes_in, bytes_out, refused;
 };
