@@ -109,6 +109,20 @@ class TestHelm:
         clients.helm("pull", there, "--version", "1.2.0+build.7", "-d", tmp_path / "back")
         assert [p.read_bytes() for p in (tmp_path / "back").iterdir()] == [made["1.2.0+build.7"].read_bytes()]
 
+    def test_logs_in_and_out(self, clients, registry, tmp_path, chart):
+        """A registry that asks for no password takes any; what Helm keeps is what it then sends with each request."""
+        kept = tmp_path / "registry.json"
+        clients.helm("registry login", registry.address, "-u", "ada", "-p", "secret", HELM_REGISTRY_CONFIG=str(kept))
+        assert list(json.loads(kept.read_text())["auths"]) == [registry.address]
+        made, there = chart("0.4.0"), f"oci://{clients.ref('helm/private')}"
+        clients.helm("push", made, there, HELM_REGISTRY_CONFIG=str(kept))
+        (tmp_path / "back").mkdir()
+        clients.helm("pull", f"{there}/berth-demo", "--version", "0.4.0", "-d", tmp_path / "back",
+                     HELM_REGISTRY_CONFIG=str(kept))
+        assert (tmp_path / "back" / made.name).read_bytes() == made.read_bytes()
+        clients.alone("helm", "registry", "logout", registry.address, HELM_REGISTRY_CONFIG=str(kept))
+        assert json.loads(kept.read_text())["auths"] == {}
+
     def test_renders_what_it_pulls(self, clients, chart):
         clients.helm("push", chart("0.3.0"), f"oci://{clients.ref('helm/rendered')}")
         there = f"oci://{clients.ref('helm/rendered/berth-demo')}"
