@@ -21,8 +21,9 @@
 static int on_head(struct exchange *x);
 static int on_body(struct exchange *x, const void *p, size_t n);
 static void on_end(struct exchange *x, int code, const berth_error *err);
+static void on_moved(struct exchange *x);
 
-static const struct exchange_events events = {on_head, on_body, on_end};
+static const struct exchange_events events = {on_head, on_body, on_end, on_moved};
 
 /* --- birth and death --- */
 
@@ -49,6 +50,9 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     call->client = c;
     call->op = op;
     call->x.events = &events;
+    call->ticket.lane = op->lane;
+    call->deadline_ms = INT64_MAX;
+    call->progress.total = UINT64_MAX;
     berth_buf_init(&call->url, URL_MAX);
     int r = repository ? check_inputs(call, repository, reference, err) : BERTH_OK;
     if (r != BERTH_OK) {
@@ -78,6 +82,7 @@ void call_destroy(berth_call *call)
     exchange_done(&call->x);
     token_request_done(&call->token);
     berth_buf_done(&call->url);
+    berth_buf_done(&call->first_url);
     berth_buf_done(&call->authorization);
     berth_buf_done(&call->body);
     berth_arena_done(&call->page);
@@ -142,14 +147,22 @@ static const char *who_answers(const berth_call *call)
 
 static void finish(berth_call *call)
 {
+    retry_leave(call);
     call->state = CALL_DONE;
     client_settle(call);
 }
 
-void call_cancel(berth_call *call)
+/* It failed: for good, or it tries again later. */
+static void finish_or_retry(berth_call *call)
+{
+    if (!retry_call(call))
+        finish(call);
+}
+
+void call_cancel(berth_call *call, int code, const char *why)
 {
     transport_cancel(call->client->transport, &call->x);
-    call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    call_fail(call, code, "%s", why);
     finish(call);
 }
 
@@ -193,7 +206,8 @@ static int ask_token(berth_call *call, berth_str asked)
     return ask(call, CALL_TOKEN, TOKEN_MAX);
 }
 
-static int ask_registry(berth_call *call)
+/* Has a place, and it is time. */
+static int send_request(berth_call *call)
 {
     berth_error err = BERTH_ERROR_INIT;
     struct exchange *x = &call->x;
@@ -218,6 +232,16 @@ static int ask_registry(berth_call *call)
     return ask(call, CALL_ASKING, call->op->body_max);
 }
 
+/* Now, or when its turn has come. */
+static int ask_registry(berth_call *call)
+{
+    if (call->foreign || limits_enter(&call->client->limits, &call->ticket, clock_mono_ms()))
+        return send_request(call);
+    call->state = CALL_WAITING;
+    progress_tell(call, BERTH_STEP_WAITS);
+    return BERTH_OK;
+}
+
 /* --- answers --- */
 
 static int follow_redirect(berth_call *call)
@@ -235,6 +259,10 @@ static int follow_redirect(berth_call *call)
                          STR_ARG(to.authority));
     if (!http_uri_same_origin(&to, &call->client->origin))
         call->foreign = true;
+    if (!call->first_url.n) {
+        call->first_url = call->url;
+        call->url = (berth_buf)BERTH_BUF_INIT(URL_MAX);
+    }
     berth_buf was = call->url;
     call->url = url;
     url = was;
@@ -303,7 +331,9 @@ static int take_answer(berth_call *call, bool *ret_done)
     if (r != BERTH_OK)
         return r;
     if (again) {
-        call->redirects = call->challenges = 0;
+        retry_leave(call);
+        berth_buf_done(&call->first_url);
+        call->redirects = call->challenges = call->tries = 0;
         return ask_registry(call);
     }
     *ret_done = true;
@@ -318,6 +348,9 @@ void call_step(berth_call *call)
     case CALL_NEW:
         r = ask_registry(call);
         break;
+    case CALL_WAITING:
+        r = send_request(call);
+        break;
     case CALL_TOKEN:
         r = take_token(call);
         break;
@@ -328,7 +361,9 @@ void call_step(berth_call *call)
     case CALL_STATES_:
         return;
     }
-    if (r != BERTH_OK || done)
+    if (r != BERTH_OK)
+        finish_or_retry(call);
+    else if (done)
         finish(call);
 }
 
@@ -339,6 +374,7 @@ static int on_head(struct exchange *x)
     berth_call *call = CONTAINER_OF(x, berth_call, x);
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    call->client->answered |= !call->foreign && call->state == CALL_ASKING;
     return call->state == CALL_ASKING && is_ok(call) && call->op->head ? call->op->head(call) : BERTH_OK;
 }
 
@@ -364,7 +400,16 @@ static void on_end(struct exchange *x, int code, const berth_error *err)
     if (call->code == BERTH_OK && code != BERTH_OK)
         call_fail(call, code, "%s%s", call->state == CALL_TOKEN ? "asking for a token: " : "", err->message);
     if (call->code != BERTH_OK)
-        finish(call);
+        finish_or_retry(call);
     else
         call_step(call);
+}
+
+static void on_moved(struct exchange *x)
+{
+    static const berth_step steps[] = {[EXCHANGE_CONNECTS] = BERTH_STEP_CONNECTS,
+                                       [EXCHANGE_SENDS] = BERTH_STEP_SENDS,
+                                       [EXCHANGE_WAITS] = BERTH_STEP_ANSWER,
+                                       [EXCHANGE_RECEIVES] = BERTH_STEP_RECEIVES};
+    progress_tell(CONTAINER_OF(x, berth_call, x), steps[x->step]);
 }

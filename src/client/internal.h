@@ -13,6 +13,7 @@
 #include "auth/challenge.h"
 #include "auth/token.h"
 #include "berth/client.h"
+#include "client/limits.h"
 #include "http/uri.h"
 #include "oci/digest.h"
 
@@ -25,9 +26,20 @@ struct exchange_events {
     int (*head)(struct exchange *x); /* the header is complete; a negative code ends the exchange */
     int (*body)(struct exchange *x, const void *p, size_t n);
     void (*end)(struct exchange *x, int code, const berth_error *err); /* once, unless it was cancelled */
+    void (*moved)(struct exchange *x);                                 /* to another step; may be NULL */
 };
 
-#define EXCHANGE_FIELDS_MAX 4
+#define EXCHANGE_FIELDS_MAX 6
+
+/* Each has its own time-out. */
+enum exchange_step { EXCHANGE_CONNECTS, EXCHANGE_SENDS, EXCHANGE_WAITS, EXCHANGE_RECEIVES, EXCHANGE_STEPS_ };
+
+enum exchange_failure {
+    FAILURE_NONE,
+    FAILURE_LASTING,   /* asking again is of no use */
+    FAILURE_UNREACHED, /* no connection */
+    FAILURE_BROKEN,    /* the connection broke, or nothing came in time */
+};
 
 /* One request and its answer. */
 struct exchange {
@@ -41,7 +53,10 @@ struct exchange {
     int64_t length;       /* what Content-Length says; -1: nothing */
     berth_buf header;     /* its lines */
     bool header_complete; /* what follows are trailers */
-    void *handle;         /* the transport's */
+    enum exchange_failure failure;
+    enum exchange_step step;
+    struct transport *transport;
+    void *handle; /* its */
 };
 
 int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err);
@@ -49,7 +64,8 @@ void transport_free(struct transport *t); /* NULL is fine; nothing may be under 
 int transport_fd(const struct transport *t);
 void transport_wake(struct transport *t);    /* makes the descriptor readable; any thread */
 void transport_wait(struct transport *t);    /* until the descriptor is readable */
-void transport_process(struct transport *t); /* what is ready; events come from here */
+bool transport_process(struct transport *t); /* what is ready; events come from here. True: there is more */
+void transport_set_timer(struct transport *t, int64_t due_ms); /* readable then, too; INT64_MAX: never */
 int transport_start(struct transport *t, struct exchange *x, berth_error *err);
 void transport_cancel(struct transport *t, struct exchange *x); /* not from one of its events */
 
@@ -102,25 +118,61 @@ int session_token_add(struct session *s, berth_str scope, const auth_token *toke
 void session_token_drop(struct session *s,
                         berth_str scope); /* those that allow it: the registry refuses them */
 
+/* --- trying again: retry.c --- */
+
+struct retry_policy {
+    unsigned retries;
+    uint32_t first_wait_ms, longest_wait_ms;
+    berth_retry_fn fn; /* of every call */
+    void *arg;
+};
+
+/* Before the try behind @tries failed ones: doubled each time, up to the longest, and of that between a half
+ * and all, as @random says. */
+uint32_t retry_wait_ms(const struct retry_policy *p, unsigned tries, uint32_t random);
+
+/* The call has failed. True: it sleeps, and will ask again. */
+bool retry_call(berth_call *call);
+
+/* The call is through with its request: its place goes to another, and the host's limits learn of the
+ * answer. */
+void retry_leave(berth_call *call);
+
+/* --- progress.c --- */
+
+struct progress {
+    berth_progress_fn fn;
+    void *arg;
+    uint64_t done, total; /* of content, as in berth_progress */
+};
+
+void progress_tell(const berth_call *call, berth_step step); /* driver */
+
 /* --- calls --- */
 
 enum call_state {
     CALL_NEW,
-    CALL_ASKING, /* the registry, or where it redirected us */
-    CALL_TOKEN,  /* a token endpoint */
+    CALL_WAITING, /* for a place, the end of a pause, or another try */
+    CALL_ASKING,  /* the registry, or where it redirected us */
+    CALL_TOKEN,   /* a token endpoint */
     CALL_DONE,
     CALL_STATES_
 };
 
 struct operation {
     const char *method;
-    const char *actions;                                     /* "pull"; NULL: no repository */
+    const char *actions; /* "pull"; NULL: no repository */
+    enum limits_lane lane;
     size_t body_max;                                         /* of what is collected for end() */
     bool large;                                              /* see struct exchange */
     int (*head)(berth_call *call);                           /* 2xx, before the body; may be NULL */
     int (*piece)(berth_call *call, const void *p, size_t n); /* of a 2xx body; NULL: collected */
     /* 2xx, complete. *@ret_again: call->url names the next request. */
     int (*end)(berth_call *call, bool *ret_again);
+    /* Before the request is sent again after a failure: what has come of the answer is forgotten, or the next
+     * request is made to go on behind it. False: it can't be sent again. NULL: GET and HEAD can, others
+     * can't. */
+    bool (*rewind)(berth_call *call);
 };
 
 struct berth_call {
@@ -133,10 +185,18 @@ struct berth_call {
     char *repository, *scope;
     const char *accept; /* "Accept: …", or NULL: none is sent */
     berth_buf url, authorization, body;
+    berth_buf first_url; /* what was asked for before redirects; empty: the same */
     struct token_request token;
     bool foreign; /* redirected to another origin: no credentials from here on */
     unsigned redirects, challenges;
     bool sent_token;
+    struct limits_ticket ticket;
+    unsigned tries; /* that failed */
+    int64_t deadline_ms;
+    berth_call *next_running, *prev_running;
+    berth_retry_fn retry;
+    void *retry_arg;
+    struct progress progress;
 
     int code;
     berth_error err;
@@ -164,6 +224,11 @@ struct berth_client {
     http_uri origin;
     struct transport *transport;
     struct session session;
+    struct limits limits;
+    struct retry_policy retry;
+    bool answered; /* something came from the host at least once */
+    uint32_t call_timeout_ms;
+    berth_call *first_running, *last_running; /* in the order of their deadlines */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* lock: */
@@ -177,8 +242,8 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
              berth_call **ret, berth_error *err);
 void call_destroy(berth_call *call);
 void call_start(berth_call *call);
-void call_step(berth_call *call);   /* driver: goes on with what has come */
-void call_cancel(berth_call *call); /* driver */
+void call_step(berth_call *call);                              /* driver: goes on with what has come */
+void call_cancel(berth_call *call, int code, const char *why); /* driver */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* For the blocking forms: waits for what *@call was started as, when @r says that it was. With @ret_call the
