@@ -207,8 +207,32 @@ static int on_connected(void *arg, char *ip, char *own_ip, int port, int own_por
 {
     (void)ip, (void)own_ip, (void)port, (void)own_port;
     struct exchange *x = arg;
-    enter_step(x->handle, EXCHANGE_WAITS);
+    enter_step(x->handle, x->has_body ? EXCHANGE_SENDS : EXCHANGE_WAITS);
     return CURL_PREREQFUNC_OK;
+}
+
+/* Of a request with a body alone: so many bytes of it have left. */
+static int on_transfer(void *arg, curl_off_t to_come, curl_off_t came, curl_off_t to_send, curl_off_t sent)
+{
+    (void)to_come, (void)came, (void)to_send;
+    struct handle *h = arg;
+    struct exchange *x = h->x;
+    if (x->step != EXCHANGE_SENDS || (uint64_t)sent == x->sent)
+        return 0;
+    uint64_t whole = x->streams ? (uint64_t)x->body_length : x->bytes.n;
+    x->sent = (uint64_t)sent;
+    h->since_ms = clock_mono_ms();
+    if (x->sent == whole)
+        enter_step(h, EXCHANGE_WAITS);
+    else if (x->events->moved)
+        x->events->moved(x);
+    return 0;
+}
+
+static bool is_interim(berth_str line)
+{
+    const char *space = memchr(line.p, ' ', line.n);
+    return space && space + 1 < line.p + line.n && space[1] == '1';
 }
 
 /* --- one exchange --- */
@@ -221,11 +245,12 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     berth_str line = {p, n};
     if (x->header_complete)
         return n;
-    if (x->step != EXCHANGE_RECEIVES)
-        enter_step(h, EXCHANGE_RECEIVES);
     h->since_ms = clock_mono_ms();
-    if (str_starts(line, STR("HTTP/"))) /* the first line, also of the answer behind a 100 */
+    if (str_starts(line, STR("HTTP/"))) { /* the first line, also of the answer behind a 100 */
         berth_buf_reset(&x->header);
+        if (!is_interim(line))
+            enter_step(h, EXCHANGE_RECEIVES);
+    }
     berth_buf_add_str(&x->header, line);
     if (berth_buf_failed(&x->header))
         return 0;
@@ -266,6 +291,21 @@ berth_str exchange_field(const struct exchange *x, berth_str name, size_t i)
     return STR_NULL;
 }
 
+static size_t on_send(char *p, size_t size, size_t n, void *arg)
+{
+    struct exchange *x = arg;
+    size_t sent = 0;
+    return x->events->send(x, p, size * n, &sent) < 0 ? CURL_READFUNC_ABORT : sent;
+}
+
+/* Curl sends again by itself what a connection took that was closed before it answered. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct exchange *x = arg;
+    bool done = offset == 0 && origin == SEEK_SET && x->events->rewind(x);
+    return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+}
+
 static bool add_field(struct handle *h, const char *line)
 {
     struct curl_slist *longer = curl_slist_append(h->fields, line);
@@ -297,29 +337,62 @@ static bool set_up(struct transport *t, struct handle *h)
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_transfer);
+    curl_easy_setopt(e, CURLOPT_XFERINFODATA, h);
     curl_easy_setopt(e, CURLOPT_PRIVATE, h);
+    return ok;
+}
+
+/* The exchange's lines. What nobody asked for is not sent: curl has an Accept of its own, and more for
+ * bodies. */
+static bool add_fields(const struct exchange *x, struct handle *h)
+{
+    static const char *const curls[] = {"Accept:", "Content-Type:"};
+    bool has[COUNT(curls)] = {false}, ok = true;
+    berth_str left = x->fields, one;
+    while (left.n) {
+        str_cut(left, '\n', &one, &left);
+        for (size_t i = 0; i < COUNT(curls); i++)
+            has[i] |= str_eq_nocase(str_head(one, strlen(curls[i])), str_from(curls[i]));
+        CLEANUP(freep) char *line = str_dup(one);
+        ok = ok && line && add_field(h, line);
+    }
+    for (size_t i = 0; i < COUNT(curls); i++)
+        ok = ok && (has[i] || add_field(h, curls[i]));
+    return ok && (!x->has_body || add_field(h, x->expects ? "Expect: 100-continue" : "Expect:"));
+}
+
+static bool set_body(struct exchange *x, CURL *e)
+{
+    bool ok = true;
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* nothing of the request before */
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, NULL);
+    curl_easy_setopt(e, CURLOPT_NOPROGRESS, (long)!x->has_body);
+    curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, NULL);
+    if (x->streams) {
+        curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->body_length);
+        curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+        curl_easy_setopt(e, CURLOPT_READDATA, x);
+        curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_easy_setopt(e, CURLOPT_SEEKDATA, x);
+        curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_BUFFER);
+    } else if (x->has_body) {
+        curl_easy_setopt(e, CURLOPT_POST, 1L);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->bytes.n);
+        ok = curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->bytes.n ? x->bytes.p : "") == CURLE_OK;
+    }
+    if (strcmp(x->method, "HEAD") == 0)
+        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+    else if (strcmp(x->method, "GET") != 0 || x->has_body)
+        ok = ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, x->method) == CURLE_OK;
     return ok;
 }
 
 static bool set_request(struct exchange *x, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok = true, accepts = false;
-    for (size_t i = 0; i < x->n_fields; i++) {
-        accepts |= str_starts(str_from(x->fields[i]), STR("Accept:"));
-        ok &= add_field(h, x->fields[i]);
-    }
-    if (!accepts)
-        ok &= add_field(h, "Accept:");        /* what nobody asked for is not sent */
-    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* nothing of the request before */
-    if (strcmp(x->method, "HEAD") == 0)
-        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-    if (strcmp(x->method, "POST") == 0) {
-        curl_easy_setopt(e, CURLOPT_POST, 1L);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.n);
-        ok &= curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, x->body.p) == CURLE_OK;
-        ok &= add_field(h, "Expect:");
-    }
+    bool ok = add_fields(x, h) && set_body(x, e);
     ok &= curl_easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
@@ -380,6 +453,7 @@ int transport_start(struct transport *t, struct exchange *x, berth_error *err)
     x->transport = t;
     x->header_complete = false;
     x->failure = FAILURE_NONE;
+    x->sent = 0;
     x->status = 0;
     x->length = -1;
     struct handle *h = take_handle(t);
@@ -431,6 +505,7 @@ static enum exchange_failure kind_of(CURLcode result)
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
         return FAILURE_BROKEN;
@@ -453,6 +528,9 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
                                why);
     case CURLE_PARTIAL_FILE:
         return berth_error_set(err, BERTH_E_NETWORK, "the body ended early: %s", why);
+    case CURLE_SEND_FAIL_REWIND:
+        return berth_error_set(err, BERTH_E_NETWORK,
+                               "the connection broke, and the content can be sent only once");
     case CURLE_OPERATION_TIMEDOUT:
         return berth_error_set(err, BERTH_E_NETWORK, "no progress in time: %s", why);
     case CURLE_SSL_CONNECT_ERROR:

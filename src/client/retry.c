@@ -41,14 +41,21 @@ static bool may_pass(const berth_call *call)
     return false;
 }
 
-static bool can_send_again(berth_call *call)
+bool retry_is_worth(const berth_call *call)
 {
-    const struct operation *op = call->op;
-    if (call->state == CALL_TOKEN) /* the request itself was not sent, or refused */
-        return true;
-    if (op->rewind)
-        return op->rewind(call);
-    return !op->piece && (strcmp(op->method, "GET") == 0 || strcmp(op->method, "HEAD") == 0);
+    return status_may_pass(call->x.status) && call->tries < call->client->retry.retries;
+}
+
+/* --- places --- */
+
+bool retry_enter(berth_call *call)
+{
+    struct limits *l = &call->client->limits;
+    const char *method = call->step->method;
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (call->ticket.place != PLACE_INSIDE)
+        call->ticket.lane = reads ? LANE_READ : LANE_WRITE;
+    return limits_enter(l, &call->ticket, clock_mono_ms());
 }
 
 /* --- what an answer means for the host --- */
@@ -87,18 +94,55 @@ void retry_leave(berth_call *call)
 
 /* --- another try --- */
 
+#define FURTHER (64 * KIB) /* who got so far since the last failure begins to count anew */
+
+static bool is_further(const berth_call *call)
+{
+    return call->progress.done >= call->broke_at + FURTHER;
+}
+
+void retry_step(berth_call *call, const struct step *next)
+{
+    berth_buf_reset(&call->first_url);
+    call->recovers &= !is_further(call);
+    if (!call->recovers)
+        call->tries = 0;
+    call->step = next;
+}
+
 /* What is known of redirects and of the answer belongs to the try that failed. */
 static void forget_answer(berth_call *call)
 {
+    http_uri u;
     if (call->first_url.n) {
-        berth_buf_done(&call->url);
+        berth_buf was = call->url;
         call->url = call->first_url;
-        call->first_url = (berth_buf){.max = call->url.max};
+        call->first_url = was;
+        berth_buf_reset(&call->first_url);
+        call->foreign =
+            http_uri_parse(berth_buf_str(&call->url), &u) && !http_uri_same_origin(&u, &call->client->origin);
     }
-    call->foreign = false;
     call->redirects = call->challenges = 0;
     call->code = BERTH_OK;
-    call->err = (berth_error)BERTH_ERROR_INIT;
+}
+
+/* What is sent after the wait; a negative code: nothing can be. */
+static int choose_next(berth_call *call)
+{
+    const struct step *step = call->step, *next = NULL;
+    const struct source *source = call->payload.source;
+    if (call->state == CALL_TOKEN) /* the request itself was not sent, or refused */
+        return BERTH_OK;
+    if (step->broken) {
+        int r = step->broken(call, &next);
+        if (r != BERTH_OK)
+            return r;
+        call->recovers |= next && next != step;
+        call->step = next ? next : step;
+        return BERTH_OK;
+    }
+    bool again = !step->piece && strcmp(step->method, "PATCH") != 0 && (!source || source->rewindable);
+    return again ? BERTH_OK : BERTH_E_NETWORK;
 }
 
 static bool wants_another(berth_call *call, uint32_t wait_ms)
@@ -133,6 +177,9 @@ bool retry_call(berth_call *call)
     int64_t asked_ms = 0, now_ms = clock_mono_ms();
     if (atomic_load(&call->cancelled) || !may_pass(call))
         return false;
+    if (is_further(call))
+        call->tries = 0;
+    call->broke_at = call->progress.done;
     call->tries++;
     io_random(&random, sizeof(random));
     int64_t wait_ms = retry_wait_ms(&c->retry, call->tries, random);
@@ -150,10 +197,16 @@ bool retry_call(berth_call *call)
             say_how_often(call);
         return false;
     }
-    if (!can_send_again(call) || !wants_another(call, (uint32_t)wait_ms))
+    if (!wants_another(call, (uint32_t)wait_ms))
         return false;
     retry_leave(call);
+    int code = call->code;
     forget_answer(call);
+    if (choose_next(call) != BERTH_OK) {
+        call->code = call->code == BERTH_OK ? code : call->code;
+        return false;
+    }
+    call->err = (berth_error)BERTH_ERROR_INIT;
     call->state = CALL_WAITING;
     limits_sleep(&c->limits, &call->ticket, now_ms + wait_ms);
     progress_tell(call, BERTH_STEP_WAITS);
