@@ -4,7 +4,8 @@
  *
  * Authorization is made anew for each request, for the registry's own origin alone: after a redirect to
  * another there is none, whatever that one asks for. A body is sent anew with each request, so a challenge or
- * a redirect needs one that can be read again, or of which nothing has been read: hence "Expect". */
+ * a redirect (or a kept connection that turns out to be closed) needs one that can be read again, or of which
+ * nothing has been read: hence "Expect". */
 #include "client/internal.h"
 
 #include <stdarg.h>
@@ -80,6 +81,22 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     if (!call->repository || !call->scope || !call->subject) {
         call_destroy(call);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    }
+    *ret = call;
+    return BERTH_OK;
+}
+
+int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
+                  berth_call **ret, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = call_new(c, op, repository, digest, &call, err);
+    if (r != BERTH_OK)
+        return r;
+    if (digest && !call->digest.text[0]) {
+        call_destroy(call);
+        return berth_error_set_oci(err, BERTH_E_INVALID, "DIGEST_INVALID",
+                                   "'%s' is no digest: a blob has no other name", digest);
     }
     *ret = call;
     return BERTH_OK;
@@ -169,10 +186,28 @@ static void finish(berth_call *call)
     client_settle(call);
 }
 
+static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done);
+
+/* The answer didn't come, or not whole, and there is no other try. */
+static int take_break(berth_call *call, bool *ret_done)
+{
+    const struct step *next = NULL;
+    bool broke = call->state == CALL_ASKING && call->x.failure != FAILURE_NONE;
+    if (!broke || !call->step->broken || atomic_load(&call->cancelled))
+        return call->code;
+    int r = call->step->broken(call, &next);
+    if (r == BERTH_OK)
+        call->code = BERTH_OK;
+    return go_on(call, r, next, ret_done);
+}
+
 /* It failed: for good, or it tries again later. */
 static void finish_or_retry(berth_call *call)
 {
-    if (!retry_call(call))
+    bool done = false, broken = false;
+    if (retry_call(call, &broken))
+        return;
+    if (broken || take_break(call, &done) != BERTH_OK || done)
         finish(call);
 }
 
@@ -288,7 +323,7 @@ static int begin_payload(berth_call *call)
     x->streams = p->source;
     x->bytes = p->bytes;
     x->body_length = p->length;
-    x->expects = p->present && long_one && (once || (!call->authorization.n && !call->foreign));
+    x->expects = p->present && (once || (long_one && !call->authorization.n && !call->foreign));
     return BERTH_OK;
 }
 

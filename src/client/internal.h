@@ -12,7 +12,7 @@
 
 #include "auth/challenge.h"
 #include "auth/token.h"
-#include "berth/client.h"
+#include "berth/upload.h"
 #include "client/limits.h"
 #include "http/uri.h"
 #include "oci/digest.h"
@@ -38,8 +38,8 @@ enum exchange_step { EXCHANGE_CONNECTS, EXCHANGE_SENDS, EXCHANGE_WAITS, EXCHANGE
 enum exchange_failure {
     FAILURE_NONE,
     FAILURE_LASTING,   /* asking again is of no use */
-    FAILURE_UNREACHED, /* no connection */
-    FAILURE_BROKEN,    /* the connection broke, or nothing came in time */
+    FAILURE_UNREACHED, /* no connection, or no answer in time */
+    FAILURE_BROKEN,    /* the connection broke, or the answer did not go on */
 };
 
 /* One request and its answer. What it points to is lent until the end. */
@@ -136,8 +136,8 @@ struct retry_policy {
  * and all, as @random says. */
 uint32_t retry_wait_ms(const struct retry_policy *p, unsigned tries, uint32_t random);
 
-/* The call has failed. True: it sleeps, and will ask again. */
-bool retry_call(berth_call *call);
+/* The call has failed. True: it sleeps, and will ask again. *@ret_broken: its step's broken() was asked. */
+bool retry_call(berth_call *call, bool *ret_broken);
 
 /* The answer may be another one later, and there are tries left. */
 bool retry_is_worth(const berth_call *call);
@@ -210,9 +210,10 @@ struct step {
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
     /* Any other answer that is no redirect, nor a challenge that can be met. NULL: call_fail_by_answer(). */
     int (*refused)(berth_call *call, const struct step **ret_next);
-    /* It failed for a reason that may pass, and there are tries left: the next, *@ret_next or the same again,
-     * is sent after a wait. NULL: the same, if its body can be sent again and is no PATCH, and no piece of
-     * the answer was taken. */
+    /* No whole answer has come, or call->may_retry; call->err says why: the network, what the body is read
+     * from, or "later". With call->may_retry what comes next, *@ret_next or the same again, is sent after a
+     * wait. NULL: the same again, if the body can be sent again and is no PATCH, and no piece of the answer
+     * was taken. */
     int (*broken)(berth_call *call, const struct step **ret_next);
 };
 
@@ -253,6 +254,7 @@ struct berth_call {
     struct limits_ticket ticket;
     unsigned tries;    /* that failed, without getting further */
     uint64_t broke_at; /* of progress.done */
+    bool may_retry;    /* for broken() */
     bool recovers;     /* on a detour that a failure made */
     int64_t deadline_ms;
     berth_call *next_running, *prev_running;
@@ -274,7 +276,9 @@ struct berth_call {
     berth_sink_fn sink;
     berth_tag_fn tag;
     void *arg;
-    void *own; /* the operation's, in the arena */
+    void *own;                  /* the operation's, in the arena */
+    const berth_upload *upload; /* of an operation on a session, when it has ended well */
+    berth_put_outcome outcome;  /* of one that puts a blob */
 
     _Atomic bool cancelled;
     /* lock: */
@@ -305,6 +309,9 @@ struct berth_client {
 /* A call that is not started yet. @repository and @reference may be NULL; both are checked. */
 int call_new(berth_client *c, const struct operation *op, const char *repository, const char *reference,
              berth_call **ret, berth_error *err);
+/* The same; what is named, if not NULL, has to be a digest. */
+int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
+                  berth_call **ret, berth_error *err);
 void call_destroy(berth_call *call);
 void call_start(berth_call *call);
 void call_step(berth_call *call);                              /* driver: goes on with what has come */
