@@ -37,6 +37,17 @@ typedef enum berth_transport {
     BERTH_TRANSPORT_HTTPS = 2,
 } berth_transport;
 
+/* What berth_trace_fn is told of. */
+typedef enum berth_trace {
+    BERTH_TRACE_SENT = 0,     /* a request: its first line and its headers */
+    BERTH_TRACE_RECEIVED = 1, /* an answer: the same of it */
+    BERTH_TRACE_FAILED = 2,   /* there was no answer, or not all of it: one line */
+} berth_trace;
+
+/* Debugging: @text is whole lines, each with its "\n", with secrets masked: "Authorization: Bearer ***". No
+ * bodies. @exchange numbers the pairs of request and answer of one client. */
+typedef void (*berth_trace_fn)(void *arg, berth_trace what, uint64_t exchange, const char *text);
+
 typedef struct berth_client_options {
     size_t size;                  /* set by the initialiser; lets old callers keep working */
     const char *user_agent;       /* NULL: "berth/<version>" */
@@ -47,24 +58,38 @@ typedef struct berth_client_options {
                                    * that isn't there is fine */
     uint32_t timeout_ms;          /* without any progress; 0: wait for ever */
     berth_transport transport;
-    bool insecure; /* take any certificate */
+    bool insecure;              /* take any certificate */
+    const char *default_name;   /* the repository of requests that name none (berth/request.h); NULL: none */
+    const char *const *headers; /* "Name: value", for every request to the registry itself, and for no other
+                                   host */
+    size_t n_headers;
+    berth_trace_fn trace; /* NULL: none. Runs where callbacks do */
+    void *trace_arg;
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
-        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false       \
+        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false,      \
+            NULL, NULL, 0, NULL, NULL                                                                        \
     }
 
 /**
- * Open a client for the registry at @host: "registry.example", "127.0.0.1:5000", "[::1]:5000".
- * No request is sent yet. @opts may be NULL and is copied.
- * On success *@ret_client belongs to the caller: berth_client_free().
- * Returns BERTH_OK or a negative berth_code; @err, if not NULL, says why, and *@ret_client is untouched.
+ * Open a client for the registry at @host: "registry.example", "127.0.0.1:5000", "[::1]:5000"; or the same as
+ * a URL, "http://localhost:5000", with or without a '/' at its end, which then decides between HTTP and
+ * HTTPS. No request is sent yet. @opts may be NULL and is copied. On success *@ret_client belongs to the
+ * caller: berth_client_free(). Returns BERTH_OK or a negative berth_code; @err, if not NULL, says why, and
+ * *@ret_client is untouched.
  */
 BERTH_API int berth_client_new(const char *host, const berth_client_options *opts, berth_client **ret_client,
                                berth_error *err);
 
 /** NULL is fine. Calls must have been freed before. */
 BERTH_API void berth_client_free(berth_client *client);
+
+/** Another default name from now on; NULL: none. BERTH_E_INVALID: not a valid name. */
+BERTH_API int berth_client_set_default_name(berth_client *client, const char *name, berth_error *err);
+
+/** Its copy, the caller's to free(); NULL: none is set, or no memory. */
+BERTH_API char *berth_client_default_name(berth_client *client);
 
 /* --- event loops --- */
 

@@ -21,6 +21,7 @@ struct transport {
     CURLM *multi;
     int epoll, timer, event;
     char *user_agent, *ca_file;
+    struct trace trace;
     uint32_t timeout_ms;
     bool insecure;
 };
@@ -29,6 +30,7 @@ struct transport {
 struct handle {
     CURL *easy;
     struct curl_slist *fields;
+    struct transport *transport;
     char why[CURL_ERROR_SIZE];
 };
 
@@ -94,6 +96,7 @@ int transport_new(const berth_client_options *opts, struct transport **ret, bert
     t->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     t->timeout_ms = opts->timeout_ms;
     t->insecure = opts->insecure;
+    t->trace = (struct trace){.fn = opts->trace, .arg = opts->trace_arg};
     if (t->epoll < 0 || !watch(t, t->timer) || !watch(t, t->event)) {
         berth_error_set(err, BERTH_E_IO, "making descriptors: %s", strerror(errno));
         transport_free(t);
@@ -168,6 +171,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         return n;
     x->header_complete = true;
     x->status = (int)status;
+    if (h->transport->trace.fn)
+        trace_tell(&h->transport->trace, BERTH_TRACE_RECEIVED, x->number, berth_buf_str(&x->header));
     uint64_t length;
     berth_str said = exchange_field(x, STR("Content-Length"), 0);
     x->length = said.p && str_to_u64(said, &length) && length <= INT64_MAX ? (int64_t)length : -1;
@@ -208,6 +213,17 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     struct exchange *x = arg;
     bool done = offset == 0 && origin == SEEK_SET && x->events->rewind(x);
     return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+}
+
+/* What curl sends, with what it adds. */
+static int on_debug(CURL *easy, curl_infotype what, char *p, size_t n, void *arg)
+{
+    (void)easy;
+    const struct exchange *x = arg;
+    const struct handle *h = x->handle;
+    if (what == CURLINFO_HEADER_OUT)
+        trace_tell(&h->transport->trace, BERTH_TRACE_SENT, x->number, (berth_str){p, n});
+    return 0;
 }
 
 static bool add_field(struct handle *h, const char *line)
@@ -281,6 +297,12 @@ static bool set_up(struct transport *t, struct exchange *x, struct handle *h)
     }
     if (x->large)
         curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)LARGE_BUFFER);
+    if (t->trace.fn) {
+        curl_easy_setopt(e, CURLOPT_DEBUGFUNCTION, on_debug);
+        curl_easy_setopt(e, CURLOPT_DEBUGDATA, x);
+        curl_easy_setopt(e, CURLOPT_VERBOSE, 1L);
+    }
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
@@ -315,6 +337,8 @@ int transport_start(struct transport *t, struct exchange *x, berth_error *err)
     if (!h)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     x->handle = h;
+    x->number = ++t->trace.exchanges;
+    h->transport = t;
     h->easy = curl_easy_init();
     if (!h->easy || !set_up(t, x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
         drop_handle(x);
@@ -377,6 +401,8 @@ static void take_ended(struct transport *t)
             continue;
         berth_error err = BERTH_ERROR_INIT;
         int code = explain(x, m->data.result, &err);
+        if (code != BERTH_OK && t->trace.fn)
+            trace_tell(&t->trace, BERTH_TRACE_FAILED, x->number, str_from(err.message));
         curl_multi_remove_handle(t->multi, m->easy_handle); /* m is gone from here on */
         drop_handle(x);
         x->events->end(x, code, &err);
