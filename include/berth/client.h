@@ -7,8 +7,8 @@
  *     berth_call *call;
  *     berth_error err;
  *     if (berth_client_new("registry.example", NULL, &registry, &err) == BERTH_OK &&
- *         berth_manifest_get(registry, "library/alpine", "latest", BERTH_ACCEPT_ANY, &call, &err) ==
- * BERTH_OK) puts(berth_call_content(call)->digest);
+ *         berth_manifest_get(registry, "team/app", "v1", BERTH_ACCEPT_ANY, &call, &err) == BERTH_OK)
+ *         puts(berth_call_content(call)->digest);
  *
  * No function reads the environment (proxies are libcurl's to find: https_proxy, no_proxy), writes a log, or
  * starts a thread (libcurl may, to look up a name). Credentials are never sent to another host than the one
@@ -103,6 +103,7 @@ BERTH_API void berth_client_process(berth_client *client);
 
 /* --- calls --- */
 
+/* A call has ended: berth_call_result() says how. */
 typedef void (*berth_done_fn)(berth_call *call, void *arg);
 
 /** Have @fn called once when the call has ended, or now if it has. It may free the call. */

@@ -42,6 +42,7 @@ BERTH_API const char *berth_digest_algorithm_name(const berth_digest *digest);
 /** The digits behind the colon; lent by @digest. */
 BERTH_API const char *berth_digest_hex(const berth_digest *digest);
 
+/** Whether both are of one algorithm, and the same. */
 BERTH_API bool berth_digest_equal(const berth_digest *a, const berth_digest *b);
 
 #ifdef __cplusplus

@@ -121,6 +121,7 @@ BERTH_API int berth_request_start(berth_request *request, berth_call **ret_call,
 /** NULL unless the call has ended well, and was of a request. */
 BERTH_API const berth_response *berth_call_response(const berth_call *call);
 
+/** Its status: 200, 404. */
 BERTH_API int berth_response_status(const berth_response *response);
 
 /** The first header of this name, whatever its case; NULL: there is none. */
