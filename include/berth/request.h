@@ -26,7 +26,7 @@
 #ifndef BERTH_REQUEST_H
 #define BERTH_REQUEST_H
 
-#include <berth/client.h>
+#include <berth/upload.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,7 +79,7 @@ BERTH_API void berth_request_add_query(berth_request *request, const char *name,
 /** The body, of @n bytes; NULL and 0: an empty one. */
 BERTH_API void berth_request_set_body(berth_request *request, const void *p, size_t n);
 
-/** The body from a file, or from a function: berth/client.h says how. The source is copied, what it reads
+/** The body from a file, or from a function: berth/upload.h says how. The source is copied, what it reads
  * from is lent until every call of the request has ended. One that can be read once can't be sent twice: a
  * retry callback may set a fresh one. */
 BERTH_API void berth_request_set_source(berth_request *request, const berth_source *source);

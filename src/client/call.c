@@ -4,7 +4,8 @@
  *
  * Authorization is made anew for each request, for the registry's own origin alone: after a redirect to
  * another there is none, whatever that one asks for. A body is sent anew with each request, so a challenge or
- * a redirect needs one that can be read again, or of which nothing has been read: hence "Expect". */
+ * a redirect (or a kept connection that turns out to be closed) needs one that can be read again, or of which
+ * nothing has been read: hence "Expect". */
 #include "client/internal.h"
 
 #include <stdarg.h>
@@ -76,6 +77,22 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     if (!call->repository || !call->scope || !call->subject) {
         call_destroy(call);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    }
+    *ret = call;
+    return BERTH_OK;
+}
+
+int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
+                  berth_call **ret, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = call_new(c, op, repository, digest, &call, err);
+    if (r != BERTH_OK)
+        return r;
+    if (digest && !call->digest.text[0]) {
+        call_destroy(call);
+        return berth_error_set_oci(err, BERTH_E_INVALID, "DIGEST_INVALID",
+                                   "'%s' is no digest: a blob has no other name", digest);
     }
     *ret = call;
     return BERTH_OK;
@@ -275,7 +292,7 @@ static int begin_payload(berth_call *call)
     x->streams = p->source;
     x->bytes = p->bytes;
     x->body_length = p->length;
-    x->expects = p->present && long_one && (once || (!call->authorization.n && !call->foreign));
+    x->expects = p->present && (once || (long_one && !call->authorization.n && !call->foreign));
     return BERTH_OK;
 }
 
@@ -486,15 +503,15 @@ static bool on_rewind(struct exchange *x)
     return true;
 }
 
-/* The answer didn't come, or not whole, and not because of us. */
+/* The answer didn't come, or not whole. */
 static int take_break(berth_call *call, bool *ret_done)
 {
     const struct step *next = NULL;
-    bool ours = call->state == CALL_ASKING && call->code == BERTH_E_NETWORK && call->step->broken;
-    if (!ours || atomic_load(&call->cancelled))
+    if (call->state != CALL_ASKING || !call->step->broken || atomic_load(&call->cancelled))
         return call->code;
-    call->code = BERTH_OK;
     int r = call->step->broken(call, &next);
+    if (r == BERTH_OK)
+        call->code = BERTH_OK;
     return go_on(call, r, next, ret_done);
 }
 

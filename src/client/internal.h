@@ -12,7 +12,7 @@
 
 #include "auth/challenge.h"
 #include "auth/token.h"
-#include "berth/client.h"
+#include "berth/upload.h"
 #include "http/uri.h"
 #include "oci/digest.h"
 
@@ -166,7 +166,8 @@ struct step {
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
     /* Any other answer that is no redirect, nor a challenge that can be met. NULL: call_fail_by_answer(). */
     int (*refused)(berth_call *call, const struct step **ret_next);
-    /* No whole answer has come; call->err says why. NULL: the call has failed with that. */
+    /* No whole answer has come; call->err says why: the network, or what the body is read from. NULL: the
+     * call has failed with that. */
     int (*broken)(berth_call *call, const struct step **ret_next);
 };
 
@@ -219,7 +220,9 @@ struct berth_call {
     berth_sink_fn sink;
     berth_tag_fn tag;
     void *arg;
-    void *own; /* the operation's, in the arena */
+    void *own;                  /* the operation's, in the arena */
+    const berth_upload *upload; /* of an operation on a session, when it has ended well */
+    berth_put_outcome outcome;  /* of one that puts a blob */
 
     _Atomic bool cancelled;
     /* lock: */
@@ -247,6 +250,9 @@ struct berth_client {
 /* A call that is not started yet. @repository and @reference may be NULL; both are checked. */
 int call_new(berth_client *c, const struct operation *op, const char *repository, const char *reference,
              berth_call **ret, berth_error *err);
+/* The same; what is named, if not NULL, has to be a digest. */
+int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
+                  berth_call **ret, berth_error *err);
 void call_destroy(berth_call *call);
 void call_start(berth_call *call);
 void call_step(berth_call *call);   /* driver: goes on with what has come */
