@@ -97,8 +97,8 @@ BERTH_API void berth_request_set_redirects(berth_request *request, bool follow);
 
 /* Called before a request is sent once more, after a challenge for instance. It may change the request, renew
  * its body above all. Another answer than BERTH_OK ends the call with that code, and what @err says. */
-typedef int (*berth_retry_fn)(berth_request *request, void *arg, berth_error *err);
-BERTH_API void berth_request_set_retry(berth_request *request, berth_retry_fn fn, void *arg);
+typedef int (*berth_request_retry_fn)(berth_request *request, void *arg, berth_error *err);
+BERTH_API void berth_request_set_retry(berth_request *request, berth_request_retry_fn fn, void *arg);
 
 /** Its method; lent. */
 BERTH_API const char *berth_request_method(const berth_request *request);

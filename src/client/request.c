@@ -247,7 +247,7 @@ void berth_request_set_redirects(berth_request *request, bool follow)
     request->keeps_redirects = !follow;
 }
 
-void berth_request_set_retry(berth_request *request, berth_retry_fn fn, void *arg)
+void berth_request_set_retry(berth_request *request, berth_request_retry_fn fn, void *arg)
 {
     request->retry = fn;
     request->retry_arg = arg;

@@ -28,7 +28,7 @@ struct berth_request {
     berth_sink_fn sink;
     void *sink_arg;
     size_t limit;
-    berth_retry_fn retry;
+    berth_request_retry_fn retry;
     void *retry_arg;
     bool keeps_redirects;
     berth_error err; /* the first mistake */
