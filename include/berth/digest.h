@@ -73,6 +73,7 @@ typedef struct berth_hasher berth_hasher; /* opaque */
 BERTH_API int berth_hasher_new(unsigned algorithm, berth_hasher **ret_hasher, berth_error *err);
 BERTH_API void berth_hasher_free(berth_hasher *hasher); /* NULL is fine */
 
+/** The next piece. */
 BERTH_API void berth_hasher_update(berth_hasher *hasher, const void *p, size_t n);
 
 /** How many bytes have come. */

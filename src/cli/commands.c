@@ -9,7 +9,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_reference,
 #ifdef BERTH_CLIENT
     &cmd_ping,          &cmd_tag_list,    &cmd_manifest_get,
-    &cmd_manifest_head, &cmd_blob_get,
+    &cmd_manifest_head, &cmd_blob_get,    &cmd_request,
 #endif
     &cmd_version,       &cmd_help,        NULL,
 };

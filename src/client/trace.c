@@ -51,7 +51,8 @@ static void mask_urls(berth_str s, berth_buf *out)
             continue;
         }
         char ch = s.p[i++];
-        berth_buf_putc(out, ch);
+        bool acts = (unsigned char)ch < ' ' || ch == 0x7f; /* on a terminal */
+        berth_buf_putc(out, acts ? '?' : ch);
         in_query = ch == '?' || (in_query && ch != ' ' && ch != '"' && ch != '>');
         if (!in_query || (ch != '?' && ch != '&'))
             continue;

@@ -22,6 +22,7 @@ static void test_client_trace__masks_secrets_in_fields_and_urls(void **state)
          "HTTP/1.1 200 OK\nLink: </v2/x?token=***>; rel=\"next\"\n"},
         {"POST /t?access_token=abc&n=1 HTTP/1.1\r\n", "POST /t?access_token=***&n=1 HTTP/1.1\n"},
         {"GET /t?token HTTP/1.1\r\n", "GET /t?token HTTP/1.1\n"},
+        {"HTTP/1.1 200 OK\r\nX-A: \x1b[31mred\x7f\r\n", "HTTP/1.1 200 OK\nX-A: ?[31mred?\n"},
         {"", ""},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
