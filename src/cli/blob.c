@@ -1,7 +1,6 @@
 /* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right. */
-#include <stdio.h>
-
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/target.h"
 
@@ -25,6 +24,26 @@ static void options_done(struct options *o)
     remote_done(&o->remote);
 }
 
+struct sink {
+    struct target target;
+    struct progress *progress;
+    struct progress_item *item;
+    berth_error err;
+};
+
+static void sink_done(struct sink *s)
+{
+    progress_free(steal(&s->progress));
+    target_done(&s->target);
+}
+
+static int write_piece(void *arg, const void *p, size_t n)
+{
+    struct sink *s = arg;
+    progress_advance(s->item, n);
+    return target_write(&s->target, p, n, &s->err);
+}
+
 static json_t *document(const berth_content *blob)
 {
     return json_pack("{s:s, s:I}", "digest", blob->digest, "size", (json_int_t)blob->size);
@@ -33,29 +52,32 @@ static json_t *document(const berth_content *blob)
 static int run(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    CLEANUP(target_done) struct target t = TARGET_INIT;
+    CLEANUP(sink_done) struct sink s = {.target = TARGET_INIT};
     const struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
     int rc = remote_open(c, argc, argv, &o.remote);
     if (rc >= 0)
         return rc;
-    const char *file = o.file && strcmp(o.file, "-") != 0 ? o.file : NULL;
-    if (!file && !cli_wants_text(&r->base))
+    int result = target_open(&s.target, o.file, true, &err);
+    if (result == BERTH_E_INVALID)
+        return cli_usage(c->name, "%s", err.message);
+    if (result != BERTH_OK)
+        return remote_fail(c, &err);
+    if (!s.target.file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
-    if (!file && isatty(STDOUT_FILENO))
-        return cli_usage(c->name, "a blob may be binary, and this is a terminal: -o FILE, or | less");
-    if (target_open(&t, file, &err) != BERTH_OK)
-        return remote_fail(c, &err);
-    int result = berth_blob_get(r->client, r->repository, r->reference, target_write, &t, &call, &err);
+    s.progress = progress_new(&r->base, c->name);
+    s.item = progress_add(s.progress, r->reference, PROGRESS_UNKNOWN);
+    result = berth_blob_get(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
+    progress_free(steal(&s.progress));
     if (result == BERTH_OK)
-        result = target_finish(&t, file, &err);
+        result = target_finish(&s.target, &err);
     json_t *found =
         result == BERTH_OK && !cli_wants_text(&r->base) ? document(berth_call_content(call)) : NULL;
     berth_call_free(call);
     if (result != BERTH_OK)
-        return remote_fail(c, t.err.code != BERTH_OK ? &t.err : &err);
+        return remote_fail(c, s.err.code != BERTH_OK ? &s.err : &err);
     return cli_wants_text(&r->base) ? cli_printed(c) : cli_print(c, &r->base, found);
 }
 

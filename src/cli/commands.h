@@ -10,6 +10,6 @@ extern const struct cli_command cmd_serve, cmd_gc, cmd_check, cmd_import, cmd_ex
 extern const struct cli_command cmd_ping, cmd_tag_list, cmd_manifest_get, cmd_manifest_head, cmd_blob_get,
     cmd_request;
 
-extern const struct cli_command cmd_version, cmd_help;
+extern const struct cli_command cmd_completion, cmd_version, cmd_help;
 
 #endif

@@ -84,6 +84,22 @@ static const struct cli_option options[] = {
     {0},
 };
 
+struct sink {
+    struct target target;
+    berth_error err;
+};
+
+static int write_piece(void *arg, const void *p, size_t n)
+{
+    struct sink *s = arg;
+    return target_write(&s->target, p, n, &s->err);
+}
+
+static void sink_done(struct sink *s)
+{
+    target_done(&s->target);
+}
+
 static void options_done(struct options *o)
 {
     remote_done(&o->remote);
@@ -282,7 +298,7 @@ static int show(const struct cli_command *c, const struct options *o, const bert
 static int run(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    CLEANUP(target_done) struct target t = TARGET_INIT;
+    CLEANUP(sink_done) struct sink s = {.target = TARGET_INIT};
     CLEANUP(closep) int body_fd = -1;
     berth_error err = BERTH_ERROR_INIT;
     berth_request *q = NULL;
@@ -296,17 +312,17 @@ static int run(const struct cli_command *c, int argc, char **argv)
         berth_request_free(q);
         return rc;
     }
-    const char *file = o.file && strcmp(o.file, "-") != 0 ? o.file : NULL;
-    bool streams = file || (cli_wants_text(&o.remote.base) && !o.include && !isatty(STDOUT_FILENO));
-    int result = target_open(&t, file, &err);
+    bool to_file = o.file && strcmp(o.file, "-") != 0;
+    bool streams = to_file || (cli_wants_text(&o.remote.base) && !o.include && !isatty(STDOUT_FILENO));
+    int result = streams ? target_open(&s.target, o.file, false, &err) : BERTH_OK;
     if (streams)
-        berth_request_set_sink(q, target_write, &t);
+        berth_request_set_sink(q, write_piece, &s);
     if (result == BERTH_OK)
         result = berth_request_send(q, &call, &err);
-    if (result == BERTH_OK && berth_response_status(berth_call_response(call)) < 300)
-        result = target_finish(&t, file, &err);
+    if (result == BERTH_OK && streams && berth_response_status(berth_call_response(call)) < 300)
+        result = target_finish(&s.target, &err);
     rc = result == BERTH_OK ? show(c, &o, q, berth_call_response(call))
-                            : remote_fail(c, t.err.code != BERTH_OK ? &t.err : &err);
+                            : remote_fail(c, s.err.code != BERTH_OK ? &s.err : &err);
     berth_call_free(call);
     berth_request_free(q);
     return rc;

@@ -115,8 +115,8 @@ int config_check(const char *path, const char *const *flags, size_t n_flags, ber
 /* Variables that are not a server's: commands on registries read them (cli/environment.c). NULL ends them. */
 extern const char *const config_client_variables[];
 
-/* Variables of the environment that look like a setting, or one of those, and are none. @tell is called for each, with the
- * nearest that is one, or "". */
+/* Variables of the environment that look like a setting, or one of those, and are none. @tell is called for
+ * each, with the nearest that is one, or "". */
 void config_unknown_variables(void (*tell)(void *arg, const char *name, const char *nearest), void *arg);
 void config_free(struct config *c); /* NULL is fine */
 
