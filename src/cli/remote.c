@@ -38,6 +38,11 @@ const struct cli_option remote_options[] = {
      .max = DAY,
      .at = offsetof(struct remote, timeout),
      .help = "give up without progress for so long (30; 0: never)"},
+    {.name = "debug",
+     .letter = 'v',
+     .kind = CLI_FLAG,
+     .at = offsetof(struct remote, base.debug),
+     .help = "tell of every request and answer on standard error, secrets masked"},
     {0},
 };
 
@@ -72,8 +77,11 @@ int remote_exit_code(int code)
 static const char *help_with(const berth_error *err)
 {
     bool tls = strstr(err->message, "SSL") || strstr(err->message, "certificate");
+    const char *login = "login";
+    int unused;
     if (err->code == BERTH_E_UNAUTH)
-        return "--username NAME with --password-stdin, or docker login";
+        return cli_find(1, &login, &unused) ? "berth login, or --username NAME with --password-stdin"
+                                            : "docker login, or --username NAME with --password-stdin";
     if (err->code == BERTH_E_NETWORK && strstr(err->message, "certificate"))
         return "--ca-file FILE with the authority's certificate";
     if (err->code == BERTH_E_NETWORK && tls)
@@ -143,9 +151,15 @@ int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, ber
     berth_digest unused;
     if (str_starts(str_from(text), STR("docker://")))
         text += strlen("docker://");
+    struct environment env;
+    int r = environment_read(&env, err);
+    if (r != BERTH_OK)
+        return r;
+    options.default_registry = env.registry;
+    options.default_namespace = env.namespace;
     if (operand == CLI_OPERAND_REFERENCE)
-        options.default_tag = "latest";
-    int r = berth_ref_parse_with(text, &options, &ref, err);
+        options.default_tag = env.tag ? env.tag : "latest";
+    r = berth_ref_parse_with(text, &options, &ref, err);
     if (r == BERTH_OK && ref.digest_tag)
         r = berth_ref_digest(&ref, &unused, err);
     if (r == BERTH_OK && operand == CLI_OPERAND_DIGEST && !ref.digest_tag)
@@ -175,17 +189,16 @@ bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_
     return true;
 }
 
-/* "https://registry.example/", as people copy it, is its host. */
+/* "https://registry.example/", as people copy it, is its host and how to speak to it. */
 static int read_host(const struct cli_command *c, struct remote *r, const char *text)
 {
-    berth_str host = str_from(text);
-    if (str_starts(host, STR("https://")))
-        host = str_from_offset(host, strlen("https://"));
+    berth_str host = str_from(text), name = host;
     if (str_ends(host, STR("/")))
         host.n--;
-    if (memchr(host.p, '/', host.n))
-        return cli_usage(c->name, "'%s' is more than a host: leave out what follows it%s", text,
-                         str_starts(host, STR("http://")) ? ", and write --plain-http for http://" : "");
+    const char *scheme = strstr(text, "://");
+    name = scheme ? str_from_offset(host, (size_t)(scheme - text) + 3) : host;
+    if (memchr(name.p, '/', name.n))
+        return cli_usage(c->name, "'%s' is more than a host: leave out what follows it", text);
     r->host = berth_arena_dup(&r->base.arena, host);
     return r->host ? -1 : cli_usage(c->name, "out of memory");
 }
@@ -248,9 +261,13 @@ static bool read_password(struct remote *r)
     return r->password;
 }
 
-/* ~/.docker/config.json, or where DOCKER_CONFIG says. */
+/* What BERTH_CREDENTIALS_STORE names, ~/.docker/config.json, or where DOCKER_CONFIG says. */
 static void find_credentials_file(struct remote *r)
 {
+    if (r->env.credentials) {
+        r->credentials_file = str_dup(str_from(r->env.credentials));
+        return;
+    }
     const char *folder = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
     bool told = folder && *folder;
     if (!told && !(home && *home))
@@ -260,10 +277,35 @@ static void find_credentials_file(struct remote *r)
     r->credentials_file = berth_buf_take(&path);
 }
 
+/* curl's signs: what goes, what comes. */
+static void print_trace(void *arg, berth_trace what, uint64_t exchange, const char *text)
+{
+    static const char signs[] = {
+        [BERTH_TRACE_SENT] = '>', [BERTH_TRACE_RECEIVED] = '<', [BERTH_TRACE_FAILED] = '*'};
+    berth_str left = str_from(text), line;
+    (void)arg, (void)exchange;
+    while (left.n) {
+        str_cut(left, '\n', &line, &left);
+        fprintf(stderr, "%c " STR_FMT "\n", signs[what], STR_ARG(line));
+    }
+    fprintf(stderr, "%c\n", signs[what]);
+}
+
+/* Options come before variables, and those before the rule for localhost. */
+static berth_transport transport_of(const struct remote *r, const char *host)
+{
+    if (strstr(host, "://"))
+        return BERTH_TRANSPORT_AUTO; /* it says so itself */
+    if (r->plain_http)
+        return BERTH_TRANSPORT_HTTP;
+    return r->ca_file || r->insecure ? BERTH_TRANSPORT_HTTPS : r->env.transport;
+}
+
 int remote_client(struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
 {
     berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
-    options.ca_file = r->ca_file;
+    options.ca_file = r->ca_file ? r->ca_file : r->env.ca_file;
+    options.trace = r->base.debug || r->env.debug ? print_trace : NULL;
     options.username = r->username;
     options.password = r->password;
     options.credentials_file = r->credentials_file;
@@ -271,9 +313,7 @@ int remote_client(struct remote *r, const char *host, berth_client **ret_client,
     options.insecure = r->insecure;
     options.on_retry = on_retry;
     options.on_retry_arg = r;
-    options.transport = r->plain_http               ? BERTH_TRANSPORT_HTTP
-                        : r->ca_file || r->insecure ? BERTH_TRANSPORT_HTTPS
-                                                    : BERTH_TRANSPORT_AUTO;
+    options.transport = transport_of(r, host);
     return berth_client_new(host, &options, ret_client, err);
 }
 
@@ -284,6 +324,10 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
     int rc = cli_read(c, argc, argv, &r->base);
     if (rc < 0)
         rc = check_options(c, r);
+    if (rc < 0 && environment_read(&r->env, &err) != BERTH_OK)
+        rc = cli_usage(c->name, "%s", err.message);
+    if (rc < 0)
+        environment_warn(c->name);
     if (rc < 0 && c->operand != CLI_OPERAND_NONE)
         rc = read_operand(c, r);
     if (rc >= 0)
