@@ -1,24 +1,52 @@
 /* cli/commands.c - the list of all commands, and of their families. */
 #include "cli/commands.h"
 
+/* clang-format off: one a line, so that a new one is a line */
 const struct cli_command *const cli_commands[] = {
-    &cmd_serve,      &cmd_gc,           &cmd_check,        &cmd_import,
-    &cmd_export,     &cmd_backup,       &cmd_restore,      &cmd_read_only,
-    &cmd_reload,     &cmd_config_check, &cmd_config_show,  &cmd_config_document,
+    &cmd_serve,
+    &cmd_gc,
+    &cmd_check,
+    &cmd_import,
+    &cmd_export,
+    &cmd_backup,
+    &cmd_restore,
+    &cmd_read_only,
+    &cmd_reload,
+    &cmd_config_check,
+    &cmd_config_show,
+    &cmd_config_document,
     &cmd_reference,
 #ifdef BERTH_CLIENT
-    &cmd_ping,       &cmd_tag_list,     &cmd_manifest_get, &cmd_manifest_head,
+    &cmd_ping,
+    &cmd_catalog,
+    &cmd_tag_list,
+    &cmd_tag_add,
+    &cmd_tag_delete,
+    &cmd_manifest_get,
+    &cmd_manifest_head,
+    &cmd_manifest_put,
+    &cmd_manifest_digest,
+    &cmd_manifest_delete,
     &cmd_blob_get,
+    &cmd_blob_head,
+    &cmd_blob_put,
+    &cmd_blob_mount,
+    &cmd_blob_delete,
+    &cmd_request,
 #endif
-    &cmd_completion, &cmd_version,      &cmd_help,         NULL,
+    &cmd_completion,
+    &cmd_version,
+    &cmd_help,
+    NULL,
 };
+/* clang-format on */
 
 const struct cli_family cli_families[] = {
     {"config", "check, show or document the configuration"},
 #ifdef BERTH_CLIENT
-    {"tag", "list the tags of a repository"},
-    {"manifest", "get a manifest, or what a registry says of it"},
-    {"blob", "get a blob"},
+    {"tag", "list, set and remove tags"},
+    {"manifest", "get, put and delete manifests"},
+    {"blob", "get, put, mount and delete blobs"},
 #endif
     {NULL, NULL},
 };

@@ -4,6 +4,10 @@
 #include <stdio.h>
 
 #include "http/block.h"
+#include "oci/reference.h"
+#include "util/clock.h"
+
+#define ROUNDS 16 /* in one go: the loop that we are part of has others to serve */
 
 static bool is_loopback(berth_str host)
 {
@@ -26,22 +30,49 @@ static bool copy(char **to, const char *s)
     return !s || *to;
 }
 
+/* "host:port", or "http://host:port/": how it is spoken to is said by one of them, or follows from the host.
+ */
 static int set_origin(berth_client *c, const char *host, const berth_client_options *o, berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(4 * KIB);
     http_uri u;
-    berth_buf_addf(&url, "https://%s", host);
+    bool whole = strstr(host, "://");
+    berth_buf_addf(&url, "%s%s", whole ? "" : "https://", host);
+    while (url.n && url.p[url.n - 1] == '/')
+        url.n--;
     if (berth_buf_failed(&url) || !http_uri_parse(berth_buf_str(&url), &u) || u.target.n)
         return berth_error_set(err, BERTH_E_INVALID, "'%s' is no host", host);
-    bool tls = o->transport == BERTH_TRANSPORT_HTTPS ||
-               (o->transport != BERTH_TRANSPORT_HTTP && !is_loopback(u.host));
-    berth_buf_reset(&url);
-    berth_buf_addf(&url, "%s://%s", tls ? "https" : "http", host);
-    c->base = berth_buf_take(&url);
+    if (whole && o->transport != BERTH_TRANSPORT_AUTO && u.tls != (o->transport == BERTH_TRANSPORT_HTTPS))
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' says %s, the options say %s", host,
+                               u.tls ? "HTTPS" : "HTTP", u.tls ? "HTTP" : "HTTPS");
+    bool tls = whole ? u.tls
+                     : o->transport == BERTH_TRANSPORT_HTTPS ||
+                           (o->transport != BERTH_TRANSPORT_HTTP && !is_loopback(u.host));
+    CLEANUP(berth_buf_done) berth_buf base = BERTH_BUF_INIT(4 * KIB);
+    berth_buf_addf(&base, "%s://" STR_FMT, tls ? "https" : "http", STR_ARG(u.authority));
+    c->base = berth_buf_take(&base);
     if (!c->base || !http_uri_parse(str_from(c->base), &c->origin))
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    c->session.host = str_dup(c->origin.authority);
     c->session.tls = tls;
-    return BERTH_OK;
+    return c->session.host ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+/* The headers of every request, as lines. */
+static int set_fields(berth_client *c, const berth_client_options *o, berth_error *err)
+{
+    CLEANUP(berth_buf_done) berth_buf lines = BERTH_BUF_INIT(64 * KIB);
+    berth_str name, value;
+    for (size_t i = 0; i < o->n_headers; i++) {
+        berth_str line = str_from(o->headers[i]);
+        if (!str_cut(line, ':', &name, &value) || !http_is_token(name) || !http_is_field_value(line))
+            return berth_error_set(err, BERTH_E_INVALID, "header %zu of every request is no header", i + 1);
+        value = str_trim(value);
+        berth_buf_addf(&lines, STR_FMT "%s" STR_FMT "\n", STR_ARG(name), value.n ? ": " : ";",
+                       STR_ARG(value));
+    }
+    c->fields = berth_buf_take(&lines);
+    return c->fields ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory for headers");
 }
 
 int berth_client_new(const char *host, const berth_client_options *opts, berth_client **ret_client,
@@ -59,9 +90,17 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     pthread_cond_init(&c->changed, NULL);
     struct session *s = &c->session;
     int r = set_origin(c, host, &o, err);
-    if (r == BERTH_OK && (!copy(&s->host, host) || !copy(&s->username, o.username) ||
-                          !copy(&s->password, o.password) || !copy(&s->credentials_file, o.credentials_file)))
+    if (r == BERTH_OK)
+        r = set_fields(c, &o, err);
+    if (r == BERTH_OK)
+        r = berth_client_set_default_name(c, o.default_name, err);
+    if (r == BERTH_OK && (!copy(&s->username, o.username) || !copy(&s->password, o.password) ||
+                          !copy(&s->credentials_file, o.credentials_file)))
         r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    limits_init(&c->limits, o.reads_at_once, o.writes_at_once, o.requests_per_second);
+    c->retry =
+        (struct retry_policy){o.retries, o.first_wait_ms, o.longest_wait_ms, o.on_retry, o.on_retry_arg};
+    c->call_timeout_ms = o.call_timeout_ms;
     if (r == BERTH_OK)
         r = transport_new(&o, &c->transport, err);
     if (r != BERTH_OK) {
@@ -83,7 +122,34 @@ void berth_client_free(berth_client *client)
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
     free(client->base);
+    free(client->fields);
+    free(client->default_name);
     free(client);
+}
+
+int berth_client_set_default_name(berth_client *client, const char *name, berth_error *err)
+{
+    char *fresh = NULL;
+    if (name && !oci_name_valid(str_from(name)))
+        return berth_error_set_oci(err, BERTH_E_INVALID, "NAME_INVALID",
+                                   "'%s' is not a valid name of a repository", name);
+    if (!copy(&fresh, name))
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    pthread_mutex_lock(&client->lock);
+    char *was = client->default_name;
+    client->default_name = fresh;
+    pthread_mutex_unlock(&client->lock);
+    free(was);
+    return BERTH_OK;
+}
+
+char *berth_client_default_name(berth_client *client)
+{
+    char *name = NULL;
+    pthread_mutex_lock(&client->lock);
+    copy(&name, client->default_name);
+    pthread_mutex_unlock(&client->lock);
+    return name;
 }
 
 int berth_client_fd(const berth_client *client)
@@ -117,16 +183,68 @@ static berth_call *take_pending(berth_client *c)
     return call;
 }
 
+/* A call is under way from its first step on, and may be until its deadline. */
+static void begin(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (c->call_timeout_ms)
+        call->deadline_ms = clock_mono_ms() + c->call_timeout_ms;
+    call->prev_running = c->last_running;
+    *(c->last_running ? &c->last_running->next_running : &c->first_running) = call;
+    c->last_running = call;
+    call_step(call);
+}
+
+static void forget_running(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (!call->prev_running && c->first_running != call)
+        return; /* it never began */
+    *(call->prev_running ? &call->prev_running->next_running : &c->first_running) = call->next_running;
+    *(call->next_running ? &call->next_running->prev_running : &c->last_running) = call->prev_running;
+    call->next_running = call->prev_running = NULL;
+}
+
 static void run_pending(berth_client *c)
 {
     for (berth_call *call; (call = take_pending(c));) {
         if (call->state == CALL_DONE)
             continue;
         if (atomic_load(&call->cancelled))
-            call_cancel(call);
+            call_cancel(call, BERTH_E_CANCELLED, "cancelled");
         else if (call->state == CALL_NEW)
-            call_step(call);
+            begin(call);
     }
+}
+
+/* Calls whose turn has come, and those whose time is over. */
+static void run_due(berth_client *c)
+{
+    int64_t now = clock_mono_ms();
+    while (c->first_running && c->first_running->deadline_ms <= now)
+        call_cancel(c->first_running, BERTH_E_NETWORK, "the call took longer than it may");
+    for (struct limits_ticket *t; (t = limits_next(&c->limits, now));)
+        call_step(CONTAINER_OF(t, berth_call, ticket));
+}
+
+static bool has_pending(berth_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool has = c->pending;
+    pthread_mutex_unlock(&c->lock);
+    return has;
+}
+
+static void run_ready(berth_client *c)
+{
+    do {
+        run_pending(c);
+        run_due(c);
+    } while (has_pending(c));
+    int64_t due = limits_due(&c->limits, clock_mono_ms());
+    if (c->first_running)
+        due = MIN(due, c->first_running->deadline_ms);
+    transport_set_timer(c->transport, due);
 }
 
 /* Drives the client until it has nothing to do; first waits until it has, if @waits. Under the lock, which is
@@ -138,9 +256,12 @@ static void drive(berth_client *c, bool waits)
     pthread_mutex_unlock(&c->lock);
     if (waits)
         transport_wait(c->transport);
-    run_pending(c);
-    transport_process(c->transport);
-    run_pending(c);
+    unsigned rounds = 0;
+    do
+        run_ready(c);
+    while (transport_process(c->transport) && ++rounds < ROUNDS);
+    if (rounds == ROUNDS)
+        transport_wake(c->transport);
     pthread_mutex_lock(&c->lock);
     c->driving = false;
     pthread_cond_broadcast(&c->changed);
@@ -195,6 +316,7 @@ static void forget_pending(berth_call *call)
 void client_settle(berth_call *call)
 {
     berth_client *c = call->client;
+    forget_running(call);
     pthread_mutex_lock(&c->lock);
     while (call->done && !call->told && !call->orphan) { /* before anyone who waits may free it */
         call->told = true;

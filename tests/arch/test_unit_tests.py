@@ -27,6 +27,7 @@ ELSEWHERE = {
     "cli/ping.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/tag.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/manifest.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
+    "cli/request.c": ("a command on a registry: real ones", "tests/integration/test_client_request.py"),
     "cli/blob.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "metadata/sqlite*.c": ("one driver: every driver passes the contract", "tests/contract/metadata.c"),
     "storage/memory.c": ("one driver: every driver passes the contract", "tests/contract/blob_store.c"),
