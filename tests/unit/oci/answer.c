@@ -135,6 +135,5 @@ static void test_oci_answer__reads_the_media_type_of_a_manifest(void **state)
 
 RUN_TESTS(TEST(test_oci_answer__reads_the_first_error),
           TEST(test_oci_answer__reads_every_error_with_its_detail),
-          TEST(test_oci_answer__reads_a_page_of_tags),
-          TEST(test_oci_answer__reads_a_page_of_names),
+          TEST(test_oci_answer__reads_a_page_of_tags), TEST(test_oci_answer__reads_a_page_of_names),
           TEST(test_oci_answer__reads_the_media_type_of_a_manifest))
