@@ -15,9 +15,9 @@
 #include "util/base.h"
 #include "util/fault.h"
 
-#define PLACES      4 /* writers at once: what they hold together is bounded */
-/* One piece is filled while the other is written. Four of 512 KiB woke the thread twice as often, each time on
- * the processor that hashes: 0.90 GiB/s instead of 1.05 to 1.24. */
+#define PLACES 4 /* writers at once: what they hold together is bounded */
+/* One piece is filled while the other is written. Four of 512 KiB woke the thread twice as often, each time
+ * on the processor that hashes: 0.90 GiB/s instead of 1.05 to 1.24. */
 #define PIECES      2
 #define PIECE_BYTES MIB
 /* On one huge page where the system has them: the device then gets one range of memory instead of 256 pages
