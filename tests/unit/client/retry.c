@@ -6,9 +6,9 @@
 
 #include "util/clock.h"
 
-#define LATER  "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"
+#define LATER   "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"
 #define CUT_OFF "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}"
-#define GOING  "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+#define GOING   "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 
 static berth_client_options quick(void)
 {
