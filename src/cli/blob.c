@@ -1,11 +1,9 @@
-/* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right. */
-#include <errno.h>
-#include <stdio.h>
-
+/* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right, and
+ * what is there of it when the command ends early is gone on with by the next. */
 #include "berth/download.h"
 #include "cli/commands.h"
 #include "cli/remote.h"
-#include "util/io.h"
+#include "cli/target.h"
 
 struct options {
     struct remote remote;
@@ -27,13 +25,20 @@ static void options_done(struct options *o)
     remote_done(&o->remote);
 }
 
+struct sink {
+    struct target target;
+    berth_error err;
+};
+
+static void sink_done(struct sink *s)
+{
+    target_done(&s->target);
+}
+
 static int write_piece(void *arg, const void *p, size_t n)
 {
-    berth_error *err = arg;
-    int r = io_write_all(STDOUT_FILENO, p, n, err);
-    if (r != BERTH_OK)
-        cli_check_pipe(errno);
-    return r;
+    struct sink *s = arg;
+    return target_write(&s->target, p, n, &s->err);
 }
 
 static json_t *document(const berth_content *blob)
@@ -44,26 +49,37 @@ static json_t *document(const berth_content *blob)
 static int run(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    const struct remote *r = &o.remote;
-    berth_error err = BERTH_ERROR_INIT, written = BERTH_ERROR_INIT;
+    CLEANUP(sink_done) struct sink s = {.target = TARGET_INIT};
+    struct remote *r = &o.remote;
+    berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
     int rc = remote_open(c, argc, argv, &o.remote);
     if (rc >= 0)
         return rc;
     const char *file = o.file && strcmp(o.file, "-") != 0 ? o.file : NULL;
+    int result = file ? BERTH_OK : target_open(&s.target, NULL, true, &err);
+    if (result == BERTH_E_INVALID)
+        return cli_usage(c->name, "%s", err.message);
+    if (result != BERTH_OK)
+        return remote_fail(c, &err);
     if (!file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
-    if (!file && isatty(STDOUT_FILENO))
-        return cli_usage(c->name, "a blob may be binary, and this is a terminal: -o FILE, or | less");
-    int result =
-        file ? berth_blob_get_file(r->client, r->repository, r->reference, file, &call, &err)
-             : berth_blob_get(r->client, r->repository, r->reference, write_piece, &written, &call, &err);
+    result = file
+                 ? berth_blob_get_file_start(r->client, r->repository, r->reference, file, &call, &err)
+                 : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
+    if (result == BERTH_OK) {
+        remote_watch(r, r->reference, call);
+        result = berth_call_wait(call, &err);
+    }
+    remote_progress_end(r);
+    if (result == BERTH_OK && !file)
+        result = target_finish(&s.target, &err);
     json_t *found =
         result == BERTH_OK && !cli_wants_text(&r->base) ? document(berth_call_content(call)) : NULL;
     berth_call_free(call);
     if (result != BERTH_OK)
-        return remote_fail(c, written.code != BERTH_OK ? &written : &err);
+        return remote_fail(c, s.err.code != BERTH_OK ? &s.err : &err);
     return cli_wants_text(&r->base) ? cli_printed(c) : cli_print(c, &r->base, found);
 }
 
@@ -75,7 +91,7 @@ const struct cli_command cmd_blob_get = {
         "Writes a blob to FILE, or to standard output. Its digest is computed on the way: FILE is there only "
         "if that is right; what stands on standard output is to be used only if the exit code is 0. What "
         "came "
-        "before a failure of the network, or before the command was stopped, stays in "
+        "before the network failed for good, or before the command was stopped, stays in "
         "FILE.<digits of the digest>.part, and the same command goes on from there.",
     .options = options,
     .fields = (const struct cli_field[]){{"digest", "string", "the digest, computed from the bytes"},
