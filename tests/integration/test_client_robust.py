@@ -161,5 +161,5 @@ class TestThrottling:
 
     def test_gives_up_on_what_takes_too_long(self, berth, storm):
         storm.retry_after = lambda: "86400"
-        said = berth("tag", "list", f"{storm.address}/a", code=1).err
+        said = berth("tag", "list", f"{storm.address}/a", code=5).err
         assert "86400 seconds" in said and len(storm.times) == 1
