@@ -100,7 +100,7 @@ typedef struct berth_client_options {
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
         sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false, 5,   \
-            500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL \
+            500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL                              \
     }
 
 /**

@@ -58,7 +58,7 @@ struct exchange {
     int64_t length;       /* what Content-Length says; -1: nothing */
     berth_buf header;     /* its lines */
     bool header_complete; /* what follows are trailers */
-    uint64_t number; /* for the trace */
+    uint64_t number;      /* for the trace */
     enum exchange_failure failure;
     enum exchange_step step;
     uint64_t sent; /* bytes of its body */
