@@ -89,7 +89,8 @@ const struct cli_command cmd_blob_get = {
     .operands = "REF@DIGEST",
     .text =
         "Writes a blob to FILE, or to standard output. Its digest is computed on the way: FILE is there only "
-        "if that is right; what stands on standard output is to be used only if the exit code is 0. What came "
+        "if that is right; what stands on standard output is to be used only if the exit code is 0. What "
+        "came "
         "before the network failed for good, or before the command was stopped, stays in FILE.DIGITS.part, "
         "named after the first digits of the digest, and the same command goes on from there.",
     .options = options,
