@@ -301,7 +301,7 @@ static berth_transport transport_of(const struct remote *r, const char *host)
     return r->ca_file || r->insecure ? BERTH_TRANSPORT_HTTPS : r->env.transport;
 }
 
-int remote_client(struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
+int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
 {
     berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
     options.ca_file = r->ca_file ? r->ca_file : r->env.ca_file;
@@ -312,7 +312,7 @@ int remote_client(struct remote *r, const char *host, berth_client **ret_client,
     options.timeout_ms = (uint32_t)r->timeout * 1000;
     options.insecure = r->insecure;
     options.on_retry = on_retry;
-    options.on_retry_arg = r;
+    options.on_retry_arg = (void *)(uintptr_t)r; /* its progress alone is touched */
     options.transport = transport_of(r, host);
     return berth_client_new(host, &options, ret_client, err);
 }
