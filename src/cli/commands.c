@@ -1,6 +1,7 @@
 /* cli/commands.c - the list of all commands, and of their families. */
 #include "cli/commands.h"
 
+/* clang-format off: one a line, so that a new one is a line */
 const struct cli_command *const cli_commands[] = {
     &cmd_serve,
     &cmd_gc,
@@ -32,10 +33,12 @@ const struct cli_command *const cli_commands[] = {
     &cmd_blob_mount,
     &cmd_blob_delete,
 #endif
+    &cmd_completion,
     &cmd_version,
     &cmd_help,
     NULL,
 };
+/* clang-format on */
 
 const struct cli_family cli_families[] = {
     {"config", "check, show or document the configuration"},
@@ -45,4 +48,19 @@ const struct cli_family cli_families[] = {
     {"blob", "get, put, mount and delete blobs"},
 #endif
     {NULL, NULL},
+};
+
+const struct cli_exit cli_exits[] = {
+    {EXIT_OK, "done"},
+    {EXIT_FAILED, "it was tried and failed"},
+    {EXIT_USAGE, "the command line makes no sense"},
+    {EXIT_CONFIG, "the configuration is not valid"},
+    {EXIT_NOT_FOUND, "no such folder, file or server; a registry has no such repository, tag or blob"},
+    {EXIT_BUSY, "another process has the folder, or the same work is under way; a registry says: later"},
+    {EXIT_PROBLEMS, "it ran, and found problems"},
+    {EXIT_DENIED, "a registry wants other credentials, or does not allow it"},
+    {EXIT_NETWORK, "a registry can't be reached, or broke off"},
+    {EXIT_DIGEST, "what came is not what its digest says"},
+    {EXIT_INTERRUPTED, "Ctrl-C; nothing half-written was left"},
+    {0, NULL},
 };

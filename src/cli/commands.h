@@ -11,6 +11,6 @@ extern const struct cli_command cmd_ping, cmd_tag_list, cmd_manifest_get, cmd_ma
     cmd_blob_put, cmd_blob_head, cmd_blob_delete, cmd_blob_mount, cmd_manifest_put, cmd_manifest_delete,
     cmd_manifest_digest, cmd_tag_add, cmd_tag_delete, cmd_catalog;
 
-extern const struct cli_command cmd_version, cmd_help;
+extern const struct cli_command cmd_completion, cmd_version, cmd_help;
 
 #endif

@@ -252,8 +252,7 @@ static int recover(berth_call *call, const struct step **ret_next)
         p->breaks = 0;
     p->broke_at = p->upload.offset;
     int status = call->x.status;
-    bool worth =
-        call->code == BERTH_E_NETWORK || status == 416 || status == 408 || status == 429 || status >= 500;
+    bool worth = call->may_retry || (call->x.failure == FAILURE_NONE && status == 416);
     if (!p->upload.url.n)
         return call->code;
     if (!worth || ++p->breaks > BREAKS_MAX || !can_go_on_from(p, p->upload.offset))

@@ -63,7 +63,7 @@ struct row {
 
 static void run(const struct row *row, size_t i)
 {
-    struct script s = {0};
+    struct script s = {.retries = true};
     struct feed f = {.text = row->text};
     int told = 0;
     berth_source sources[] = {
