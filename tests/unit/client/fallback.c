@@ -5,7 +5,7 @@
 #define TAG "/v2/a/manifests/sha256-" HEX " HTTP"
 #define SUBJECT                                                                                              \
     "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:" HEX "\",\"size\":"  \
-                                                                                             "3}"
+    "3}"
 #define BODY "{\"schemaVersion\":2,\"artifactType\":\"x/y\",\"manifests\":[],\"subject\":" SUBJECT "}"
 #define DONE "HTTP/1.1 201 X\r\n" EMPTY
 #define INDEX(etag, entries)                                                                                 \

@@ -6,7 +6,7 @@
 #define API "GET /v2/a/referrers/sha256:" HEX " HTTP"
 #define SUBJECT                                                                                              \
     "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:" HEX "\",\"size\":"  \
-                                                                                             "3}"
+    "3}"
 #define PLAIN  "{\"schemaVersion\":2,\"manifests\":[]}"
 #define REFERS "{\"schemaVersion\":2,\"manifests\":[],\"subject\":" SUBJECT "}"
 #define DONE   "HTTP/1.1 202 X\r\n" EMPTY

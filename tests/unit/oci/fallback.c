@@ -36,8 +36,7 @@ static void test_oci_fallback__holds_each_referrer_once(void **state)
     (void)state;
     CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
     CLEANUP(berth_buf_done)
-    berth_buf first = BERTH_BUF_INIT(MIB),
-              again = BERTH_BUF_INIT(MIB), out = BERTH_BUF_INIT(MIB);
+    berth_buf first = BERTH_BUF_INIT(MIB), again = BERTH_BUF_INIT(MIB), out = BERTH_BUF_INIT(MIB);
     oci_referrer *items = NULL;
     size_t n = 0, left = 9;
     CHECK_OK(oci_fallback_add(STR(""), &entry, &first, &test_err));
