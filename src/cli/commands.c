@@ -32,6 +32,7 @@ const struct cli_command *const cli_commands[] = {
     &cmd_blob_put,
     &cmd_blob_mount,
     &cmd_blob_delete,
+    &cmd_request,
 #endif
     &cmd_completion,
     &cmd_version,

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "cli/ping.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/tag.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/manifest.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
+    "cli/request.c": ("a command on a registry: real ones", "tests/integration/test_client_request.py"),
     "cli/blob.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/blob_*.c": ("commands on a registry: real ones", "tests/integration/test_client_upload.py"),
     "cli/manifest_manage.c": ("commands on a registry: real ones", "tests/integration/test_client_manifests.py"),
