@@ -26,6 +26,8 @@ static const struct command {
     {"config", "check, show or document the configuration", cmd_config},
     {"reference", "say what an image reference means, or what is wrong with it", cmd_reference},
 #ifdef BERTH_CLIENT
+    {"login", "keep the password for a registry, when it is right", cmd_login},
+    {"logout", "forget the password for a registry", cmd_logout},
     {"ping", "ask whether a registry is there and lets us in", cmd_ping},
     {"tag", "list the tags of a repository", cmd_tag},
     {"manifest", "get a manifest, or what a registry says of it", cmd_manifest},

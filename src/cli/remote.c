@@ -3,24 +3,16 @@
 
 #include <stdio.h>
 
+#include "cli/prompt.h"
 #include "oci/reference.h"
-#include "util/io.h"
 
-#define HUB          "registry-1.docker.io"
-#define PASSWORD_MAX (64 * KIB)
+#define HUB "registry-1.docker.io"
 
 struct options {
     bool help, plain_http, insecure, password_stdin;
-    const char *ca_file, *username, *operand;
+    const char *ca_file, *username, *auth_file, *operand;
     uint32_t timeout_ms;
-    char *password, *credentials_file;
 };
-
-static void options_done(struct options *o)
-{
-    free(o->password);
-    free(o->credentials_file);
-}
 
 void remote_done(struct remote *r)
 {
@@ -28,6 +20,11 @@ void remote_done(struct remote *r)
     free(r->host);
     free(r->repository);
     free(r->reference);
+    free(r->username);
+    if (r->password)
+        explicit_bzero(r->password, strlen(r->password));
+    free(r->password);
+    free(r->auth_file);
 }
 
 int remote_exit_code(int code)
@@ -147,7 +144,8 @@ static bool is_option(const char *word, const char *name)
 static int take_valued(const struct remote_command *c, int argc, char **argv, int *i, struct options *o,
                        struct remote *r)
 {
-    static const char *const names[] = {"--ca-file", "--username", "--timeout", "--output", "-o", "--accept"};
+    static const char *const names[] = {"--ca-file", "--username", "--timeout",  "--output",
+                                        "-o",        "--accept",   "--auth-file"};
     static const char *const kinds[] = {
         [BERTH_ACCEPT_ANY] = "any", [BERTH_ACCEPT_IMAGE] = "image", [BERTH_ACCEPT_INDEX] = "index"};
     size_t which = 0;
@@ -181,6 +179,9 @@ static int take_valued(const struct remote_command *c, int argc, char **argv, in
         return -1;
     case 4:
         r->file = strcmp(v, "-") == 0 ? NULL : v;
+        return 1;
+    case 6:
+        o->auth_file = v;
         return 1;
     default:
         for (size_t k = 0; k < COUNT(kinds); k++)
@@ -228,39 +229,42 @@ static int read_words(const struct remote_command *c, int argc, char **argv, str
         return cli_usage(c->name, "%s is missing", c->operand == REMOTE_HOST ? "HOST" : "REF");
     if (o->plain_http && (o->ca_file || o->insecure))
         return cli_usage(c->name, "--plain-http has no certificates");
-    if (!o->username != !o->password_stdin)
+    if (c->asks ? !o->username && o->password_stdin : !o->username != !o->password_stdin)
         return cli_usage(c->name, "--username and --password-stdin go together");
     return -1;
 }
 
-static bool read_password(struct options *o)
-{
-    char piece[4096];
-    CLEANUP(berth_buf_done) berth_buf all = BERTH_BUF_INIT(PASSWORD_MAX);
-    for (ssize_t n; (n = read(STDIN_FILENO, piece, sizeof(piece))) > 0;)
-        berth_buf_add(&all, piece, (size_t)n);
-    explicit_bzero(piece, sizeof(piece));
-    while (all.n && (all.p[all.n - 1] == '\n' || all.p[all.n - 1] == '\r'))
-        all.n--;
-    o->password = berth_buf_take(&all);
-    return o->password;
-}
-
-/* ~/.docker/config.json, or where DOCKER_CONFIG says. */
-static void find_credentials_file(struct options *o)
+/* --auth-file, or Docker's: ~/.docker/config.json, or where DOCKER_CONFIG says. */
+static bool find_auth_file(const struct options *o, struct remote *ret)
 {
     const char *folder = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
     bool told = folder && *folder;
-    if (!told && !(home && *home))
-        return;
     CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(16 * KIB);
-    berth_buf_addf(&path, "%s%s/config.json", told ? folder : home, told ? "" : "/.docker");
-    o->credentials_file = berth_buf_take(&path);
+    if (o->auth_file)
+        berth_buf_addf(&path, "%s", o->auth_file);
+    else if (told || (home && *home))
+        berth_buf_addf(&path, "%s%s/config.json", told ? folder : home, told ? "" : "/.docker");
+    else
+        return true;
+    ret->auth_file = berth_buf_take(&path);
+    return ret->auth_file;
+}
+
+/* Those that were given, or are asked for. -1: go on. */
+static int find_password(const struct remote_command *c, const struct options *o, struct remote *ret)
+{
+    if (o->username)
+        ret->username = str_dup(str_from(o->username));
+    else if (c->asks && !prompt_line(c->name, "user name: ", true, &ret->username))
+        return EXIT_USAGE;
+    if (o->password_stdin)
+        return prompt_read_all(c->name, &ret->password) ? -1 : EXIT_USAGE;
+    return !c->asks || prompt_line(c->name, "password: ", false, &ret->password) ? -1 : EXIT_USAGE;
 }
 
 int remote_open(const struct remote_command *c, int argc, char **argv, struct remote *ret)
 {
-    CLEANUP(options_done) struct options o = {.timeout_ms = 30000};
+    struct options o = {.timeout_ms = 30000};
     berth_error err = BERTH_ERROR_INIT;
     int rc = read_words(c, argc, argv, &o, ret);
     if (rc >= 0)
@@ -272,15 +276,16 @@ int remote_open(const struct remote_command *c, int argc, char **argv, struct re
         r = remote_parse(o.operand, c->operand, &ret->host, &ret->repository, &ret->reference, &err);
     if (r != BERTH_OK)
         return cli_usage(c->name, "%s", err.message);
-    if (o.password_stdin && !read_password(&o))
-        return cli_usage(c->name, "the password on standard input is too long");
-    if (!o.username)
-        find_credentials_file(&o);
+    rc = find_password(c, &o, ret);
+    if (rc >= 0)
+        return rc;
+    if (!find_auth_file(&o, ret))
+        return cli_usage(c->name, "the name of the file of credentials is too long");
     berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
     options.ca_file = o.ca_file;
-    options.username = o.username;
-    options.password = o.password;
-    options.credentials_file = o.credentials_file;
+    options.username = ret->username;
+    options.password = ret->password;
+    options.credentials_file = ret->auth_file;
     options.timeout_ms = o.timeout_ms;
     options.insecure = o.insecure;
     options.transport = o.plain_http              ? BERTH_TRANSPORT_HTTP

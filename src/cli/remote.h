@@ -19,6 +19,7 @@ struct remote_command {
     const char *help;
     enum remote_operand operand;
     bool to_file, chooses; /* knows -o FILE; knows --accept KIND */
+    bool asks;             /* for a user name and a password, where they aren't given */
 };
 
 struct remote {
@@ -26,6 +27,8 @@ struct remote {
     const char *file; /* -o; NULL: standard output */
     berth_accept accept;
     char *host, *repository, *reference; /* reference: a tag or a digest */
+    char *username, *password;           /* those that were given or asked for */
+    char *auth_file;                     /* Docker's config.json, or what --auth-file says */
     berth_client *client;
 };
 
@@ -54,6 +57,8 @@ int cmd_ping(int argc, char **argv);
 int cmd_tag(int argc, char **argv);
 int cmd_manifest(int argc, char **argv);
 int cmd_blob(int argc, char **argv);
+int cmd_login(int argc, char **argv);
+int cmd_logout(int argc, char **argv);
 
 #define REMOTE_OPTIONS                                                                                       \
     "  --plain-http        speak HTTP; the rule for localhost, 127.0.0.1 and [::1] unless one of the next "  \
@@ -62,6 +67,7 @@ int cmd_blob(int argc, char **argv);
     "  --insecure          take any certificate\n"                                                           \
     "  --username NAME     with --password-stdin; else Docker's config.json is looked into\n"                \
     "  --password-stdin    read the password from standard input\n"                                          \
+    "  --auth-file FILE    the file of credentials, instead of Docker's config.json\n"                       \
     "  --timeout SECONDS   give up without progress for so long (30; 0: never)\n"                            \
     "  --output FORMAT     text (for people) or json (for programs)\n"
 

@@ -44,9 +44,10 @@ static int find_credentials(const struct session *s, berth_str repository, berth
     if (s->username || !s->credentials_file)
         return BERTH_OK;
     CLEANUP(berth_buf_done) berth_buf file = BERTH_BUF_INIT(FILE_MAX);
+    const auth_target target = {str_from(s->host), repository, AUTH_READ};
     int r = io_read_file(s->credentials_file, &file, err);
     if (r == BERTH_OK)
-        r = auth_credentials_find(berth_buf_str(&file), str_from(s->host), repository, arena, ret, err);
+        r = auth_credentials_find(berth_buf_str(&file), &target, arena, ret, err);
     if (r == BERTH_E_NOT_FOUND)
         return BERTH_OK;
     if (r != BERTH_OK)

@@ -22,6 +22,8 @@ ELSEWHERE = {
     "cli/tag.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/manifest.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/blob.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
+    "cli/login.c": ("a command on a registry: real ones", "tests/integration/test_client_login.py"),
+    "cli/prompt.c": ("needs a terminal", "tests/integration/test_client_login.py"),
     "metadata/sqlite*.c": ("one driver: every driver passes the contract", "tests/contract/metadata.c"),
     "storage/memory.c": ("one driver: every driver passes the contract", "tests/contract/blob_store.c"),
     "repo/import_*.c": ("the parts of one import, seen only together", "tests/unit/repo/import.c"),

@@ -20,9 +20,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP(berth_buf_done) berth_buf again = BERTH_BUF_INIT(MIB);
     berth_str s = {(const char *)data, size};
     auth_credentials c;
-    if (auth_credentials_find(s, STR("a.example"), STR("team/app"), &arena, &c, NULL) == BERTH_OK)
+    if (auth_credentials_find(s, &(auth_target){STR("a.example"), STR("team/app"), AUTH_READ}, &arena, &c,
+                              NULL) == BERTH_OK)
         require(c.username.n || c.identity_token.n || c.registry_token.n);
-    auth_credentials_find(s, STR("docker.io"), STR("library/alpine"), &arena, &c, NULL);
+    auth_credentials_find(s, &(auth_target){STR("docker.io"), STR("library/alpine"), AUTH_READ}, &arena, &c,
+                          NULL);
 
     if (base64_decode(s, &bytes)) {
         base64_encode(&text, bytes.p ? bytes.p : "", bytes.n);
