@@ -118,6 +118,39 @@ BERTH_API const berth_content *berth_call_content(const berth_call *call);
 BERTH_API int berth_ping(berth_client *client, berth_error *err);
 BERTH_API int berth_ping_start(berth_client *client, berth_call **ret_call, berth_error *err);
 
+/* The next bytes of a source: at most @n of them to @p, how many in *@ret_n, none at its end. Another answer
+ * than 0 ends the call with BERTH_E_CANCELLED. It may block; every call of the client waits meanwhile. */
+typedef int (*berth_source_fn)(void *arg, void *p, size_t n, size_t *ret_n);
+/* Go on from @offset bytes behind the beginning. Another answer than 0: it can't be done. */
+typedef int (*berth_seek_fn)(void *arg, uint64_t offset);
+
+#define BERTH_LENGTH_UNKNOWN UINT64_MAX
+
+/* Where the bytes of an upload come from: memory, a descriptor or a function. What can be read twice (memory,
+ * a regular file, a function with a seek) is sent again when a redirect, a challenge or a broken connection
+ * asks for it. Lent until the call has ended; make it by one of the initialisers below. */
+typedef struct berth_source {
+    size_t size; /* set by the initialiser */
+    const void *bytes;
+    uint64_t length; /* in bytes; BERTH_LENGTH_UNKNOWN: to the end. Of a regular file it is looked up */
+    int fd;          /* read from where it stands; never closed. -1: none */
+    berth_source_fn read;
+    berth_seek_fn seek; /* NULL: it can be read once */
+    void *arg;
+} berth_source;
+#define BERTH_SOURCE_BYTES(p, n)                                                                             \
+    {                                                                                                        \
+        sizeof(berth_source), (p), (n), -1, NULL, NULL, NULL                                                 \
+    }
+#define BERTH_SOURCE_FD(fd)                                                                                  \
+    {                                                                                                        \
+        sizeof(berth_source), NULL, BERTH_LENGTH_UNKNOWN, (fd), NULL, NULL, NULL                             \
+    }
+#define BERTH_SOURCE_FN(read, seek, arg, length)                                                             \
+    {                                                                                                        \
+        sizeof(berth_source), NULL, (length), -1, (read), (seek), (arg)                                      \
+    }
+
 /* What kinds of manifest the registry may answer with. */
 typedef enum berth_accept {
     BERTH_ACCEPT_ANY = 0,   /* OCI and Docker, images and indexes */

@@ -16,9 +16,9 @@ static int on_piece(berth_call *call, const void *p, size_t n)
     return call->sink(call->arg, p, n) == 0 ? BERTH_OK : call_fail(call, BERTH_E_CANCELLED, "cancelled");
 }
 
-static int on_end(berth_call *call, bool *ret_again)
+static int on_end(berth_call *call, const struct step **ret_next)
 {
-    (void)ret_again;
+    (void)ret_next;
     berth_digest have;
     digest_from_hash(&call->hash, &have);
     if (!digest_eq(&have, &call->digest))
@@ -34,8 +34,9 @@ static int on_end(berth_call *call, bool *ret_again)
     return BERTH_OK;
 }
 
-static const struct operation get = {
-    .method = "GET", .actions = "pull", .large = true, .head = on_head, .piece = on_piece, .end = on_end};
+static const struct step getting = {
+    .method = "GET", .large = true, .head = on_head, .piece = on_piece, .end = on_end};
+static const struct operation get = {.actions = "pull", .first = &getting};
 
 int berth_blob_get_start(berth_client *client, const char *repository, const char *digest, berth_sink_fn fn,
                          void *arg, berth_call **ret_call, berth_error *err)
