@@ -47,11 +47,12 @@ typedef struct berth_client_options {
                                    * that isn't there is fine */
     uint32_t timeout_ms;          /* without any progress; 0: wait for ever */
     berth_transport transport;
-    bool insecure; /* take any certificate */
+    bool insecure;                                       /* take any certificate */
+    const struct berth_credentials_options *credentials; /* berth/credentials.h; NULL: what stands above */
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
-        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false       \
+        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false, NULL \
     }
 
 /**

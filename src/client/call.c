@@ -14,13 +14,11 @@
 #include "oci/reference.h"
 #include "util/clock.h"
 
-#define REDIRECTS_MAX  10
-#define CHALLENGES_MAX 2 /* without a token; with one that is not taken any more, or allows too little */
-#define URL_MAX        (16 * KIB)
-#define ERROR_MAX      (64 * KIB)
-#define TOKEN_MAX      MIB
-#define FIELDS_MAX     (256 * KIB)
-#define EXPECT_ABOVE   MIB /* a body that may be refused waits for the registry's word: a round trip */
+#define REDIRECTS_MAX 10
+#define URL_MAX       (16 * KIB)
+#define ERROR_MAX     (64 * KIB)
+#define FIELDS_MAX    (256 * KIB)
+#define EXPECT_ABOVE  MIB /* a body that may be refused waits for the registry's word: a round trip */
 
 static int on_head(struct exchange *x);
 static int on_body(struct exchange *x, const void *p, size_t n);
@@ -57,6 +55,7 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     call->step = op->first;
     call->x.events = &events;
     berth_buf_init(&call->url, URL_MAX);
+    berth_buf_init(&call->authorization, FIELDS_MAX);
     call_prepare(call);
     int r = repository ? check_inputs(call, repository, reference, err) : BERTH_OK;
     if (r != BERTH_OK) {
@@ -64,7 +63,8 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
         return r;
     }
     call->repository = berth_arena_dup(&call->arena, str_from(repository ? repository : ""));
-    call->scope = op->actions && repository
+    call->scope = c->session.scope ? berth_arena_dup(&call->arena, str_from(c->session.scope))
+                  : op->actions && repository
                       ? berth_arena_printf(&call->arena, "repository:%s:%s", repository, op->actions)
                       : berth_arena_dup(&call->arena, STR(""));
     call->subject = berth_arena_printf(&call->arena, "%s%s%s%s%s", c->session.host, repository ? "/" : "",
@@ -86,6 +86,7 @@ void call_destroy(berth_call *call)
     if (call->op->done && call->own)
         call->op->done(call);
     exchange_done(&call->x);
+    lookup_done(&call->lookup);
     token_request_done(&call->token);
     berth_buf_done(&call->url);
     berth_buf_done(&call->fields);
@@ -132,7 +133,7 @@ static int code_of(int status)
 }
 
 /* What the answer says went wrong, in its own words where it has some. */
-static int fail_by_answer_of(berth_call *call, const char *who)
+int call_fail_by_answer_of(berth_call *call, const char *who)
 {
     int status = call->x.status;
     berth_str code, message;
@@ -154,7 +155,7 @@ static const char *who_answers(const berth_call *call)
 
 int call_fail_by_answer(berth_call *call)
 {
-    return fail_by_answer_of(call, who_answers(call));
+    return call_fail_by_answer_of(call, who_answers(call));
 }
 
 static void finish(berth_call *call)
@@ -166,6 +167,7 @@ static void finish(berth_call *call)
 void call_cancel(berth_call *call)
 {
     transport_cancel(call->client->transport, &call->x);
+    lookup_done(&call->lookup);
     call_fail(call, BERTH_E_CANCELLED, "cancelled");
     finish(call);
 }
@@ -210,23 +212,9 @@ int call_follow(berth_call *call, berth_str reference, const char *what)
 
 /* --- asking --- */
 
-static bool is_ok(const berth_call *call)
+bool call_is_ok(const berth_call *call)
 {
     return call->x.status >= 200 && call->x.status < 300;
-}
-
-static int ask(berth_call *call, enum call_state state, size_t body_max)
-{
-    berth_error err = BERTH_ERROR_INIT;
-    struct exchange *x = &call->x;
-    berth_buf_done(&call->body);
-    berth_buf_init(&call->body, MAX(body_max, ERROR_MAX));
-    x->fields = berth_buf_str(&call->sent_fields);
-    if (!x->url || berth_buf_failed(&call->sent_fields))
-        return call_fail(call, BERTH_E_NOMEM, "out of memory, or the URL is too long");
-    call->state = state;
-    int r = transport_start(call->client->transport, x, &err);
-    return r == BERTH_OK ? r : call_fail_with(call, &err);
 }
 
 static void begin_fields(berth_call *call, berth_str fields, berth_str authorization)
@@ -240,23 +228,20 @@ static void begin_fields(berth_call *call, berth_str fields, berth_str authoriza
     f->failed |= berth_buf_failed(&call->fields);
 }
 
-static int ask_token(berth_call *call, berth_str asked)
+int call_ask(berth_call *call, enum call_state state, berth_str fields, berth_str authorization,
+             size_t body_max)
 {
     berth_error err = BERTH_ERROR_INIT;
-    struct token_request *t = &call->token;
-    int r = session_token_request(&call->client->session, str_from(call->repository), str_from(call->scope),
-                                  asked, t, &err);
-    if (r != BERTH_OK)
-        return call_fail_with(call, &err);
     struct exchange *x = &call->x;
-    x->has_body = t->form.n > 0;
-    x->method = x->has_body ? "POST" : "GET";
-    x->url = berth_buf_cstr(&t->url);
-    x->bytes = berth_buf_str(&t->form);
-    x->streams = x->expects = x->large = false;
-    begin_fields(call, x->has_body ? STR("Content-Type: application/x-www-form-urlencoded\n") : STR(""),
-                 berth_buf_str(&t->authorization));
-    return ask(call, CALL_TOKEN, TOKEN_MAX);
+    begin_fields(call, fields, authorization);
+    berth_buf_done(&call->body);
+    berth_buf_init(&call->body, MAX(body_max, ERROR_MAX));
+    x->fields = berth_buf_str(&call->sent_fields);
+    if (!x->url || berth_buf_failed(&call->sent_fields))
+        return call_fail(call, BERTH_E_NOMEM, "out of memory, or the URL is too long");
+    call->state = state;
+    int r = transport_start(call->client->transport, x, &err);
+    return r == BERTH_OK ? r : call_fail_with(call, &err);
 }
 
 /* Sets the body out from its beginning. */
@@ -279,31 +264,41 @@ static int begin_payload(berth_call *call)
     return BERTH_OK;
 }
 
-static int ask_registry(berth_call *call)
+static int send_request(berth_call *call)
 {
-    berth_error err = BERTH_ERROR_INIT;
     struct exchange *x = &call->x;
-    bool token_wanted = false;
-    if (call->foreign)
-        berth_buf_reset(&call->authorization);
-    else if (session_authorize(&call->client->session, str_from(call->repository), str_from(call->scope),
-                               &call->authorization, &token_wanted, &err) != BERTH_OK)
-        return call_fail_with(call, &err);
-    if (token_wanted)
-        return ask_token(call, STR(""));
-    call->sent_token = str_starts(berth_buf_str(&call->authorization), STR("Authorization: Bearer"));
     x->method = call->step->method;
     x->url = berth_buf_cstr(&call->url);
     x->large = call->step->large;
-    begin_fields(call, berth_buf_str(&call->fields), berth_buf_str(&call->authorization));
     int r = begin_payload(call);
-    return r == BERTH_OK ? ask(call, CALL_ASKING, call->step->body_max) : r;
+    return r == BERTH_OK ? call_ask(call, CALL_ASKING, berth_buf_str(&call->fields),
+                                    berth_buf_str(&call->authorization), call->step->body_max)
+                         : r;
+}
+
+/* Authorized, if @ready: off it goes. A step that makes no request is the last. */
+static int proceed(berth_call *call, int r, bool ready, bool *ret_done)
+{
+    if (r != BERTH_OK || !ready)
+        return r;
+    if (call->step->method)
+        return send_request(call);
+    const struct step *next = NULL;
+    *ret_done = true;
+    return call->step->end(call, &next);
+}
+
+static int ask_registry(berth_call *call, bool *ret_done)
+{
+    bool ready = false;
+    int r = call->step->method ? call_authorize(call, &ready) : call_look_up(call, &ready);
+    return proceed(call, r, ready, ret_done);
 }
 
 /* --- answers --- */
 
 /* With its method and its body, but for 303: that would make a GET of what is no GET. */
-static int follow_redirect(berth_call *call)
+static int follow_redirect(berth_call *call, bool *ret_done)
 {
     const char *method = call->step->method;
     if (call->x.status == 303 && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
@@ -313,7 +308,7 @@ static int follow_redirect(berth_call *call)
     bool was_foreign = call->foreign;
     int r = call_follow(call, exchange_field(&call->x, STR("Location"), 0), "where it redirects to");
     call->foreign |= was_foreign;
-    return r == BERTH_OK ? ask_registry(call) : r;
+    return r == BERTH_OK ? ask_registry(call, ret_done) : r;
 }
 
 static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done)
@@ -323,7 +318,7 @@ static int go_on(berth_call *call, int r, const struct step *next, bool *ret_don
         return r;
     call->step = next;
     call->redirects = call->challenges = 0;
-    return ask_registry(call);
+    return ask_registry(call, ret_done);
 }
 
 /* An answer that the step has to make something of, or nobody. */
@@ -338,43 +333,11 @@ static int take_refusal(berth_call *call, bool *ret_done)
 
 static int answer_challenge(berth_call *call, bool *ret_done)
 {
-    struct session *s = &call->client->session;
-    auth_challenges asked = {0};
-    berth_error err = BERTH_ERROR_INIT;
-    berth_str field;
-    for (size_t i = 0; (field = exchange_field(&call->x, STR("WWW-Authenticate"), i)).p; i++)
-        if (!auth_challenges_parse(field, &call->arena, &asked))
-            return call_fail(call, BERTH_E_NOMEM, "out of memory");
-    bool sent_basic = call->authorization.n && !call->sent_token;
-    const auth_challenge *bearer = auth_challenges_find(&asked, AUTH_BEARER);
-    if (call->sent_token)
-        session_token_drop(s, str_from(call->scope));
-    if (++call->challenges > CHALLENGES_MAX || (sent_basic && !bearer) || !asked.n)
-        return take_refusal(call, ret_done);
-    int r = session_challenged(s, str_from(call->repository), &asked, &err);
-    if (r != BERTH_OK) {
-        call_fail_with(call, &err);
-        call->err.http_status = call->x.status;
+    bool refused = false;
+    int r = call_challenged(call, &refused);
+    if (r != BERTH_OK)
         return r;
-    }
-    return bearer ? ask_token(call, bearer->scope) : ask_registry(call);
-}
-
-static int take_token(berth_call *call)
-{
-    berth_error err = BERTH_ERROR_INIT;
-    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
-    auth_token token;
-    if (!is_ok(call)) {
-        fail_by_answer_of(call, "the token endpoint");
-        if (call->x.status == 400) /* OAuth2's way to refuse a refresh token */
-            call->code = call->err.code = BERTH_E_UNAUTH;
-        return call->code;
-    }
-    int r = auth_token_parse(berth_buf_str(&call->body), clock_wall_ms(), &arena, &token, &err);
-    if (r == BERTH_OK)
-        r = session_token_add(&call->client->session, berth_buf_str(&call->token.scope), &token, &err);
-    return r == BERTH_OK ? ask_registry(call) : call_fail_with(call, &err);
+    return refused ? take_refusal(call, ret_done) : ask_registry(call, ret_done);
 }
 
 static int take_answer(berth_call *call, bool *ret_done)
@@ -386,7 +349,7 @@ static int take_answer(berth_call *call, bool *ret_done)
     case 303:
     case 307:
     case 308:
-        return follow_redirect(call);
+        return follow_redirect(call, ret_done);
     case 401:
         if (!call->foreign)
             return answer_challenge(call, ret_done);
@@ -394,7 +357,7 @@ static int take_answer(berth_call *call, bool *ret_done)
     default:
         break;
     }
-    if (!is_ok(call))
+    if (!call_is_ok(call))
         return take_refusal(call, ret_done);
     int r = call->step->end(call, &next);
     return go_on(call, r, next, ret_done);
@@ -402,14 +365,19 @@ static int take_answer(berth_call *call, bool *ret_done)
 
 void call_step(berth_call *call)
 {
-    bool done = false;
+    bool done = false, ready = false;
     int r = BERTH_OK;
     switch (call->state) {
     case CALL_NEW:
-        r = ask_registry(call);
+        r = ask_registry(call, &done);
+        break;
+    case CALL_CREDENTIALS:
+        r = call_take_credentials(call, &ready);
+        r = proceed(call, r, ready, &done);
         break;
     case CALL_TOKEN:
-        r = take_token(call);
+        r = call_take_token(call, &ready);
+        r = proceed(call, r, ready, &done);
         break;
     case CALL_ASKING:
         r = take_answer(call, &done);
@@ -429,7 +397,8 @@ static int on_head(struct exchange *x)
     berth_call *call = CONTAINER_OF(x, berth_call, x);
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
-    return call->state == CALL_ASKING && is_ok(call) && call->step->head ? call->step->head(call) : BERTH_OK;
+    return call->state == CALL_ASKING && call_is_ok(call) && call->step->head ? call->step->head(call)
+                                                                              : BERTH_OK;
 }
 
 static int on_body(struct exchange *x, const void *p, size_t n)
@@ -437,7 +406,7 @@ static int on_body(struct exchange *x, const void *p, size_t n)
     berth_call *call = CONTAINER_OF(x, berth_call, x);
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
-    bool content = call->state == CALL_ASKING && is_ok(call);
+    bool content = call->state == CALL_ASKING && call_is_ok(call);
     if (content && call->step->piece)
         return call->step->piece(call, p, n);
     if (!content && call->state == CALL_ASKING && call->body.n + n > ERROR_MAX)

@@ -20,12 +20,6 @@ static berth_client_options read_options(const berth_client_options *given)
     return o;
 }
 
-static bool copy(char **to, const char *s)
-{
-    *to = s ? str_dup(str_from(s)) : NULL;
-    return !s || *to;
-}
-
 static int set_origin(berth_client *c, const char *host, const berth_client_options *o, berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(4 * KIB);
@@ -57,13 +51,12 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
-    struct session *s = &c->session;
     int r = set_origin(c, host, &o, err);
-    if (r == BERTH_OK && (!copy(&s->host, host) || !copy(&s->username, o.username) ||
-                          !copy(&s->password, o.password) || !copy(&s->credentials_file, o.credentials_file)))
-        r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    if (r == BERTH_OK)
+        r = session_init(&c->session, host, &o, err);
     if (r == BERTH_OK)
         r = transport_new(&o, &c->transport, err);
+    c->session.keyring.transport = c->transport;
     if (r != BERTH_OK) {
         berth_client_free(c);
         return r;
@@ -78,8 +71,8 @@ void berth_client_free(berth_client *client)
         return;
     if (client->transport)
         berth_client_process(client); /* calls that were freed from a callback go now */
-    transport_free(client->transport);
     session_done(&client->session);
+    transport_free(client->transport);
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
     free(client->base);

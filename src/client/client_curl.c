@@ -23,6 +23,7 @@ struct transport {
     char *user_agent, *ca_file;
     uint32_t timeout_ms;
     bool insecure;
+    struct watch *watches;
 };
 
 /* What one exchange needs of curl. */
@@ -143,6 +144,36 @@ void transport_wait(struct transport *t)
 {
     struct pollfd p = {.fd = t->epoll, .events = POLLIN};
     poll(&p, 1, -1); /* a signal that was caught: the caller looks again */
+}
+
+/* --- descriptors beside curl's --- */
+
+int transport_watch(struct transport *t, struct watch *w, berth_error *err)
+{
+    if (!watch(t, w->fd))
+        return berth_error_set(err, BERTH_E_IO, "watching a descriptor: %s", strerror(errno));
+    w->next = t->watches;
+    t->watches = w;
+    return BERTH_OK;
+}
+
+void transport_unwatch(struct transport *t, struct watch *w)
+{
+    struct epoll_event e = {0};
+    epoll_ctl(t->epoll, EPOLL_CTL_DEL, w->fd, &e);
+    for (struct watch **at = &t->watches; *at; at = &(*at)->next)
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+}
+
+static struct watch *find_watch(const struct transport *t, int fd)
+{
+    struct watch *w = t->watches;
+    while (w && w->fd != fd)
+        w = w->next;
+    return w;
 }
 
 /* --- one exchange --- */
@@ -395,6 +426,11 @@ void transport_process(struct transport *t)
             if (fd == t->event || fd == t->timer) {
                 if (read(fd, &count, sizeof(count)) > 0 && fd == t->timer)
                     curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+                continue;
+            }
+            struct watch *w = find_watch(t, fd);
+            if (w) {
+                w->ready(w);
                 continue;
             }
             int what = (ready[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |

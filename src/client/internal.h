@@ -13,6 +13,7 @@
 #include "auth/challenge.h"
 #include "auth/token.h"
 #include "berth/client.h"
+#include "client/keyring.h"
 #include "http/uri.h"
 #include "oci/digest.h"
 
@@ -57,6 +58,15 @@ void transport_process(struct transport *t); /* what is ready; events come from 
 int transport_start(struct transport *t, struct exchange *x, berth_error *err);
 void transport_cancel(struct transport *t, struct exchange *x); /* not from one of its events */
 
+/* A descriptor beside those of the exchanges. */
+struct watch {
+    int fd;
+    void (*ready)(struct watch *w); /* it is readable; from transport_process() */
+    struct watch *next;
+};
+int transport_watch(struct transport *t, struct watch *w, berth_error *err);
+void transport_unwatch(struct transport *t, struct watch *w); /* before it is closed */
+
 /* The value of the @i-th field of this name; .p NULL: there is none. */
 berth_str exchange_field(const struct exchange *x, berth_str name, size_t i);
 void exchange_done(struct exchange *x);
@@ -71,14 +81,19 @@ struct session_token {
 };
 
 struct session {
-    char *host, *username, *password, *credentials_file;
+    char *host;
     bool tls;
+    struct keyring keyring;
+    char *scope;             /* asked for instead of any other; NULL: none is */
+    bool fall_back_to_basic; /* where no token is to be had */
     enum auth_scheme scheme; /* what was asked for last; AUTH_OTHER: nothing yet */
     char *realm, *service;
+    char *identity_was, *identity; /* an endpoint gave the second for the first */
     struct session_token tokens[SESSION_TOKENS_MAX];
     size_t n_tokens;
 };
 
+int session_init(struct session *s, const char *host, const berth_client_options *opts, berth_error *err);
 void session_done(struct session *s);
 
 /* How a token is asked for. */
@@ -86,25 +101,32 @@ struct token_request {
     berth_buf url, authorization; /* "Authorization: …", or empty */
     berth_buf form;               /* the body of a POST, or empty */
     berth_buf scope;
+    berth_buf identity; /* the identity token in it */
+    bool has_username;
 };
 void token_request_done(struct token_request *r);
 
-/* The field to send along ("Authorization: …"), or nothing in @out. *@ret_token_wanted: a token has to be
- * asked for first. */
-int session_authorize(struct session *s, berth_str repository, berth_str scope, berth_buf *out,
-                      bool *ret_token_wanted, berth_error *err);
+/* The field to send along ("Authorization: …"), or nothing in @out. *@ret_credentials_wanted: they are
+ * needed, for it or for a token. */
+int session_authorize(struct session *s, berth_str scope, berth_buf *out, bool *ret_credentials_wanted,
+                      berth_error *err);
 
-/* Remembers what a 401 asks for. BERTH_E_UNAUTH: nothing that we have; BERTH_E_DENIED: a realm that isn't
- * safe. */
-int session_challenged(struct session *s, berth_str repository, const auth_challenges *asked,
-                       berth_error *err);
+/* Remembers what a 401 asks for. BERTH_E_UNAUTH: nothing that is known here; BERTH_E_DENIED: a realm that
+ * isn't safe. */
+int session_challenged(struct session *s, const auth_challenges *asked, berth_error *err);
 
-/* Makes the request for a token that allows @scope; @asked is the registry's own wish, or empty. */
-int session_token_request(struct session *s, berth_str repository, berth_str scope, berth_str asked,
-                          struct token_request *ret, berth_error *err);
-int session_token_add(struct session *s, berth_str scope, const auth_token *token, berth_error *err);
+/* Is it known where? @asked is what the registry said to this call; empty: what it said last counts. */
+bool session_can_get_tokens(const struct session *s, const auth_challenge *asked);
+
+/* Makes the request for a token that allows @scope. @offline: and for an identity token. */
+int session_token_request(struct session *s, const auth_challenge *asked, berth_str scope,
+                          const auth_credentials *c, bool offline, struct token_request *ret,
+                          berth_error *err);
+bool session_token_fits(berth_str token); /* it may stand in a header */
+int session_token_add(struct session *s, const struct token_request *r, const auth_token *token,
+                      berth_error *err);
 void session_token_drop(struct session *s,
-                        berth_str scope); /* those that allow it: the registry refuses them */
+                        berth_str authorization); /* the one that was sent: it is refused */
 
 /* --- sources: source.c --- */
 
@@ -134,8 +156,9 @@ bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
 
 enum call_state {
     CALL_NEW,
-    CALL_ASKING, /* the registry, or where it redirected us */
-    CALL_TOKEN,  /* a token endpoint */
+    CALL_CREDENTIALS, /* a helper that has them */
+    CALL_ASKING,      /* the registry, or where it redirected us */
+    CALL_TOKEN,       /* a token endpoint */
     CALL_DONE,
     CALL_STATES_
 };
@@ -144,9 +167,9 @@ enum call_state {
  * next in *@ret_next, after call_prepare() and with call->url aimed at it; without one the call has ended
  * well. A negative code, through call_fail(), ends it as well. */
 struct step {
-    const char *method;
-    size_t body_max;                                            /* of what is collected for end() */
-    bool large;                                                 /* see struct exchange */
+    const char *method; /* NULL: no request; the step wants to know the credentials, in call->lookup */
+    size_t body_max;    /* of what is collected for end() */
+    bool large;         /* see struct exchange */
     int (*head)(berth_call *call);                              /* 2xx, before the body; may be NULL */
     int (*piece)(berth_call *call, const void *p, size_t n);    /* of a 2xx body; NULL: collected */
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
@@ -161,6 +184,9 @@ struct operation {
     const struct step *first;
     void (*done)(berth_call *call); /* frees what call->own holds; may be NULL */
 };
+
+/* What a request says of who we are. */
+enum call_sends { CALL_SENDS_NOTHING, CALL_SENDS_TOKEN, CALL_SENDS_BY_HAND, CALL_SENDS_PASSWORD };
 
 /* What a request sends. */
 struct payload {
@@ -185,10 +211,18 @@ struct berth_call {
     berth_buf fields; /* the operation's own lines for it */
     struct payload payload;
     berth_buf authorization, sent_fields, body;
-    struct token_request token;
     bool foreign; /* on another origin than the registry's: no credentials go there */
     unsigned redirects, challenges;
-    bool sent_token;
+
+    /* authorize.c */
+    struct lookup lookup;
+    struct token_request token;
+    auth_challenge asked; /* by the registry, of this call; .realm empty: nothing yet */
+    enum call_sends sent;
+    bool basic_offered, basic_only; /* beside a token; since there is none */
+    bool by_hand_refused;
+    bool offline;               /* asks for an identity token as well */
+    const char *identity_token; /* that came with the last token; NULL: none */
 
     int code;
     berth_error err;
@@ -237,6 +271,12 @@ void call_cancel(berth_call *call); /* driver */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int call_fail_with(berth_call *call, const berth_error *err);
 int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */
+int call_fail_by_answer_of(berth_call *call, const char *who);
+bool call_is_ok(const berth_call *call); /* 2xx */
+
+/* Sends what call->x describes, with these lines. */
+int call_ask(berth_call *call, enum call_state state, berth_str fields, berth_str authorization,
+             size_t body_max);
 
 /* Begins the description of the next request: no fields, no body. The URL stays. */
 void call_prepare(berth_call *call);
@@ -247,6 +287,15 @@ void call_field(berth_call *call, const char *fmt, ...) __attribute__((format(pr
  * query kept whole. On another origin than the registry's it goes without credentials; from HTTPS to HTTP it
  * doesn't go. @what: "the Location of the upload". */
 int call_follow(berth_call *call, berth_str reference, const char *what);
+
+/* authorize.c: makes call->authorization. Without *@ret_ready it takes its time: call_step() is called when
+ * there is more, and then the one of these that the state names. */
+int call_authorize(berth_call *call, bool *ret_ready);
+int call_look_up(berth_call *call, bool *ret_ready); /* the credentials alone */
+int call_take_credentials(berth_call *call, bool *ret_ready);
+int call_take_token(berth_call *call, bool *ret_ready);
+/* A 401 has come. *@ret_refused: it is the last word; else call_authorize() has something new to send. */
+int call_challenged(berth_call *call, bool *ret_refused);
 
 /* pages.c: call->url gets its wish for a page; end() goes on where Link says; refused() with a smaller one.
  */

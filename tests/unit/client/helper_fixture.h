@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "client/child.h"
+
 static char helper_folder[64], helper_path[512];
 
 static UNUSED void file_write(const char *name, const char *text, mode_t mode)
