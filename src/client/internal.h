@@ -14,6 +14,7 @@
 #include "auth/token.h"
 #include "berth/client.h"
 #include "client/keyring.h"
+#include "client/limits.h"
 #include "http/uri.h"
 #include "oci/digest.h"
 
@@ -29,6 +30,17 @@ struct exchange_events {
     int (*send)(struct exchange *x, void *p, size_t n, size_t *ret_n);
     bool (*rewind)(struct exchange *x); /* have send() begin anew; false: it can't */
     void (*end)(struct exchange *x, int code, const berth_error *err); /* once, unless it was cancelled */
+    void (*moved)(struct exchange *x);                                 /* to another step; may be NULL */
+};
+
+/* Each has its own time-out. */
+enum exchange_step { EXCHANGE_CONNECTS, EXCHANGE_SENDS, EXCHANGE_WAITS, EXCHANGE_RECEIVES, EXCHANGE_STEPS_ };
+
+enum exchange_failure {
+    FAILURE_NONE,
+    FAILURE_LASTING,   /* asking again is of no use */
+    FAILURE_UNREACHED, /* no connection */
+    FAILURE_BROKEN,    /* the connection broke, or nothing came in time */
 };
 
 /* One request and its answer. What it points to is lent until the end. */
@@ -46,7 +58,11 @@ struct exchange {
     int64_t length;       /* what Content-Length says; -1: nothing */
     berth_buf header;     /* its lines */
     bool header_complete; /* what follows are trailers */
-    void *handle;         /* the transport's */
+    enum exchange_failure failure;
+    enum exchange_step step;
+    uint64_t sent; /* bytes of its body */
+    struct transport *transport;
+    void *handle; /* its */
 };
 
 int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err);
@@ -54,7 +70,8 @@ void transport_free(struct transport *t); /* NULL is fine; nothing may be under 
 int transport_fd(const struct transport *t);
 void transport_wake(struct transport *t);    /* makes the descriptor readable; any thread */
 void transport_wait(struct transport *t);    /* until the descriptor is readable */
-void transport_process(struct transport *t); /* what is ready; events come from here */
+bool transport_process(struct transport *t); /* what is ready; events come from here. True: there is more */
+void transport_set_timer(struct transport *t, int64_t due_ms); /* readable then, too; INT64_MAX: never */
 int transport_start(struct transport *t, struct exchange *x, berth_error *err);
 void transport_cancel(struct transport *t, struct exchange *x); /* not from one of its events */
 
@@ -128,6 +145,46 @@ int session_token_add(struct session *s, const struct token_request *r, const au
 void session_token_drop(struct session *s,
                         berth_str authorization); /* the one that was sent: it is refused */
 
+/* --- trying again: retry.c --- */
+
+struct retry_policy {
+    unsigned retries;
+    uint32_t first_wait_ms, longest_wait_ms;
+    berth_retry_fn fn; /* of every call */
+    void *arg;
+};
+
+/* Before the try behind @tries failed ones: doubled each time, up to the longest, and of that between a half
+ * and all, as @random says. */
+uint32_t retry_wait_ms(const struct retry_policy *p, unsigned tries, uint32_t random);
+
+/* The call has failed. True: it sleeps, and will ask again. */
+bool retry_call(berth_call *call);
+
+/* The answer may be another one later, and there are tries left. */
+bool retry_is_worth(const berth_call *call);
+
+/* True: the request of call->step may be sent now. False: the call waits for its turn. */
+bool retry_enter(berth_call *call);
+
+/* The call is through with its request: its place goes to another, and the host's limits learn of the
+ * answer. */
+void retry_leave(berth_call *call);
+
+struct step;
+/* The step that comes after a good answer. */
+void retry_step(berth_call *call, const struct step *next);
+
+/* --- progress.c --- */
+
+struct progress {
+    berth_progress_fn fn;
+    void *arg;
+    uint64_t done, total; /* of content, as in berth_progress */
+};
+
+void progress_tell(const berth_call *call, berth_step step); /* driver */
+
 /* --- sources: source.c --- */
 
 /* A berth_source as it is read, from byte 0 on and, if it can, again. */
@@ -157,6 +214,7 @@ bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
 enum call_state {
     CALL_NEW,
     CALL_CREDENTIALS, /* a helper that has them */
+    CALL_WAITING,     /* for a place, the end of a pause, or another try */
     CALL_ASKING,      /* the registry, or where it redirected us */
     CALL_TOKEN,       /* a token endpoint */
     CALL_DONE,
@@ -175,7 +233,9 @@ struct step {
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
     /* Any other answer that is no redirect, nor a challenge that can be met. NULL: call_fail_by_answer(). */
     int (*refused)(berth_call *call, const struct step **ret_next);
-    /* No whole answer has come; call->err says why. NULL: the call has failed with that. */
+    /* It failed for a reason that may pass, and there are tries left: the next, *@ret_next or the same again,
+     * is sent after a wait. NULL: the same, if its body can be sent again and is no PATCH, and no piece of
+     * the answer was taken. */
     int (*broken)(berth_call *call, const struct step **ret_next);
 };
 
@@ -207,12 +267,22 @@ struct berth_call {
     berth_arena arena;
     char *subject; /* what it is about, for messages */
     char *repository, *scope;
-    berth_buf url;    /* of the request, or the next one */
-    berth_buf fields; /* the operation's own lines for it */
+    berth_buf first_url; /* what was asked for before redirects; empty: the same */
+    berth_buf url;       /* of the request, or the next one */
+    berth_buf fields;    /* the operation's own lines for it */
     struct payload payload;
     berth_buf authorization, sent_fields, body;
     bool foreign; /* on another origin than the registry's: no credentials go there */
     unsigned redirects, challenges;
+    struct limits_ticket ticket;
+    unsigned tries;    /* that failed, without getting further */
+    uint64_t broke_at; /* of progress.done */
+    bool recovers;     /* on a detour that a failure made */
+    int64_t deadline_ms;
+    berth_call *next_running, *prev_running;
+    berth_retry_fn retry;
+    void *retry_arg;
+    struct progress progress;
 
     /* authorize.c */
     struct lookup lookup;
@@ -253,6 +323,11 @@ struct berth_client {
     http_uri origin;
     struct transport *transport;
     struct session session;
+    struct limits limits;
+    struct retry_policy retry;
+    bool answered; /* something came from the host at least once */
+    uint32_t call_timeout_ms;
+    berth_call *first_running, *last_running; /* in the order of their deadlines */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* lock: */
@@ -266,8 +341,8 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
              berth_call **ret, berth_error *err);
 void call_destroy(berth_call *call);
 void call_start(berth_call *call);
-void call_step(berth_call *call);   /* driver: goes on with what has come */
-void call_cancel(berth_call *call); /* driver */
+void call_step(berth_call *call);                              /* driver: goes on with what has come */
+void call_cancel(berth_call *call, int code, const char *why); /* driver */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int call_fail_with(berth_call *call, const berth_error *err);
 int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */
