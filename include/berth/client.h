@@ -32,7 +32,8 @@ typedef struct berth_call berth_call;     /* one operation, from its start until
 /* --- the client --- */
 
 typedef enum berth_transport {
-    BERTH_TRANSPORT_AUTO = 0, /* HTTP for localhost, 127.0.0.1 and [::1]; HTTPS for all others */
+    BERTH_TRANSPORT_AUTO = 0, /* HTTP for localhost, 127.0.0.1 and [::1], HTTPS for all others; if insecure,
+                               * HTTPS for all, and HTTP where that does not answer */
     BERTH_TRANSPORT_HTTP = 1,
     BERTH_TRANSPORT_HTTPS = 2,
 } berth_transport;
@@ -60,6 +61,7 @@ typedef struct berth_client_options {
     berth_transport transport;
     bool insecure;                                       /* take any certificate */
     const struct berth_credentials_options *credentials; /* berth/credentials.h; NULL: what stands above */
+    const struct berth_connection_options *connection;   /* berth/connection.h; NULL: nothing special */
 
     /* Trying again: after a connection that broke, and the answers 408, 429, 500, 502, 503 and 504; requests
      * whose body can't be had again are not. A wait doubles from try to try, and its length is somewhere
@@ -84,7 +86,7 @@ typedef struct berth_client_options {
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
         sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false,      \
-            NULL, 5, 500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0                                                \
+            NULL, NULL, 5, 500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0                                          \
     }
 
 /**
@@ -177,39 +179,6 @@ BERTH_API const berth_content *berth_call_content(const berth_call *call);
 BERTH_API int berth_ping(berth_client *client, berth_error *err);
 BERTH_API int berth_ping_start(berth_client *client, berth_call **ret_call, berth_error *err);
 
-/* The next bytes of a source: at most @n of them to @p, how many in *@ret_n, none at its end. Another answer
- * than 0 ends the call with BERTH_E_CANCELLED. It may block; every call of the client waits meanwhile. */
-typedef int (*berth_source_fn)(void *arg, void *p, size_t n, size_t *ret_n);
-/* Go on from @offset bytes behind the beginning. Another answer than 0: it can't be done. */
-typedef int (*berth_seek_fn)(void *arg, uint64_t offset);
-
-#define BERTH_LENGTH_UNKNOWN UINT64_MAX
-
-/* Where the bytes of an upload come from: memory, a descriptor or a function. What can be read twice (memory,
- * a regular file, a function with a seek) is sent again when a redirect, a challenge or a broken connection
- * asks for it. Lent until the call has ended; make it by one of the initialisers below. */
-typedef struct berth_source {
-    size_t size; /* set by the initialiser */
-    const void *bytes;
-    uint64_t length; /* in bytes; BERTH_LENGTH_UNKNOWN: to the end. Of a regular file it is looked up */
-    int fd;          /* read from where it stands; never closed. -1: none */
-    berth_source_fn read;
-    berth_seek_fn seek; /* NULL: it can be read once */
-    void *arg;
-} berth_source;
-#define BERTH_SOURCE_BYTES(p, n)                                                                             \
-    {                                                                                                        \
-        sizeof(berth_source), (p), (n), -1, NULL, NULL, NULL                                                 \
-    }
-#define BERTH_SOURCE_FD(fd)                                                                                  \
-    {                                                                                                        \
-        sizeof(berth_source), NULL, BERTH_LENGTH_UNKNOWN, (fd), NULL, NULL, NULL                             \
-    }
-#define BERTH_SOURCE_FN(read, seek, arg, length)                                                             \
-    {                                                                                                        \
-        sizeof(berth_source), NULL, (length), -1, (read), (seek), (arg)                                      \
-    }
-
 /* What kinds of manifest the registry may answer with. */
 typedef enum berth_accept {
     BERTH_ACCEPT_ANY = 0,   /* OCI and Docker, images and indexes */
@@ -239,6 +208,110 @@ BERTH_API int berth_tag_list(berth_client *client, const char *repository, berth
 BERTH_API int berth_tag_list_start(berth_client *client, const char *repository, berth_tag_fn fn, void *arg,
                                    berth_call **ret_call, berth_error *err);
 
+/* Which part of a listing, in what pages. */
+typedef struct berth_list_options {
+    size_t size; /* set by the initialiser */
+    unsigned
+        page_size;    /* entries a page; 0: 1000. Smaller ones are asked for where the registry wants that */
+    bool one_page;    /* the first page alone; berth_call_has_more() says whether there is another */
+    const char *last; /* begin behind this entry; NULL: with the first */
+} berth_list_options;
+#define BERTH_LIST_OPTIONS_INIT                                                                              \
+    {                                                                                                        \
+        sizeof(berth_list_options), 0, false, NULL                                                           \
+    }
+
+/** The same with a say in the pages; @opts may be NULL. */
+BERTH_API int berth_tag_list_with(berth_client *client, const char *repository,
+                                  const berth_list_options *opts, berth_tag_fn fn, void *arg,
+                                  berth_call **ret_call, berth_error *err);
+BERTH_API int berth_tag_list_with_start(berth_client *client, const char *repository,
+                                        const berth_list_options *opts, berth_tag_fn fn, void *arg,
+                                        berth_call **ret_call, berth_error *err);
+
+/** Whether a listing that has ended well left something out. */
+BERTH_API bool berth_call_has_more(const berth_call *call);
+
+typedef berth_tag_fn berth_name_fn; /* the same for the name of a repository */
+
+/** Every repository that the registry shows us. BERTH_E_UNSUPPORTED, BERTH_E_NOT_FOUND or BERTH_E_DENIED:
+ * many show none. */
+BERTH_API int berth_catalog(berth_client *client, const berth_list_options *opts, berth_name_fn fn, void *arg,
+                            berth_call **ret_call, berth_error *err);
+BERTH_API int berth_catalog_start(berth_client *client, const berth_list_options *opts, berth_name_fn fn,
+                                  void *arg, berth_call **ret_call, berth_error *err);
+
+/** The digest at a tag, as the registry names it; where it names none to a HEAD, the manifest is fetched and
+ * hashed. Content: as of berth_manifest_head(). */
+BERTH_API int berth_manifest_digest(berth_client *client, const char *repository, const char *reference,
+                                    berth_call **ret_call, berth_error *err);
+BERTH_API int berth_manifest_digest_start(berth_client *client, const char *repository, const char *reference,
+                                          berth_call **ret_call, berth_error *err);
+
+typedef struct berth_manifest_put_options {
+    size_t size;             /* set by the initialiser */
+    const char *media_type;  /* NULL: as the manifest says, or as its fields show */
+    const char *const *tags; /* further tags; lent for the time of the call that starts it */
+    size_t n_tags;
+    bool no_fallback; /* leave the referrers tag alone where the registry has no referrers API */
+} berth_manifest_put_options;
+#define BERTH_MANIFEST_PUT_OPTIONS_INIT                                                                      \
+    {                                                                                                        \
+        sizeof(berth_manifest_put_options), NULL, NULL, 0, false                                             \
+    }
+
+/** Puts a manifest of @n bytes at @reference: a tag, its digest (BERTH_E_DIGEST: it has another), or NULL,
+ * which is its sha256 digest. What it refers to has to be there. With further tags all are asked for at once,
+ * and one by one what the registry doesn't set so ("Pushing Manifests"). A manifest with a subject is entered
+ * in the referrers tag where the registry has no referrers API. @opts may be NULL. Content: digest, type,
+ * size. */
+BERTH_API int berth_manifest_put(berth_client *client, const char *repository, const char *reference,
+                                 const void *bytes, size_t n, const berth_manifest_put_options *opts,
+                                 berth_call **ret_call, berth_error *err);
+BERTH_API int berth_manifest_put_start(berth_client *client, const char *repository, const char *reference,
+                                       const void *bytes, size_t n, const berth_manifest_put_options *opts,
+                                       berth_call **ret_call, berth_error *err);
+
+/** Removes the manifest @digest, with every tag on it, and its entry in the referrers tag of its subject
+ * where the registry has no referrers API. */
+BERTH_API int berth_manifest_delete(berth_client *client, const char *repository, const char *digest,
+                                    berth_error *err);
+BERTH_API int berth_manifest_delete_start(berth_client *client, const char *repository, const char *digest,
+                                          berth_call **ret_call, berth_error *err);
+
+/** Sets @tag on the manifest at @reference: it comes over the wire and goes back, its blobs don't. Content:
+ * the manifest's. */
+BERTH_API int berth_tag_add(berth_client *client, const char *repository, const char *reference,
+                            const char *tag, berth_call **ret_call, berth_error *err);
+BERTH_API int berth_tag_add_start(berth_client *client, const char *repository, const char *reference,
+                                  const char *tag, berth_call **ret_call, berth_error *err);
+
+/** Removes @tag; with @purge the manifest as well, and so every other tag on it. BERTH_E_UNSUPPORTED: the
+ * registry deletes manifests alone. */
+BERTH_API int berth_tag_delete(berth_client *client, const char *repository, const char *tag, bool purge,
+                               berth_error *err);
+BERTH_API int berth_tag_delete_start(berth_client *client, const char *repository, const char *tag,
+                                     bool purge, berth_call **ret_call, berth_error *err);
+
+/* One that refers to a manifest, valid for the time of the call. */
+typedef struct berth_referrer {
+    const char *digest, *media_type;
+    const char *artifact_type; /* "": none */
+    uint64_t size;
+    const char *annotations; /* a JSON object as text; "": none */
+} berth_referrer;
+/* Another answer than 0 ends the listing with BERTH_E_CANCELLED. */
+typedef int (*berth_referrer_fn)(void *arg, const berth_referrer *referrer);
+
+/** What refers to the manifest @digest; with @artifact_type that alone, filtered here where the registry
+ * doesn't. From the referrers tag where there is no referrers API ("Listing Referrers"). */
+BERTH_API int berth_referrers_list(berth_client *client, const char *repository, const char *digest,
+                                   const char *artifact_type, berth_referrer_fn fn, void *arg,
+                                   berth_error *err);
+BERTH_API int berth_referrers_list_start(berth_client *client, const char *repository, const char *digest,
+                                         const char *artifact_type, berth_referrer_fn fn, void *arg,
+                                         berth_call **ret_call, berth_error *err);
+
 /* The next bytes of a blob. Another answer than 0 ends the call with BERTH_E_CANCELLED. */
 typedef int (*berth_sink_fn)(void *arg, const void *p, size_t n);
 
@@ -248,6 +321,19 @@ BERTH_API int berth_blob_get(berth_client *client, const char *repository, const
                              berth_sink_fn fn, void *arg, berth_call **ret_call, berth_error *err);
 BERTH_API int berth_blob_get_start(berth_client *client, const char *repository, const char *digest,
                                    berth_sink_fn fn, void *arg, berth_call **ret_call, berth_error *err);
+
+/** What the registry says of a blob: content with its size. BERTH_E_NOT_FOUND: it is not in this repository.
+ */
+BERTH_API int berth_blob_head(berth_client *client, const char *repository, const char *digest,
+                              berth_call **ret_call, berth_error *err);
+BERTH_API int berth_blob_head_start(berth_client *client, const char *repository, const char *digest,
+                                    berth_call **ret_call, berth_error *err);
+
+/** Removes a blob from a repository. BERTH_E_UNSUPPORTED where the registry doesn't do that. */
+BERTH_API int berth_blob_delete(berth_client *client, const char *repository, const char *digest,
+                                berth_error *err);
+BERTH_API int berth_blob_delete_start(berth_client *client, const char *repository, const char *digest,
+                                      berth_call **ret_call, berth_error *err);
 
 #ifdef __cplusplus
 }

@@ -2,68 +2,99 @@
  */
 #include <stdio.h>
 
-#include "berth/credentials.h"
+#include "cli/commands.h"
 #include "cli/remote.h"
 
 #define HELPER_MS 60000
 
-static const struct remote_command login = {
-    .name = "login",
-    .operand = REMOTE_HOST,
-    .asks = true,
-    .help = "usage: berth login HOST [OPTION...]\n\n"
-            "Asks the registry at HOST whether it takes a user name and a password, and if so keeps them as\n"
-            "`docker login` does: with the helper that Docker's config.json names, else in that file, which\n"
-            "only you can read. Asks for what the options do not give.\n\n" REMOTE_OPTIONS
-            "\nexamples:\n  berth login registry.example\n"
-            "  echo \"$PASSWORD\" | berth login registry.example --username alice --password-stdin\n",
-};
-
-static const struct remote_command logout = {
-    .name = "logout",
-    .operand = REMOTE_HOST,
-    .help = "usage: berth logout HOST [OPTION...]\n\n"
-            "Forgets the user name and the password for HOST: those in Docker's config.json, and those that\n"
-            "the helper keeps which it names.\n\n" REMOTE_OPTIONS
-            "\nexamples:\n  berth logout registry.example\n",
-};
-
-static int need_file(const struct remote *r, const char *command)
+static int need_file(const struct cli_command *c, const struct remote *r)
 {
-    return r->auth_file ? -1
-                        : cli_usage(command, "neither --auth-file, DOCKER_CONFIG nor HOME says where to");
+    return r->connect.files[0] ? -1
+                               : cli_usage(c->name, "--auth-file, DOCKER_CONFIG or HOME has to say where");
 }
 
-int cmd_login(int argc, char **argv)
+static int keep(const struct cli_command *c, const struct remote *r, berth_call *call)
 {
-    CLEANUP(remote_done) struct remote r = {0};
     berth_error err = BERTH_ERROR_INIT;
-    int rc = remote_open(&login, argc, argv, &r);
-    if (rc < 0)
-        rc = need_file(&r, login.name);
-    if (rc >= 0)
-        return rc;
-    berth_credential c = BERTH_CREDENTIAL_INIT;
-    c.username = r.username;
-    c.password = r.password;
-    if (berth_ping(r.client, &err) != BERTH_OK ||
-        berth_credentials_store(r.auth_file, r.host, &c, HELPER_MS, &err) != BERTH_OK)
-        return remote_fail(login.name, &err);
-    printf("logged in to %s as %s\n", r.host, r.username);
-    return remote_printed(login.name);
+    berth_credential kept = BERTH_CREDENTIAL_INIT;
+    kept.username = r->username;
+    kept.identity_token = berth_call_identity_token(call);
+    kept.password = kept.identity_token ? NULL : r->password;
+    if (berth_credentials_store(r->connect.files[0], r->host, &kept, HELPER_MS, &err) != BERTH_OK)
+        return remote_fail(c, &err);
+    if (!cli_wants_text(&r->base))
+        return cli_print(c, &r->base, json_pack("{s:s, s:s}", "host", r->host, "username", r->username));
+    printf("logged in to %s as %s\n", r->host, r->username);
+    return cli_printed(c);
 }
 
-int cmd_logout(int argc, char **argv)
+static int run_login(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(remote_done) struct remote r = {0};
+    CLEANUP(remote_done) struct remote r = REMOTE_INIT;
     berth_error err = BERTH_ERROR_INIT;
-    int rc = remote_open(&logout, argc, argv, &r);
+    berth_call *call = NULL;
+    int rc = remote_open(c, argc, argv, &r);
     if (rc < 0)
-        rc = need_file(&r, logout.name);
+        rc = need_file(c, &r);
     if (rc >= 0)
         return rc;
-    if (berth_credentials_erase(r.auth_file, r.host, HELPER_MS, &err) != BERTH_OK)
-        return remote_fail(logout.name, &err);
+    if (berth_login(r.client, true, &call, &err) != BERTH_OK)
+        return remote_fail(c, &err);
+    rc = keep(c, &r, call);
+    berth_call_free(call);
+    return rc;
+}
+
+static int run_logout(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(remote_done) struct remote r = REMOTE_INIT;
+    berth_error err = BERTH_ERROR_INIT;
+    int rc = remote_open(c, argc, argv, &r);
+    if (rc < 0)
+        rc = need_file(c, &r);
+    if (rc >= 0)
+        return rc;
+    if (berth_credentials_erase(r.connect.files[0], r.host, HELPER_MS, &err) != BERTH_OK)
+        return remote_fail(c, &err);
+    if (!cli_wants_text(&r.base))
+        return cli_print(c, &r.base, json_pack("{s:s}", "host", r.host));
     printf("logged out of %s\n", r.host);
-    return remote_printed(logout.name);
+    return cli_printed(c);
 }
+
+const struct cli_command cmd_login = {
+    .name = "login",
+    .summary = "keep the password for a registry, when it is right",
+    .operands = "HOST",
+    .text =
+        "Asks the registry at HOST whether it takes a user name and a password, and if so keeps them as "
+        "`docker login` does: with the helper that the file of credentials names, else in that file, which "
+        "only "
+        "you can read. A registry's identity token is kept in the place of the password. Asks for what the "
+        "options do not give.",
+    .fields = (const struct cli_field[]){{"host", "string", "the registry"},
+                                         {"username", "string", "whom it takes us for"},
+                                         {0}},
+    .examples = (const struct cli_example[]){{"berth login registry.example", NULL},
+                                             {"echo \"$PASSWORD\" | berth login registry.example "
+                                              "--username alice --password-stdin",
+                                              NULL},
+                                             {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_ASKS,
+    .operand = CLI_OPERAND_HOST,
+    .run = run_login,
+};
+
+const struct cli_command cmd_logout = {
+    .name = "logout",
+    .summary = "forget the password for a registry",
+    .operands = "HOST",
+    .text =
+        "Forgets what `berth login` or `docker login` kept for HOST, in the file of credentials and with the "
+        "helper that it names.",
+    .fields = (const struct cli_field[]){{"host", "string", "the registry"}, {0}},
+    .examples = (const struct cli_example[]){{"berth logout registry.example", NULL}, {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT,
+    .operand = CLI_OPERAND_HOST,
+    .run = run_logout,
+};

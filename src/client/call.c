@@ -4,12 +4,15 @@
  *
  * Authorization is made anew for each request, for the registry's own origin alone: after a redirect to
  * another there is none, whatever that one asks for. A body is sent anew with each request, so a challenge or
- * a redirect needs one that can be read again, or of which nothing has been read: hence "Expect". */
+ * a redirect (or a kept connection that turns out to be closed) needs one that can be read again, or of which
+ * nothing has been read: hence "Expect". */
 #include "client/internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "client/route.h"
+#include "http/url.h"
 #include "oci/answer.h"
 #include "oci/reference.h"
 #include "util/clock.h"
@@ -58,6 +61,7 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     call->deadline_ms = INT64_MAX;
     call->progress.total = UINT64_MAX;
     berth_buf_init(&call->url, URL_MAX);
+    berth_buf_init(&call->asked_url, URL_MAX);
     berth_buf_init(&call->authorization, FIELDS_MAX);
     berth_buf_init(&call->first_url, URL_MAX);
     call_prepare(call);
@@ -85,6 +89,22 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     return BERTH_OK;
 }
 
+int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
+                  berth_call **ret, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = call_new(c, op, repository, digest, &call, err);
+    if (r != BERTH_OK)
+        return r;
+    if (digest && !call->digest.text[0]) {
+        call_destroy(call);
+        return berth_error_set_oci(err, BERTH_E_INVALID, "DIGEST_INVALID",
+                                   "'%s' is no digest: a blob has no other name", digest);
+    }
+    *ret = call;
+    return BERTH_OK;
+}
+
 void call_destroy(berth_call *call)
 {
     if (call->op->done && call->own)
@@ -93,6 +113,7 @@ void call_destroy(berth_call *call)
     lookup_done(&call->lookup);
     token_request_done(&call->token);
     berth_buf_done(&call->url);
+    berth_buf_done(&call->asked_url);
     berth_buf_done(&call->first_url);
     berth_buf_done(&call->fields);
     berth_buf_done(&call->authorization);
@@ -127,14 +148,20 @@ static int code_of(int status)
 {
     static const struct {
         int status, code;
-    } known[] = {{400, BERTH_E_INVALID},     {401, BERTH_E_UNAUTH},      {403, BERTH_E_DENIED},
-                 {404, BERTH_E_NOT_FOUND},   {405, BERTH_E_UNSUPPORTED}, {409, BERTH_E_CONFLICT},
-                 {413, BERTH_E_TOO_BIG},     {416, BERTH_E_RANGE},       {429, BERTH_E_BUSY},
-                 {501, BERTH_E_UNSUPPORTED}, {503, BERTH_E_BUSY}};
+    } known[] = {{400, BERTH_E_INVALID},  {401, BERTH_E_UNAUTH},      {407, BERTH_E_UNAUTH},
+                 {403, BERTH_E_DENIED},   {404, BERTH_E_NOT_FOUND},   {405, BERTH_E_UNSUPPORTED},
+                 {409, BERTH_E_CONFLICT}, {413, BERTH_E_TOO_BIG},     {416, BERTH_E_RANGE},
+                 {429, BERTH_E_BUSY},     {501, BERTH_E_UNSUPPORTED}, {503, BERTH_E_BUSY}};
     for (size_t i = 0; i < COUNT(known); i++)
         if (known[i].status == status)
             return known[i].code;
     return BERTH_E_IO;
+}
+
+/* Servers tell it in pages of their own when they are spoken to in plain HTTP and speak HTTPS. */
+static bool mentions_https(berth_str page)
+{
+    return memmem(page.p, page.n, "HTTPS", 5);
 }
 
 /* What the answer says went wrong, in its own words where it has some. */
@@ -147,7 +174,10 @@ int call_fail_by_answer_of(berth_call *call, const char *who)
                   STR_ARG(code), message.n ? ")" : "");
         snprintf(call->err.oci_code, sizeof(call->err.oci_code), STR_FMT, STR_ARG(code));
     } else {
-        call_fail(call, code_of(status), "%s answered %d", who, status);
+        bool confused =
+            status == 400 && !call->client->origin.tls && mentions_https(berth_buf_str(&call->body));
+        call_fail(call, code_of(status), "%s answered %d%s", status == 407 ? "the proxy" : who, status,
+                  confused ? " (it speaks HTTPS)" : "");
     }
     call->err.http_status = status;
     return call->code;
@@ -238,6 +268,8 @@ static void begin_fields(berth_call *call, berth_str fields, berth_str authoriza
     berth_buf_add_str(f, fields);
     if (authorization.n)
         berth_buf_addf(f, STR_FMT "\n", STR_ARG(authorization));
+    if (call->x.home)
+        berth_buf_add_str(f, berth_buf_str(&transport_route(call->client->transport)->headers));
     f->failed |= berth_buf_failed(&call->fields);
 }
 
@@ -246,6 +278,9 @@ int call_ask(berth_call *call, enum call_state state, berth_str fields, berth_st
 {
     berth_error err = BERTH_ERROR_INIT;
     struct exchange *x = &call->x;
+    http_uri u;
+    x->home =
+        x->url && http_uri_parse(str_from(x->url), &u) && http_uri_same_origin(&u, &call->client->origin);
     begin_fields(call, fields, authorization);
     berth_buf_done(&call->body);
     berth_buf_init(&call->body, MAX(body_max, ERROR_MAX));
@@ -273,15 +308,57 @@ static int begin_payload(berth_call *call)
     x->streams = p->source;
     x->bytes = p->bytes;
     x->body_length = p->length;
-    x->expects = p->present && long_one && (once || (!call->authorization.n && !call->foreign));
+    x->expects = p->present && (once || (long_one && !call->authorization.n && !call->foreign));
     return BERTH_OK;
+}
+
+static bool names_ns(berth_str url)
+{
+    berth_str path, query, one;
+    str_cut(url, '?', &path, &query);
+    while (query.n) {
+        str_cut(query, '&', &one, &query);
+        if (str_starts(one, STR("ns=")))
+            return true;
+    }
+    return false;
+}
+
+/* A mirror is told whose content is wanted (distribution-spec, "Registry Proxying"); call->url stays. */
+static const char *asked_url(berth_call *call)
+{
+    const char *ns = transport_route(call->client->transport)->ns, *method = call->step->method;
+    berth_str url = berth_buf_str(&call->url);
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (!ns || !reads || call->foreign || call->redirects || names_ns(url))
+        return berth_buf_cstr(&call->url);
+    berth_buf *out = &call->asked_url;
+    berth_buf_reset(out);
+    berth_buf_addf(out, STR_FMT "%sns=", STR_ARG(url), memchr(url.p, '?', url.n) ? "&" : "?");
+    http_url_encode(out, str_from(ns), ":/");
+    return berth_buf_cstr(out);
+}
+
+/* Made for HTTPS, before it was known that the registry has none. */
+static void use_plain_url(berth_call *call)
+{
+    const berth_client *c = call->client;
+    berth_str url = berth_buf_str(&call->url), base = str_from(c->base);
+    if (!c->plain_base || !str_starts(url, base))
+        return;
+    berth_buf plain = BERTH_BUF_INIT(URL_MAX);
+    berth_buf_addf(&plain, "%s", c->plain_base);
+    berth_buf_add_str(&plain, str_from_offset(url, base.n));
+    berth_buf_done(&call->url);
+    call->url = plain;
 }
 
 static int send_authorized(berth_call *call)
 {
     struct exchange *x = &call->x;
+    use_plain_url(call);
     x->method = call->step->method;
-    x->url = berth_buf_cstr(&call->url);
+    x->url = asked_url(call);
     x->large = call->step->large;
     int r = begin_payload(call);
     return r == BERTH_OK ? call_ask(call, CALL_ASKING, berth_buf_str(&call->fields),
@@ -477,9 +554,34 @@ static bool on_rewind(struct exchange *x)
     return true;
 }
 
+/* Nothing speaks HTTPS there: plain HTTP from here on, for a client that was told that it may. */
+static bool fall_back(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (c->plain_base || !c->may_fall_back || c->answered || !call->x.home ||
+        call->x.failure != FAILURE_UNREACHED)
+        return c->plain_base && call->x.home && call->x.failure == FAILURE_UNREACHED &&
+               str_starts(berth_buf_str(&call->url), STR("https:"));
+    CLEANUP(berth_buf_done) berth_buf base = BERTH_BUF_INIT(URL_MAX);
+    http_uri plain;
+    berth_buf_addf(&base, "http://%s", c->session.host);
+    c->plain_base = berth_buf_take(&base);
+    if (!c->plain_base || !http_uri_parse(str_from(c->plain_base), &plain))
+        return false;
+    c->origin = plain;
+    c->session.tls = false;
+    return true;
+}
+
 static void on_end(struct exchange *x, int code, const berth_error *err)
 {
     berth_call *call = CONTAINER_OF(x, berth_call, x);
+    bool done = false;
+    if (call->code == BERTH_OK && code == BERTH_E_NETWORK && call->state == CALL_ASKING && fall_back(call)) {
+        if (ask_registry(call, &done) != BERTH_OK)
+            finish(call);
+        return;
+    }
     if (call->code == BERTH_OK && code != BERTH_OK)
         call_fail(call, code, "%s%s", call->state == CALL_TOKEN ? "asking for a token: " : "", err->message);
     if (call->code == BERTH_OK)

@@ -30,8 +30,9 @@ static int set_origin(berth_client *c, const char *host, const berth_client_opti
     berth_buf_addf(&url, "https://%s", host);
     if (berth_buf_failed(&url) || !http_uri_parse(berth_buf_str(&url), &u) || u.target.n)
         return berth_error_set(err, BERTH_E_INVALID, "'%s' is no host", host);
-    bool tls = o->transport == BERTH_TRANSPORT_HTTPS ||
-               (o->transport != BERTH_TRANSPORT_HTTP && !is_loopback(u.host));
+    bool automatic = o->transport != BERTH_TRANSPORT_HTTPS && o->transport != BERTH_TRANSPORT_HTTP;
+    bool tls = automatic ? o->insecure || !is_loopback(u.host) : o->transport == BERTH_TRANSPORT_HTTPS;
+    c->may_fall_back = automatic && o->insecure;
     berth_buf_reset(&url);
     berth_buf_addf(&url, "%s://%s", tls ? "https" : "http", host);
     c->base = berth_buf_take(&url);
@@ -62,7 +63,7 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     if (r == BERTH_OK)
         r = session_init(&c->session, host, &o, err);
     if (r == BERTH_OK)
-        r = transport_new(&o, &c->transport, err);
+        r = transport_new(&o, host, &c->transport, err);
     c->session.keyring.transport = c->transport;
     if (r != BERTH_OK) {
         berth_client_free(c);
@@ -83,6 +84,7 @@ void berth_client_free(berth_client *client)
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
     free(client->base);
+    free(client->plain_base);
     free(client);
 }
 

@@ -1,9 +1,10 @@
-/* client/client_curl.c - the transport: the only file that sees libcurl.
+/* client/client_curl.c - the transport: this file and client_curl_route.c alone see libcurl.
  *
  * One epoll descriptor holds curl's sockets, a timer for all that is waited for, and an event that other
  * threads wake us by. Whoever drives the client calls transport_process(); nothing here blocks but
  * transport_wait(). Curl's handles are used again: what all requests share is told them once. */
-#include <curl/curl.h>
+#include "client/client_curl.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +12,6 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
-#include "client/internal.h"
 #include "util/clock.h"
 
 #define HEADER_MAX   (256 * KIB) /* all lines of one answer */
@@ -37,6 +37,8 @@ struct transport {
     bool insecure;
     struct handle *running, *idle;
     struct watch *watches;
+    struct route route;
+    struct curl_slist *resolve;
     size_t n_idle;
     int64_t armed_ms;             /* what the timer is set to; INT64_MAX: nothing */
     int64_t curls_ms, callers_ms; /* who wants to be called */
@@ -112,7 +114,8 @@ static bool copy(char **to, const char *s)
     return !s || *to;
 }
 
-int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err)
+int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
+                  berth_error *err)
 {
     pthread_once(&once, init_once);
     if (global != CURLE_OK)
@@ -139,6 +142,16 @@ int transport_new(const berth_client_options *opts, struct transport **ret, bert
         transport_free(t);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
+    bool ok = true;
+    int r = route_init(&t->route, opts->connection, authority, err);
+    if (r == BERTH_OK)
+        t->resolve = curl_route_resolve(&t->route, &ok);
+    if (r == BERTH_OK && !ok)
+        r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    if (r != BERTH_OK) {
+        transport_free(t);
+        return r;
+    }
     curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
     curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -161,9 +174,16 @@ void transport_free(struct transport *t)
     closep(&t->epoll);
     closep(&t->timer);
     closep(&t->event);
+    route_done(&t->route);
+    curl_slist_free_all(t->resolve);
     free(t->user_agent);
     free(t->ca_file);
     free(t);
+}
+
+const struct route *transport_route(const struct transport *t)
+{
+    return &t->route;
 }
 
 int transport_fd(const struct transport *t)
@@ -351,8 +371,11 @@ static bool set_up(struct transport *t, struct handle *h)
     CURL *e = h->easy;
     bool ok = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
     ok &= curl_easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
-    if (t->ca_file)
+    ok &= curl_route_set_up(e, &t->route, t->resolve);
+    if (t->ca_file) {
         ok &= curl_easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
+        ok &= curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK; /* instead of the system's */
+    }
     if (t->insecure) {
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -420,10 +443,10 @@ static bool set_body(struct exchange *x, CURL *e)
     return ok;
 }
 
-static bool set_request(struct exchange *x, struct handle *h)
+static bool set_request(struct transport *t, struct exchange *x, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok = add_fields(x, h) && set_body(x, e);
+    bool ok = add_fields(x, h) && set_body(x, e) && curl_route_aim(e, &t->route, t->ca_file, x);
     ok &= curl_easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
@@ -492,7 +515,7 @@ int transport_start(struct transport *t, struct exchange *x, berth_error *err)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     x->handle = h;
     h->x = x;
-    if (!set_request(x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
+    if (!set_request(t, x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
         give_back(t, h);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
@@ -549,6 +572,10 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
 {
     const struct handle *h = x->handle;
     const char *why = h->why[0] ? h->why : curl_easy_strerror(result);
+    long proxy_said = 0;
+    curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
+    if (result != CURLE_OK && proxy_said == 407)
+        return berth_error_set(err, BERTH_E_UNAUTH, "the proxy wants other credentials");
     switch ((int)result) {
     case CURLE_OK:
         return BERTH_OK;
@@ -557,6 +584,11 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
     case CURLE_SSL_CACERT_BADFILE:
         return berth_error_set(err, BERTH_E_INVALID, "the file of trusted certificates can't be used: %s",
                                why);
+    case CURLE_SSL_CERTPROBLEM:
+        return berth_error_set(err, BERTH_E_INVALID, "the client's certificate or key can't be used: %s",
+                               why);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP/1 */
+        return berth_error_set(err, BERTH_E_NETWORK, "%s (does it speak HTTPS?)", why);
     case CURLE_PARTIAL_FILE:
         return berth_error_set(err, BERTH_E_NETWORK, "the body ended early: %s", why);
     case CURLE_SEND_FAIL_REWIND:

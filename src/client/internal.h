@@ -15,13 +15,16 @@
 #include "berth/client.h"
 #include "client/keyring.h"
 #include "client/limits.h"
+#include "berth/upload.h"
 #include "http/uri.h"
 #include "oci/digest.h"
+#include "oci/mediatype.h"
 
 /* --- transport: client_curl.c --- */
 
 struct transport;
 struct exchange;
+struct route;
 
 struct exchange_events {
     int (*head)(struct exchange *x); /* the header is complete; a negative code ends the exchange */
@@ -53,6 +56,7 @@ struct exchange {
     berth_str bytes;      /* its body, if it doesn't */
     int64_t body_length;  /* of one that streams; -1: unknown */
     bool expects;         /* the body waits for "100 Continue": it can be sent only once, or may be refused */
+    bool home;            /* it goes to the registry's own origin */
     bool large;           /* a body that may be large is expected */
     int status;           /* of the answer */
     int64_t length;       /* what Content-Length says; -1: nothing */
@@ -65,7 +69,10 @@ struct exchange {
     void *handle; /* its */
 };
 
-int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err);
+int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
+                  berth_error *err);
+/* Of the options for its connections, lent. */
+const struct route *transport_route(const struct transport *t);
 void transport_free(struct transport *t); /* NULL is fine; nothing may be under way */
 int transport_fd(const struct transport *t);
 void transport_wake(struct transport *t);    /* makes the descriptor readable; any thread */
@@ -271,6 +278,7 @@ struct berth_call {
     berth_buf url;       /* of the request, or the next one */
     berth_buf fields;    /* the operation's own lines for it */
     struct payload payload;
+    berth_buf asked_url; /* with what a mirror is told; empty: the same */
     berth_buf authorization, sent_fields, body;
     bool foreign; /* on another origin than the registry's: no credentials go there */
     unsigned redirects, challenges;
@@ -305,10 +313,15 @@ struct berth_call {
     berth_arena page;
     unsigned page_size; /* that was asked for; 0: none, or by the registry's own link */
     size_t bare_url;    /* so much of the URL goes before that */
+    char *page_last;
+    bool one_page, more;
     berth_sink_fn sink;
     berth_tag_fn tag;
     void *arg;
-    void *own; /* the operation's, in the arena */
+    void *own;                  /* the operation's, in the arena */
+    struct fallback *fallback;  /* of one that keeps up a referrers tag */
+    const berth_upload *upload; /* of an operation on a session, when it has ended well */
+    berth_put_outcome outcome;  /* of one that puts a blob */
 
     _Atomic bool cancelled;
     /* lock: */
@@ -321,6 +334,8 @@ struct berth_call {
 struct berth_client {
     char *base; /* "https://registry.example" */
     http_uri origin;
+    bool may_fall_back; /* to plain HTTP, as long as nothing has answered */
+    char *plain_base;   /* then: "http://registry.example" */
     struct transport *transport;
     struct session session;
     struct limits limits;
@@ -339,6 +354,9 @@ struct berth_client {
 /* A call that is not started yet. @repository and @reference may be NULL; both are checked. */
 int call_new(berth_client *c, const struct operation *op, const char *repository, const char *reference,
              berth_call **ret, berth_error *err);
+/* The same; what is named, if not NULL, has to be a digest. */
+int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
+                  berth_call **ret, berth_error *err);
 void call_destroy(berth_call *call);
 void call_start(berth_call *call);
 void call_step(berth_call *call);                              /* driver: goes on with what has come */
@@ -374,9 +392,17 @@ int call_challenged(berth_call *call, bool *ret_refused);
 
 /* pages.c: call->url gets its wish for a page; end() goes on where Link says; refused() with a smaller one.
  */
-void call_first_page(berth_call *call);
+int call_first_page(berth_call *call, const berth_list_options *opts, berth_error *err);
 int call_next_page(berth_call *call, const struct step **ret_next);
 int call_smaller_page(berth_call *call, const struct step **ret_next);
+
+/* manifests.c: a collected manifest is what was asked for: its digest and type, or the call has failed. */
+int call_check_manifest(berth_call *call, berth_digest *ret_digest, berth_str *ret_type);
+int call_give_manifest(berth_call *call, berth_str type, berth_str digest, uint64_t size, const void *data);
+void call_aim_manifest(berth_call *call, const char *reference); /* the next request, without a body */
+
+#define MANIFEST_MAX (8 * MIB) /* registries take 4 MiB at least (distribution-spec, "Pushing Manifests") */
+#define ACCEPT_ANY   MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST
 
 /* For the blocking forms: waits for what *@call was started as, when @r says that it was. With @ret_call the
  * call is handed out on success, and freed otherwise. */

@@ -19,6 +19,7 @@
 struct script {
     const char
         *answers[ANSWERS_MAX]; /* whole answers; a NULL ends them. "%p" in one is the server's own port */
+    bool greedy;               /* takes a body before it refuses it */
     int listener, port;
     _Atomic int n_requests;
     char requests[ANSWERS_MAX][REQUEST_MAX];
@@ -60,7 +61,7 @@ static UNUSED void receive(struct script *s, int fd, int i)
 {
     char rest[4096], *to = s->requests[i];
     size_t n = 0;
-    bool refuses = s->answers[i][9] > '2', asked_on = false;
+    bool refuses = !s->greedy && strlen(s->answers[i]) > 9 && s->answers[i][9] > '2', asked_on = false;
     while (!is_whole(to, s->received[i])) {
         if (!asked_on && strcasestr(to, "\r\nExpect: 100-continue") && strstr(to, "\r\n\r\n")) {
             if (refuses)
@@ -130,6 +131,24 @@ static UNUSED const char *asked(const struct script *s, int i, const char *line)
     return strcasestr(s->requests[i], line);
 }
 
+/* The body of a request. */
+static UNUSED const char *sent(const struct script *s, int i)
+{
+    const char *end = strstr(s->requests[i], "\r\n\r\n");
+    return end ? end + 4 : "";
+}
+
+/* The request begins so, and has this body; NULL: any. */
+static UNUSED bool was(const struct script *s, int i, const char *begins, const char *body)
+{
+    return strncmp(s->requests[i], begins, strlen(begins)) == 0 && (!body || strcmp(sent(s, i), body) == 0);
+}
+
+#define EMPTY        "Content-Length: 0\r\n\r\n"
+#define NOT_THERE    "HTTP/1.1 404 Not Found\r\n" EMPTY
+#define ACCEPTED     "HTTP/1.1 202 Accepted\r\n"
+#define CREATED      "HTTP/1.1 201 Created\r\n" EMPTY
+#define BROKEN       "" /* the connection closes without an answer */
 #define OK_EMPTY     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 #define BEARER       "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:%p/token\",service=\"s\","
 #define UNAUTHORIZED "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"

@@ -38,7 +38,7 @@ static void ring_open(struct ring *r, berth_credentials_options *o, const char *
     said[0] = '\0';
     n_done = 0;
     CHECK_OK(keyring_init(&r->k, &opts, &test_err));
-    CHECK_OK(transport_new(&opts, &r->k.transport, &test_err));
+    CHECK_OK(transport_new(&opts, "a.example", &r->k.transport, &test_err));
 }
 
 static void ring_close(struct ring *r)
