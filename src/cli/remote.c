@@ -1,7 +1,7 @@
 /* cli/remote.c - see remote.h. */
 #include "cli/remote.h"
 
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "cli/prompt.h"
@@ -191,6 +191,8 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
         rc = read_operand(c, r);
     if (rc >= 0)
         return rc;
+    signal(SIGPIPE,
+           SIG_IGN); /* a peer that leaves is an error of its call; cli_printed() minds standard output */
     rc = connect_prepare(c, &r->connect, &r->base.arena);
     if (rc < 0)
         rc = find_password(c, r);

@@ -18,16 +18,23 @@ static void on_looked_up(struct lookup *l)
     call_step(CONTAINER_OF(l, berth_call, lookup));
 }
 
-/* The privilege that is enough for the scope. */
+/* What a token has to allow. */
+static berth_str scope_of(const berth_call *call)
+{
+    const char *other = session_of(call)->scope;
+    return str_from(other ? other : call->scope);
+}
+
+/* The privilege that is enough for it. */
 static enum auth_privilege needs(berth_str scope)
 {
     enum auth_privilege most = AUTH_READ;
     while (scope.n) {
-        berth_str one, resource, actions, action;
+        berth_str one, kind, name, actions, action;
         str_cut(scope, ' ', &one, &scope);
-        str_cut(one, ':', &resource, &one);
-        str_cut(one, ':', &resource, &actions);
-        while (actions.n) {
+        str_cut(one, ':', &kind, &one);
+        str_cut(one, ':', &name, &actions);
+        while (str_eq(kind, STR("repository")) && actions.n) {
             str_cut(actions, ',', &action, &actions);
             if (str_eq(action, STR("push")))
                 most = MAX(most, AUTH_WRITE);
@@ -59,8 +66,8 @@ int call_authorize(berth_call *call, bool *ret_ready)
     if (call->foreign)
         return BERTH_OK;
     int r = call->basic_only ? BERTH_OK
-                             : session_authorize(session_of(call), str_from(call->scope),
-                                                 &call->authorization, &credentials_wanted, &err);
+                             : session_authorize(session_of(call), scope_of(call), &call->authorization,
+                                                 &credentials_wanted, &err);
     if (r != BERTH_OK)
         return call_fail_with(call, &err);
     if (credentials_wanted || call->basic_only)
@@ -74,8 +81,7 @@ static int ask_token(berth_call *call, const auth_credentials *c)
 {
     berth_error err = BERTH_ERROR_INIT;
     struct token_request *t = &call->token;
-    int r = session_token_request(session_of(call), &call->asked, str_from(call->scope), c, call->offline, t,
-                                  &err);
+    int r = session_token_request(session_of(call), &call->asked, scope_of(call), c, call->offline, t, &err);
     if (r != BERTH_OK)
         return call_fail_with(call, &err);
     struct exchange *x = &call->x;

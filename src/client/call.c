@@ -71,8 +71,7 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
         return r;
     }
     call->repository = berth_arena_dup(&call->arena, str_from(repository ? repository : ""));
-    call->scope = c->session.scope ? berth_arena_dup(&call->arena, str_from(c->session.scope))
-                  : op->actions && repository
+    call->scope = op->actions && repository
                       ? berth_arena_printf(&call->arena, "repository:%s:%s", repository, op->actions)
                       : berth_arena_dup(&call->arena, STR(""));
     call->subject = berth_arena_printf(&call->arena, "%s%s%s%s%s", c->session.host, repository ? "/" : "",
@@ -200,10 +199,28 @@ static void finish(berth_call *call)
     client_settle(call);
 }
 
+static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done);
+
+/* The answer didn't come, or not whole, and there is no other try. */
+static int take_break(berth_call *call, bool *ret_done)
+{
+    const struct step *next = NULL;
+    bool broke = call->state == CALL_ASKING && call->x.failure != FAILURE_NONE;
+    if (!broke || !call->step->broken || atomic_load(&call->cancelled))
+        return call->code;
+    int r = call->step->broken(call, &next);
+    if (r == BERTH_OK)
+        call->code = BERTH_OK;
+    return go_on(call, r, next, ret_done);
+}
+
 /* It failed: for good, or it tries again later. */
 static void finish_or_retry(berth_call *call)
 {
-    if (!retry_call(call))
+    bool done = false, broken = false;
+    if (retry_call(call, &broken))
+        return;
+    if (broken || take_break(call, &done) != BERTH_OK || done)
         finish(call);
 }
 

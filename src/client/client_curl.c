@@ -91,7 +91,7 @@ static int on_timer(CURLM *multi, long ms, void *arg)
     (void)multi;
     struct transport *t = arg;
     t->woken = ms == 0;
-    t->curls_ms = ms > 0 ? clock_mono_ms() + ms : INT64_MAX; /* -1: none */
+    t->curls_ms = ms > 0 ? clock_mono_ms() + ms + 1 : INT64_MAX; /* -1: none */
     arm(t);
     return 0;
 }
@@ -655,7 +655,7 @@ static bool end_late(struct transport *t)
         }
         berth_error err = BERTH_ERROR_INIT;
         berth_error_set(&err, BERTH_E_NETWORK, "%s in %g seconds", what[x->step], limit / 1000.0);
-        x->failure = x->step == EXCHANGE_CONNECTS ? FAILURE_UNREACHED : FAILURE_BROKEN;
+        x->failure = x->step == EXCHANGE_RECEIVES ? FAILURE_BROKEN : FAILURE_UNREACHED;
         end_exchange(t, h, BERTH_E_NETWORK, &err);
         any = true;
         next = t->running; /* whatever the end has set off */

@@ -63,7 +63,7 @@ static int make(berth_client *client, const struct operation *op, const char *re
     int r = call_new(client, op, repository, NULL, &call, err);
     if (r != BERTH_OK)
         return r;
-    if (repository && actions && !client->session.scope)
+    if (repository && actions)
         call->scope = berth_arena_printf(&call->arena, "repository:%s:%s", repository, actions);
     if (!call->scope) {
         call_destroy(call);

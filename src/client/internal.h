@@ -12,10 +12,9 @@
 
 #include "auth/challenge.h"
 #include "auth/token.h"
-#include "berth/client.h"
+#include "berth/upload.h"
 #include "client/keyring.h"
 #include "client/limits.h"
-#include "berth/upload.h"
 #include "http/uri.h"
 #include "oci/digest.h"
 #include "oci/mediatype.h"
@@ -42,8 +41,8 @@ enum exchange_step { EXCHANGE_CONNECTS, EXCHANGE_SENDS, EXCHANGE_WAITS, EXCHANGE
 enum exchange_failure {
     FAILURE_NONE,
     FAILURE_LASTING,   /* asking again is of no use */
-    FAILURE_UNREACHED, /* no connection */
-    FAILURE_BROKEN,    /* the connection broke, or nothing came in time */
+    FAILURE_UNREACHED, /* no connection, or no answer in time */
+    FAILURE_BROKEN,    /* the connection broke, or the answer did not go on */
 };
 
 /* One request and its answer. What it points to is lent until the end. */
@@ -165,8 +164,8 @@ struct retry_policy {
  * and all, as @random says. */
 uint32_t retry_wait_ms(const struct retry_policy *p, unsigned tries, uint32_t random);
 
-/* The call has failed. True: it sleeps, and will ask again. */
-bool retry_call(berth_call *call);
+/* The call has failed. True: it sleeps, and will ask again. *@ret_broken: its step's broken() was asked. */
+bool retry_call(berth_call *call, bool *ret_broken);
 
 /* The answer may be another one later, and there are tries left. */
 bool retry_is_worth(const berth_call *call);
@@ -240,9 +239,10 @@ struct step {
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
     /* Any other answer that is no redirect, nor a challenge that can be met. NULL: call_fail_by_answer(). */
     int (*refused)(berth_call *call, const struct step **ret_next);
-    /* It failed for a reason that may pass, and there are tries left: the next, *@ret_next or the same again,
-     * is sent after a wait. NULL: the same, if its body can be sent again and is no PATCH, and no piece of
-     * the answer was taken. */
+    /* No whole answer has come, or call->may_retry; call->err says why: the network, what the body is read
+     * from, or "later". With call->may_retry what comes next, *@ret_next or the same again, is sent after a
+     * wait. NULL: the same again, if the body can be sent again and is no PATCH, and no piece of the answer
+     * was taken. */
     int (*broken)(berth_call *call, const struct step **ret_next);
 };
 
@@ -285,6 +285,7 @@ struct berth_call {
     struct limits_ticket ticket;
     unsigned tries;    /* that failed, without getting further */
     uint64_t broke_at; /* of progress.done */
+    bool may_retry;    /* for broken() */
     bool recovers;     /* on a detour that a failure made */
     int64_t deadline_ms;
     berth_call *next_running, *prev_running;

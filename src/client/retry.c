@@ -110,8 +110,7 @@ void retry_step(berth_call *call, const struct step *next)
     call->step = next;
 }
 
-/* What is known of redirects and of the answer belongs to the try that failed. */
-static void forget_answer(berth_call *call)
+static void forget_redirects(berth_call *call)
 {
     http_uri u;
     if (call->first_url.n) {
@@ -123,18 +122,19 @@ static void forget_answer(berth_call *call)
             http_uri_parse(berth_buf_str(&call->url), &u) && !http_uri_same_origin(&u, &call->client->origin);
     }
     call->redirects = call->challenges = 0;
-    call->code = BERTH_OK;
 }
 
 /* What is sent after the wait; a negative code: nothing can be. */
-static int choose_next(berth_call *call)
+static int choose_next(berth_call *call, bool *ret_broken)
 {
     const struct step *step = call->step, *next = NULL;
     const struct source *source = call->payload.source;
     if (call->state == CALL_TOKEN) /* the request itself was not sent, or refused */
         return BERTH_OK;
     if (step->broken) {
+        *ret_broken = call->may_retry = true;
         int r = step->broken(call, &next);
+        call->may_retry = false;
         if (r != BERTH_OK)
             return r;
         call->recovers |= next && next != step;
@@ -170,7 +170,7 @@ static void say_how_often(berth_call *call)
     snprintf(m + n, sizeof(call->err.message) - n, " (tried %u times)", call->tries);
 }
 
-bool retry_call(berth_call *call)
+bool retry_call(berth_call *call, bool *ret_broken)
 {
     berth_client *c = call->client;
     uint32_t random;
@@ -200,12 +200,10 @@ bool retry_call(berth_call *call)
     if (!wants_another(call, (uint32_t)wait_ms))
         return false;
     retry_leave(call);
-    int code = call->code;
-    forget_answer(call);
-    if (choose_next(call) != BERTH_OK) {
-        call->code = call->code == BERTH_OK ? code : call->code;
+    forget_redirects(call);
+    if (choose_next(call, ret_broken) != BERTH_OK)
         return false;
-    }
+    call->code = BERTH_OK;
     call->err = (berth_error)BERTH_ERROR_INIT;
     call->state = CALL_WAITING;
     limits_sleep(&c->limits, &call->ticket, now_ms + wait_ms);

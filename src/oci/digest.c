@@ -111,3 +111,8 @@ bool berth_digest_equal(const berth_digest *a, const berth_digest *b)
 {
     return digest_eq(a, b);
 }
+
+int berth_digest_compare(const berth_digest *a, const berth_digest *b)
+{
+    return strcmp(a->text, b->text);
+}

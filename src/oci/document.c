@@ -33,6 +33,17 @@ static size_t utf8_length(const unsigned char *p, size_t left)
     return n;
 }
 
+bool oci_utf8_valid(berth_str s)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    for (size_t i = 0, n; i < s.n; i += n) {
+        n = p[i] < 0x80 ? 1 : utf8_length(p + i, s.n - i);
+        if (n == 0)
+            return false;
+    }
+    return true;
+}
+
 static bool is_plain(unsigned char c)
 {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';

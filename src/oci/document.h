@@ -24,6 +24,9 @@ void oci_print_catalog(berth_buf *out, const berth_str *names, size_t n);
 /* An image index of referrers: one descriptor each (distribution-spec, "Listing Referrers"). */
 void oci_print_referrers(berth_buf *out, const oci_referrer *list, size_t n);
 
+/* Whether @s is UTF-8 (RFC 3629), and so can be told in JSON as it is. */
+bool oci_utf8_valid(berth_str s);
+
 /* A JSON string with its quotes; building blocks for detail. */
 void oci_print_string(berth_buf *out, berth_str s);
 /* {"key":"value", …} from pairs; @pairs holds 2 * @n views. */

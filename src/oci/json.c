@@ -163,3 +163,121 @@ int oci_json_copy_string(const json_t *object, const char *key, berth_arena *are
     *ret = copy;
     return BERTH_OK;
 }
+
+/* --- as C strings --- */
+
+static int no_memory(berth_error *err)
+{
+    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+static int wrong_member(berth_error *err, const char *key)
+{
+    return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "'%s' must hold strings", key);
+}
+
+static const char *copy(berth_arena *arena, const json_t *string)
+{
+    return berth_arena_dup(arena, (berth_str){json_string_value(string), json_string_length(string)});
+}
+
+int oci_json_copy_text(const json_t *object, const char *key, berth_arena *arena, const char **ret,
+                       berth_error *err)
+{
+    json_t *v = NULL;
+    int r = oci_json_get(object, key, JSON_STRING, &v, err);
+    if (r != BERTH_OK || !v)
+        return r;
+    const char *text = copy(arena, v);
+    if (!text)
+        return no_memory(err);
+    *ret = text;
+    return BERTH_OK;
+}
+
+int oci_json_copy_texts(const json_t *object, const char *key, berth_arena *arena, const char *const **ret,
+                        size_t *ret_n, berth_error *err)
+{
+    json_t *array = NULL;
+    int r = oci_json_get(object, key, JSON_ARRAY, &array, err);
+    size_t n = json_array_size(array);
+    if (r != BERTH_OK || n == 0)
+        return r;
+    const char **texts = berth_arena_alloc(arena, n * sizeof(*texts));
+    if (!texts)
+        return no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *v = json_array_get(array, i);
+        if (!json_is_string(v))
+            return wrong_member(err, key);
+        texts[i] = copy(arena, v);
+        if (!texts[i])
+            return no_memory(err);
+    }
+    *ret = texts;
+    *ret_n = n;
+    return BERTH_OK;
+}
+
+int oci_json_copy_keys(const json_t *object, const char *key, berth_arena *arena, const char *const **ret,
+                       size_t *ret_n, berth_error *err)
+{
+    json_t *members = NULL, *value;
+    const char *name;
+    size_t i = 0;
+    int r = oci_json_get(object, key, JSON_OBJECT, &members, err);
+    if (r != BERTH_OK || !json_object_size(members))
+        return r;
+    const char **names = berth_arena_alloc(arena, json_object_size(members) * sizeof(*names));
+    if (!names)
+        return no_memory(err);
+    json_object_foreach(members, name, value)
+    {
+        (void)value;
+        names[i] = berth_arena_dup(arena, str_from(name));
+        if (!names[i++])
+            return no_memory(err);
+    }
+    *ret = names;
+    *ret_n = i;
+    return BERTH_OK;
+}
+
+int oci_json_copy_pairs(const json_t *object, const char *key, berth_arena *arena,
+                        const berth_annotation **ret, size_t *ret_n, berth_error *err)
+{
+    json_t *members = NULL, *value;
+    const char *name;
+    size_t i = 0;
+    int r = oci_json_get(object, key, JSON_OBJECT, &members, err);
+    if (r != BERTH_OK || !json_object_size(members))
+        return r;
+    berth_annotation *pairs = berth_arena_alloc(arena, json_object_size(members) * sizeof(*pairs));
+    if (!pairs)
+        return no_memory(err);
+    json_object_foreach(members, name, value)
+    {
+        if (!json_is_string(value))
+            return wrong_member(err, key);
+        pairs[i] =
+            (berth_annotation){.key = berth_arena_dup(arena, str_from(name)), .value = copy(arena, value)};
+        if (!pairs[i].key || !pairs[i].value)
+            return no_memory(err);
+        i++;
+    }
+    *ret = pairs;
+    *ret_n = i;
+    return BERTH_OK;
+}
+
+static int add_text(const char *p, size_t n, void *arg)
+{
+    berth_buf_add(arg, p, n);
+    return berth_buf_failed(arg) ? -1 : 0;
+}
+
+void oci_json_print(const json_t *j, berth_buf *out)
+{
+    if (json_dump_callback(j, add_text, out, JSON_COMPACT) < 0)
+        out->failed = true;
+}

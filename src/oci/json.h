@@ -4,9 +4,11 @@
 #ifndef OCI_JSON_H
 #define OCI_JSON_H
 
+#include <berth/manifest.h>
 #include <jansson.h>
 
 #include "util/arena.h"
+#include "util/buf.h"
 
 typedef struct oci_json_limits {
     size_t max_depth;      /* of nested objects and arrays */
@@ -33,5 +35,25 @@ int oci_json_get_integer(const json_t *object, const char *key, json_int_t *ret,
 /* The same, copied to @arena. */
 int oci_json_copy_string(const json_t *object, const char *key, berth_arena *arena, berth_str *ret,
                          berth_error *err);
+
+/* --- as C strings, for what callers of the library read; NULL and 0 where @key is absent --- */
+
+int oci_json_copy_text(const json_t *object, const char *key, berth_arena *arena, const char **ret,
+                       berth_error *err);
+
+/* An array of strings. */
+int oci_json_copy_texts(const json_t *object, const char *key, berth_arena *arena, const char *const **ret,
+                        size_t *ret_n, berth_error *err);
+
+/* The keys of an object, whatever its values are. */
+int oci_json_copy_keys(const json_t *object, const char *key, berth_arena *arena, const char *const **ret,
+                       size_t *ret_n, berth_error *err);
+
+/* An object of strings, in its order. */
+int oci_json_copy_pairs(const json_t *object, const char *key, berth_arena *arena,
+                        const berth_annotation **ret, size_t *ret_n, berth_error *err);
+
+/* Appends compact JSON; failure is left in the buffer. */
+void oci_json_print(const json_t *j, berth_buf *out);
 
 #endif

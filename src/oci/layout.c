@@ -1,6 +1,8 @@
 /* oci/layout.c - see layout.h. */
 #include "oci/layout.h"
 
+#include <berth/config.h>
+
 #include "oci/descriptor.h"
 #include "util/fault.h"
 
@@ -177,16 +179,9 @@ int oci_layout_index_put(oci_layout_index *x, const berth_digest *d, berth_str m
     return json_array_append(x->manifests, fresh) == 0 ? remember(x, fresh, err) : no_memory(err);
 }
 
-static int add_text(const char *p, size_t n, void *arg)
-{
-    berth_buf_add(arg, p, n);
-    return berth_buf_failed(arg) ? -1 : 0;
-}
-
 void oci_layout_index_print(const oci_layout_index *x, berth_buf *out)
 {
-    if (json_dump_callback(x->root, add_text, out, JSON_COMPACT) < 0)
-        out->failed = true;
+    oci_json_print(x->root, out);
 }
 
 void oci_layout_index_free(oci_layout_index *x)
@@ -197,4 +192,9 @@ void oci_layout_index_free(oci_layout_index *x)
     json_decref(x->named);
     json_decref(x->nameless);
     free(x);
+}
+
+int berth_layout_file_check(const void *p, size_t n, berth_error *err)
+{
+    return oci_layout_header_parse(p, n, err);
 }

@@ -194,37 +194,45 @@ static int read_common(const json_t *root, berth_arena *arena, oci_manifest *m, 
     return r == BERTH_OK ? read_annotations(root, arena, &m->annotations, err) : r;
 }
 
-int oci_manifest_parse(const void *p, size_t n, berth_str content_type, const oci_manifest_limits *limits,
-                       berth_arena *arena, oci_manifest *ret, berth_error *err)
+oci_json_limits oci_manifest_bounds(size_t max_depth, size_t max_descriptors)
 {
-    size_t max_descriptors =
-        limits && limits->max_descriptors ? limits->max_descriptors : DEFAULT_DESCRIPTORS;
-    /* A parsed document may cost a hundred times its text. No manifest needs more than this: two objects or
-     * arrays and eight members for each descriptor, and some room for what others add. */
-    const oci_json_limits bounds = {
-        .max_depth = limits && limits->max_depth ? limits->max_depth : DEFAULT_DEPTH,
-        .max_containers = 2 * max_descriptors + 1000,
-        .max_values = 8 * max_descriptors + 10000,
+    return (oci_json_limits){
+        .max_depth = max_depth ? max_depth : DEFAULT_DEPTH,
+        .max_containers = 2 * (max_descriptors ? max_descriptors : DEFAULT_DESCRIPTORS) + 1000,
+        .max_values = 8 * (max_descriptors ? max_descriptors : DEFAULT_DESCRIPTORS) + 10000,
     };
-    CLEANUP(oci_json_unrefp) json_t *root = NULL;
+}
+
+int oci_manifest_read(const json_t *root, berth_str content_type, size_t max_descriptors, berth_arena *arena,
+                      oci_manifest *ret, berth_error *err)
+{
+    size_t max = max_descriptors ? max_descriptors : DEFAULT_DESCRIPTORS;
     oci_manifest m = {.kind = MANIFEST_OTHER};
     berth_error local = BERTH_ERROR_INIT;
     if (!err) /* prefixes are put before what is there */
         err = &local;
-    int r = oci_json_load_object(p, n, &bounds, &root, err);
-    if (r == BERTH_OK)
-        r = decide_type(root, content_type, &m, err);
+    int r = decide_type(root, content_type, &m, err);
     if (r == BERTH_OK)
         r = check_shape(root, &m, err);
     if (r == BERTH_OK && m.kind == MANIFEST_IMAGE)
-        r = read_image(root, max_descriptors, arena, &m, err);
+        r = read_image(root, max, arena, &m, err);
     if (r == BERTH_OK && m.kind == MANIFEST_INDEX)
-        r = read_index(root, max_descriptors, arena, &m, err);
+        r = read_index(root, max, arena, &m, err);
     if (r == BERTH_OK && m.kind == MANIFEST_SCHEMA1)
-        r = read_schema1(root, max_descriptors, arena, &m, err);
+        r = read_schema1(root, max, arena, &m, err);
     if (r == BERTH_OK && m.kind != MANIFEST_SCHEMA1)
         r = read_common(root, arena, &m, err);
     if (r == BERTH_OK)
         *ret = m;
     return r;
+}
+
+int oci_manifest_parse(const void *p, size_t n, berth_str content_type, const oci_manifest_limits *limits,
+                       berth_arena *arena, oci_manifest *ret, berth_error *err)
+{
+    const oci_manifest_limits asked = limits ? *limits : (oci_manifest_limits){0};
+    const oci_json_limits bounds = oci_manifest_bounds(asked.max_depth, asked.max_descriptors);
+    CLEANUP(oci_json_unrefp) json_t *root = NULL;
+    int r = oci_json_load_object(p, n, &bounds, &root, err);
+    return r == BERTH_OK ? oci_manifest_read(root, content_type, asked.max_descriptors, arena, ret, err) : r;
 }

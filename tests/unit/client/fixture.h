@@ -105,6 +105,7 @@ static UNUSED void script_begin(struct script *s, const berth_client_options *op
     snprintf(s->host, sizeof(s->host), "127.0.0.1:%d", s->port);
     CHECK(pthread_create(&s->thread, NULL, serve, s) == 0);
     berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+    o.first_wait_ms = 1;
     if (opts)
         o = *opts;
     if (!s->retries)

@@ -6,9 +6,9 @@
 
 #include "util/clock.h"
 
-#define LATER  "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"
-#define BROKEN "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}"
-#define GOING  "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
+#define LATER   "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"
+#define CUT_OFF "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{}"
+#define GOING   "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"
 
 static berth_client_options quick(void)
 {
@@ -38,7 +38,7 @@ static void test_client_retry__waits_grow_and_differ(void **state)
 static void test_client_retry__asks_again_after_what_may_pass(void **state)
 {
     (void)state;
-    static const char *const passing[] = {BROKEN,
+    static const char *const passing[] = {CUT_OFF,
                                           GOING,
                                           LATER "\r\n",
                                           "HTTP/1.1 408 X\r\nContent-Length: 0\r\n\r\n",
