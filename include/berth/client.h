@@ -101,6 +101,11 @@ BERTH_API int berth_client_new(const char *host, const berth_client_options *opt
 /** NULL is fine. Calls must have been freed before. */
 BERTH_API void berth_client_free(berth_client *client);
 
+/** Closes the connections, if nothing is under way, and forgets tokens and what the registry has asked for.
+ * The client is as it was when it was opened, and may be used again; closing it twice is harmless. Any
+ * thread, not only once. */
+BERTH_API void berth_client_close(berth_client *client);
+
 /* --- event loops --- */
 
 /** A descriptor that is readable when berth_client_process() has something to do. Lent; for poll() and the

@@ -171,8 +171,21 @@ static bool has_pending(berth_client *c)
     return has;
 }
 
+static void take_close(berth_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool closes = c->closes;
+    c->closes = false;
+    pthread_mutex_unlock(&c->lock);
+    if (!closes)
+        return;
+    session_forget(&c->session);
+    transport_close(c->transport);
+}
+
 static void run_ready(berth_client *c)
 {
+    take_close(c);
     do {
         run_pending(c);
         run_due(c);
@@ -206,6 +219,17 @@ static void drive(berth_client *c, bool waits)
 static bool is_driver(const berth_client *c)
 {
     return c->driving && pthread_equal(c->driver, pthread_self());
+}
+
+void berth_client_close(berth_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    client->closes = true;
+    if (client->driving)
+        transport_wake(client->transport);
+    else
+        drive(client, false);
+    pthread_mutex_unlock(&client->lock);
 }
 
 void berth_client_process(berth_client *client)

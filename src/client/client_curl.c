@@ -114,6 +114,18 @@ static bool copy(char **to, const char *s)
     return !s || *to;
 }
 
+static CURLM *make_multi(struct transport *t)
+{
+    CURLM *multi = curl_multi_init();
+    if (multi) {
+        curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, t);
+        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, t);
+    }
+    return multi;
+}
+
 int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
                   berth_error *err)
 {
@@ -136,7 +148,7 @@ int transport_new(const berth_client_options *opts, const char *authority, struc
         transport_free(t);
         return BERTH_E_IO;
     }
-    t->multi = curl_multi_init();
+    t->multi = make_multi(t);
     if (!t->multi || !copy(&t->user_agent, opts->user_agent ? opts->user_agent : "berth/" BERTH_VERSION) ||
         !copy(&t->ca_file, opts->ca_file)) {
         transport_free(t);
@@ -152,12 +164,19 @@ int transport_new(const berth_client_options *opts, const char *authority, struc
         transport_free(t);
         return r;
     }
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
     *ret = t;
     return BERTH_OK;
+}
+
+void transport_close(struct transport *t)
+{
+    CURLM *fresh = t->running ? NULL : make_multi(t);
+    if (!fresh)
+        return;
+    curl_multi_cleanup(t->multi);
+    t->multi = fresh;
+    t->curls_ms = INT64_MAX;
+    t->woken = false;
 }
 
 void transport_free(struct transport *t)

@@ -34,7 +34,6 @@ bool curl_route_set_up(CURL *e, const struct route *r, struct curl_slist *resolv
         ok &= curl_easy_setopt(e, CURLOPT_NOPROXY, r->no_proxy) == CURLE_OK;
     if (resolve)
         ok &= curl_easy_setopt(e, CURLOPT_RESOLVE, resolve) == CURLE_OK;
-    curl_easy_setopt(e, CURLOPT_PROXYAUTH, CURLAUTH_ANY); /* Basic or Digest, whichever it asks for */
     return ok;
 }
 

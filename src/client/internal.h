@@ -72,7 +72,8 @@ int transport_new(const berth_client_options *opts, const char *authority, struc
                   berth_error *err);
 /* Of the options for its connections, lent. */
 const struct route *transport_route(const struct transport *t);
-void transport_free(struct transport *t); /* NULL is fine; nothing may be under way */
+void transport_close(struct transport *t); /* connections, if nothing is under way */
+void transport_free(struct transport *t);  /* NULL is fine; nothing may be under way */
 int transport_fd(const struct transport *t);
 void transport_wake(struct transport *t);    /* makes the descriptor readable; any thread */
 void transport_wait(struct transport *t);    /* until the descriptor is readable */
@@ -101,6 +102,7 @@ void exchange_done(struct exchange *x);
 struct session_token {
     char *scope, *token;
     int64_t until_ms; /* monotonic */
+    bool given;
 };
 
 struct session {
@@ -117,6 +119,7 @@ struct session {
 };
 
 int session_init(struct session *s, const char *host, const berth_client_options *opts, berth_error *err);
+void session_forget(struct session *s); /* what was learned, but not what was given */
 void session_done(struct session *s);
 
 /* How a token is asked for. */
@@ -347,7 +350,7 @@ struct berth_client {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* lock: */
-    bool driving;
+    bool driving, closes;
     pthread_t driver;
     berth_call *pending; /* to be started or cancelled */
 };

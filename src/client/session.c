@@ -18,7 +18,8 @@ static bool copy(char **to, const char *s)
     return !s || *to;
 }
 
-static int add_token(struct session *s, berth_str scope, berth_str text, int64_t until_ms, berth_error *err);
+static int add_token(struct session *s, berth_str scope, berth_str text, int64_t until_ms, bool given,
+                     berth_error *err);
 
 int session_init(struct session *s, const char *host, const berth_client_options *opts, berth_error *err)
 {
@@ -36,7 +37,7 @@ int session_init(struct session *s, const char *host, const berth_client_options
         if (!session_token_fits(str_from(o.tokens[i]->token)))
             return berth_error_set(err, BERTH_E_INVALID, "a token that was given can't stand in a header");
         r = add_token(s, str_from(o.tokens[i]->scope), str_from(o.tokens[i]->token),
-                      clock_mono_ms() + LIFE_LONG_MS, err);
+                      clock_mono_ms() + LIFE_LONG_MS, true, err);
     }
     return r;
 }
@@ -203,9 +204,11 @@ static void remove_token(struct session *s, size_t i)
     s->tokens[i] = s->tokens[--s->n_tokens];
 }
 
-static int add_token(struct session *s, berth_str scope, berth_str text, int64_t until_ms, berth_error *err)
+static int add_token(struct session *s, berth_str scope, berth_str text, int64_t until_ms, bool given,
+                     berth_error *err)
 {
-    struct session_token t = {.scope = str_dup(scope), .token = str_dup(text), .until_ms = until_ms};
+    struct session_token t = {
+        .scope = str_dup(scope), .token = str_dup(text), .until_ms = until_ms, .given = given};
     if (!t.scope || !t.token) {
         free(t.scope);
         free(t.token);
@@ -235,7 +238,7 @@ int session_token_add(struct session *s, const struct token_request *r, const au
     }
     int64_t margin = MIN(token->lifetime_ms / 4, (int64_t)MARGIN_MS);
     return add_token(s, berth_buf_str(&r->scope), token->token, clock_mono_ms() + token->lifetime_ms - margin,
-                     err);
+                     false, err);
 }
 
 void session_token_drop(struct session *s, berth_str authorization)
@@ -244,4 +247,16 @@ void session_token_drop(struct session *s, berth_str authorization)
     for (size_t i = s->n_tokens; i-- > 0;)
         if (str_eq(str_from(s->tokens[i].token), sent))
             remove_token(s, i);
+}
+
+void session_forget(struct session *s)
+{
+    char **const learned[] = {&s->realm, &s->service, &s->identity_was, &s->identity};
+    for (size_t i = s->n_tokens; i-- > 0;)
+        if (!s->tokens[i].given)
+            remove_token(s, i);
+    for (size_t i = 0; i < COUNT(learned); i++)
+        free(steal(learned[i]));
+    s->scheme = s->n_tokens || keyring_has_bearer(&s->keyring) ? AUTH_BEARER : AUTH_OTHER;
+    keyring_forget(&s->keyring);
 }
