@@ -1,7 +1,6 @@
-/* berth/connection.h - how a client reaches its registry: certificates, proxies, addresses, and what every
- * request says.
+/* berth/connection.h - how a client reaches its registry: certificates, proxies, addresses.
  *
- * What concerns the registry alone (client certificate, socket, headers) goes to its own origin and to no
+ * What concerns the registry alone (client certificate, socket) goes to its own origin and to no
  * other: not to a token endpoint elsewhere, nor along with a redirect. */
 #ifndef BERTH_CONNECTION_H
 #define BERTH_CONNECTION_H
@@ -35,15 +34,13 @@ typedef struct berth_connection_options {
     const char *no_proxy;       /* hosts without it: "localhost,.example"; NULL: as libcurl finds it */
     const char *const *resolve; /* NULL ends them: "registry.example:443:192.0.2.1"; NULL: none */
     const char *unix_socket;    /* where the registry listens; NULL: on TCP */
-    const char *const *headers; /* NULL ends them: "X-Team: blue", of every request; NULL: none */
     const char *ns;             /* the registry that a mirror shall answer for, told it by "?ns=" when
                                  * it is read from; NULL: not told */
     berth_family family;
 } berth_connection_options;
 #define BERTH_CONNECTION_OPTIONS_INIT                                                                        \
     {                                                                                                        \
-        sizeof(berth_connection_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,              \
-            BERTH_FAMILY_ANY                                                                                 \
+        sizeof(berth_connection_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, BERTH_FAMILY_ANY   \
     }
 
 #ifdef __cplusplus

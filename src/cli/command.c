@@ -75,12 +75,28 @@ const struct cli_option *cli_shared_options(const struct cli_command *c, size_t 
     return NULL;
 }
 
+/* A command may have a word of its own for what others share. */
+static bool has_own(const struct cli_command *c, size_t own, const char *name)
+{
+    for (size_t i = 0; i < own; i++)
+        if (strcmp(c->options[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 const struct cli_option *cli_option_at(const struct cli_command *c, size_t i)
 {
+    const struct cli_option *shared;
     size_t own = 0;
     while (c->options && c->options[own].name)
         own++;
-    return i < own ? &c->options[i] : cli_shared_options(c, i - own);
+    if (i < own)
+        return &c->options[i];
+    i -= own;
+    for (size_t k = 0; (shared = cli_shared_options(c, k)); k++)
+        if (!has_own(c, own, shared->name) && i-- == 0)
+            return shared;
+    return NULL;
 }
 
 /* --- one word --- */

@@ -107,9 +107,9 @@ static const char *below(berth_arena *arena, const char *folder, const char *res
     return folder ? berth_arena_printf(arena, "%s%s", folder, rest) : NULL;
 }
 
-static const char **find_files(const struct connect *n, berth_arena *arena)
+static const char **find_files(const struct connect *n, const char *file, berth_arena *arena)
 {
-    const char *told = n->auth_file ? n->auth_file : from_environment("REGISTRY_AUTH_FILE");
+    const char *told = n->auth_file ? n->auth_file : file ? file : from_environment("REGISTRY_AUTH_FILE");
     const char *docker = from_environment("DOCKER_CONFIG"), *home = from_environment("HOME");
     const char *config = from_environment("XDG_CONFIG_HOME");
     const char *all[] = {told,
@@ -173,18 +173,17 @@ static int read_bearer(const struct cli_command *c, struct connect *n, berth_are
     return n->bearer && *n->bearer ? -1 : cli_usage(c->name, "there is no token in '%s'", n->bearer_file);
 }
 
-int connect_prepare(const struct cli_command *c, struct connect *n, berth_arena *arena)
+int connect_prepare(const struct cli_command *c, struct connect *n, const char *file, berth_arena *arena)
 {
     if (n->ipv4 && n->ipv6)
         return cli_usage(c->name, "--ipv4 and --ipv6 leave nothing");
     int rc = n->bearer_file ? read_bearer(c, n, arena) : -1;
     if (rc >= 0)
         return rc;
-    n->files = find_files(n, arena);
+    n->files = find_files(n, file, arena);
     n->folders = find_folders(n, arena);
     n->resolves = ended(&n->resolve, arena);
-    n->lines = ended(&n->headers, arena);
-    if (!n->files || !n->folders || !n->resolves || !n->lines)
+    if (!n->files || !n->folders || !n->resolves)
         return cli_usage(c->name, "out of memory");
     n->by_hand = (berth_credential)BERTH_CREDENTIAL_INIT;
     n->by_hand.bearer_token = n->bearer;
@@ -205,7 +204,6 @@ int connect_prepare(const struct cli_command *c, struct connect *n, berth_arena 
     n->connection.no_proxy = n->no_proxy;
     n->connection.resolve = n->resolves;
     n->connection.unix_socket = n->unix_socket;
-    n->connection.headers = n->lines;
     n->connection.ns = n->ns;
     n->connection.family = n->ipv4 ? BERTH_FAMILY_IPV4 : n->ipv6 ? BERTH_FAMILY_IPV6 : BERTH_FAMILY_ANY;
     return -1;
@@ -216,4 +214,6 @@ void connect_apply(const struct connect *n, berth_client_options *options)
     options->credentials = &n->credentials;
     options->connection = &n->connection;
     options->user_agent = n->user_agent;
+    options->headers = n->headers.p;
+    options->n_headers = n->headers.n;
 }

@@ -21,16 +21,16 @@ struct connect {
     const char *bearer;
     berth_credential by_hand;
     const berth_credential *given[2];
-    const char **folders, **resolves, **lines;
+    const char **folders, **resolves;
     berth_credentials_options credentials;
     berth_connection_options connection;
 };
 
 extern const struct cli_option connect_options[];
 
-/* Reads what files and environment have to say. -1: go on; else said why not. @host is NULL or whom a token
- * from --bearer-file is for. */
-int connect_prepare(const struct cli_command *c, struct connect *n, berth_arena *arena);
+/* Reads what files and environment have to say. -1: go on; else said why not. @file is the one of credentials
+ * that the environment names, or NULL. */
+int connect_prepare(const struct cli_command *c, struct connect *n, const char *file, berth_arena *arena);
 
 /* What was made, into a client's options; lent by @n. */
 void connect_apply(const struct connect *n, berth_client_options *options);

@@ -37,6 +37,11 @@ const char *document_summary(const char *name)
     return f ? f->summary : c ? c->summary : NULL;
 }
 
+bool document_has_page(const char *name)
+{
+    return strcmp(name, "version") != 0 && strcmp(name, "help") != 0;
+}
+
 const char *document_page(size_t i)
 {
     for (size_t k = 0; cli_commands[k]; k++) {

@@ -4,8 +4,13 @@
 
 #include "cli/command.h"
 
-/* Prints the page of a command that stands alone, or of a family. false: there is neither. */
+#define DOCUMENT_DATE "November 25, 2026" /* of manual pages; no clock, so that a build can be repeated */
+
+/* Prints the page of a command that stands alone, or of a family; "berth": the overview. false: there is
+ * none. */
 bool document_man(const char *name);
+void document_overview(void);
+void document_man_exits(void); /* the section on exit codes */
 
 /* Prints docs/commands.md. */
 void document_markdown(void);
@@ -17,6 +22,9 @@ const struct cli_command *document_member(const char *name, size_t i);
 
 /* What the page is about: the summary of the command or family. */
 const char *document_summary(const char *name);
+
+/* Whether it has a page of its own: `version` and `help` are in the overview alone. */
+bool document_has_page(const char *name);
 
 /* The pages in their order; NULL: no more. */
 const char *document_page(size_t i);

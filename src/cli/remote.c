@@ -83,9 +83,15 @@ int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, ber
     berth_digest unused;
     if (str_starts(str_from(text), STR("docker://")))
         text += strlen("docker://");
+    struct environment env;
+    int r = environment_read(&env, err);
+    if (r != BERTH_OK)
+        return r;
+    options.default_registry = env.registry;
+    options.default_namespace = env.namespace;
     if (operand == CLI_OPERAND_REFERENCE)
-        options.default_tag = "latest";
-    int r = berth_ref_parse_with(text, &options, &ref, err);
+        options.default_tag = env.tag ? env.tag : "latest";
+    r = berth_ref_parse_with(text, &options, &ref, err);
     if (r == BERTH_OK && ref.digest_tag)
         r = berth_ref_digest(&ref, &unused, err);
     if (r == BERTH_OK && operand == CLI_OPERAND_DIGEST && !ref.digest_tag)
@@ -165,19 +171,41 @@ static int find_password(const struct cli_command *c, struct remote *r)
     return !asks || prompt_line(c->name, "password: ", false, &r->password) ? -1 : EXIT_USAGE;
 }
 
+/* curl's signs: what goes, what comes. */
+static void print_trace(void *arg, berth_trace what, uint64_t exchange, const char *text)
+{
+    static const char signs[] = {
+        [BERTH_TRACE_SENT] = '>', [BERTH_TRACE_RECEIVED] = '<', [BERTH_TRACE_FAILED] = '*'};
+    berth_str left = str_from(text), line;
+    (void)arg, (void)exchange;
+    while (left.n) {
+        str_cut(left, '\n', &line, &left);
+        fprintf(stderr, "%c " STR_FMT "\n", signs[what], STR_ARG(line));
+    }
+    fprintf(stderr, "%c\n", signs[what]);
+}
+
+/* Options come before variables, and those before the rule for localhost. */
+static berth_transport transport_of(const struct remote *r, const char *host)
+{
+    if (strstr(host, "://"))
+        return BERTH_TRANSPORT_AUTO; /* it says so itself */
+    if (r->plain_http)
+        return BERTH_TRANSPORT_HTTP;
+    return r->ca_file || r->connect.client_cert ? BERTH_TRANSPORT_HTTPS : r->env.transport;
+}
+
 int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
 {
     berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
-    options.ca_file = r->ca_file;
+    options.ca_file = r->ca_file ? r->ca_file : r->env.ca_file;
+    options.trace = r->base.debug || r->env.debug ? print_trace : NULL;
     options.username = r->username;
     options.password = r->password;
     options.timeout_ms = (uint32_t)r->timeout * 1000;
     connect_apply(&r->connect, &options);
     options.insecure = r->insecure;
-    bool secure = r->ca_file || r->connect.client_cert;
-    options.transport = r->plain_http ? BERTH_TRANSPORT_HTTP
-                        : secure      ? BERTH_TRANSPORT_HTTPS
-                                      : BERTH_TRANSPORT_AUTO;
+    options.transport = transport_of(r, host);
     return berth_client_new(host, &options, ret_client, err);
 }
 
@@ -187,13 +215,17 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
     int rc = cli_read(c, argc, argv, &r->base);
     if (rc < 0)
         rc = check_options(c, r);
+    if (rc < 0 && environment_read(&r->env, &err) != BERTH_OK)
+        rc = cli_usage(c->name, "%s", err.message);
+    if (rc < 0)
+        environment_warn(c->name);
     if (rc < 0 && c->operand != CLI_OPERAND_NONE)
         rc = read_operand(c, r);
     if (rc >= 0)
         return rc;
     signal(SIGPIPE,
            SIG_IGN); /* a peer that leaves is an error of its call; cli_printed() minds standard output */
-    rc = connect_prepare(c, &r->connect, &r->base.arena);
+    rc = connect_prepare(c, &r->connect, r->env.credentials, &r->base.arena);
     if (rc < 0)
         rc = find_password(c, r);
     if (rc >= 0)

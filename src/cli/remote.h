@@ -7,6 +7,7 @@
 #include <berth/reference.h>
 
 #include "cli/connect.h"
+#include "cli/environment.h"
 
 /* The state of every command with CLI_REGISTRY begins with it. */
 struct remote {
@@ -14,7 +15,8 @@ struct remote {
     bool plain_http, insecure, password_stdin;
     const char *ca_file, *username;
     uint64_t timeout; /* seconds */
-    berth_ref ref;    /* of the first operand; what follows is lent by it */
+    struct environment env;
+    berth_ref ref; /* of the first operand; what follows is lent by it */
     const char *host, *repository;
     const char *reference; /* a tag or a digest */
     const char *layout;    /* "oci:PATH" was given: the path; then there is no host and no client */
@@ -41,7 +43,8 @@ int remote_exit_code(int berth_code);
 int remote_fail(const struct cli_command *c, const berth_error *err); /* says it; returns its exit code */
 
 /* Reads "docker://registry.example:5000/team/app:tag@digest", the prefix being a matter of taste. Where
- * @operand needs one and there is none, the tag is "latest". BERTH_E_INVALID says what is wrong with it. */
+ * @operand needs one and there is none, the tag is "latest"; @env may have other defaults. BERTH_E_INVALID
+ * says what is wrong with it. */
 int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, berth_error *err);
 
 /* "oci:PATH[:TAG][@DIGEST]": true, and the parts, in the arena; *@ret_reference is NULL without any. */

@@ -61,9 +61,10 @@ int call_authorize(berth_call *call, bool *ret_ready)
     berth_error err = BERTH_ERROR_INIT;
     bool credentials_wanted = false;
     *ret_ready = true;
+    call->unmet = false;
     call->sent = CALL_SENDS_NOTHING;
     berth_buf_reset(&call->authorization);
-    if (call->foreign)
+    if (call->foreign || call->own_authorization)
         return BERTH_OK;
     int r = call->basic_only ? BERTH_OK
                              : session_authorize(session_of(call), scope_of(call), &call->authorization,
@@ -95,7 +96,8 @@ static int ask_token(berth_call *call, const auth_credentials *c)
                     berth_buf_str(&t->authorization), TOKEN_MAX);
 }
 
-static int use(berth_call *call, enum call_sends what, berth_str scheme, berth_str secret, berth_str password)
+/* @secret: a token, or the user name that @password is for. */
+static int use(berth_call *call, enum call_sends what, berth_str secret, berth_str password)
 {
     berth_buf *out = &call->authorization;
     call->sent = what;
@@ -104,7 +106,7 @@ static int use(berth_call *call, enum call_sends what, berth_str scheme, berth_s
     if (what == CALL_SENDS_PASSWORD)
         auth_print_basic(out, secret, password);
     else
-        berth_buf_addf(out, STR_FMT " " STR_FMT, STR_ARG(scheme), STR_ARG(secret));
+        berth_buf_addf(out, "Bearer " STR_FMT, STR_ARG(secret));
     return berth_buf_failed(out) ? call_fail(call, BERTH_E_NOMEM, "out of memory, or the secret is too long")
                                  : BERTH_OK;
 }
@@ -116,21 +118,23 @@ int call_take_credentials(berth_call *call, bool *ret_ready)
     enum auth_scheme scheme = call->basic_only ? AUTH_BASIC : session_of(call)->scheme;
     int r = BERTH_OK;
     *ret_ready = true;
-    if (l->code != BERTH_OK)
+    if (l->code == BERTH_OK && !call->step->method)
+        return BERTH_OK; /* the step has what it wanted, and keeps it */
+    if (l->code != BERTH_OK) {
         r = call_fail_with(call, &l->err);
-    else if (!call->step->method)
-        return BERTH_OK; /* which has what it wanted, and keeps it */
-    else if (scheme == AUTH_BASIC && c->username.n)
-        r = use(call, CALL_SENDS_PASSWORD, STR("Basic"), c->username, c->password);
-    else if (scheme == AUTH_BASIC) {
+    } else if (scheme == AUTH_BASIC && c->username.n) {
+        r = use(call, CALL_SENDS_PASSWORD, c->username, c->password);
+    } else if (scheme == AUTH_BASIC && call->step->any_answer && call->challenges) {
+        call->unmet = true;
+    } else if (scheme == AUTH_BASIC) {
         r = call_fail(call, BERTH_E_UNAUTH,
                       "the registry asks for a user name and a password, and none are known for it");
         call->err.http_status = 401;
-    } else if (c->registry_token.n && !call->by_hand_refused)
+    } else if (c->registry_token.n && !call->by_hand_refused) {
         r = session_token_fits(c->registry_token)
-                ? use(call, CALL_SENDS_BY_HAND, STR("Bearer"), c->registry_token, STR(""))
+                ? use(call, CALL_SENDS_BY_HAND, c->registry_token, STR(""))
                 : call_fail(call, BERTH_E_INVALID, "the token that was given can't stand in a header");
-    else if (session_can_get_tokens(session_of(call), &call->asked)) {
+    } else if (session_can_get_tokens(session_of(call), &call->asked)) {
         *ret_ready = false;
         r = ask_token(call, c);
     }
@@ -170,7 +174,7 @@ int call_take_token(berth_call *call, bool *ret_ready)
         return call_fail_with(call, &err);
     if (token.refresh_token.n && !(call->identity_token = berth_arena_dup(&call->arena, token.refresh_token)))
         return call_fail(call, BERTH_E_NOMEM, "out of memory");
-    return use(call, CALL_SENDS_TOKEN, STR("Bearer"), token.token, STR(""));
+    return use(call, CALL_SENDS_TOKEN, token.token, STR(""));
 }
 
 int call_challenged(berth_call *call, bool *ret_refused)
@@ -194,6 +198,8 @@ int call_challenged(berth_call *call, bool *ret_refused)
         call->basic_only || !asked.n)
         return BERTH_OK;
     int r = session_challenged(s, &asked, &err);
+    if (r == BERTH_E_UNAUTH && call->step->any_answer)
+        return BERTH_OK;
     if (r != BERTH_OK) {
         call_fail_with(call, &err);
         call->err.http_status = call->x.status;

@@ -286,7 +286,7 @@ static void begin_fields(berth_call *call, berth_str fields, berth_str authoriza
     if (authorization.n)
         berth_buf_addf(f, STR_FMT "\n", STR_ARG(authorization));
     if (call->x.home)
-        berth_buf_add_str(f, berth_buf_str(&transport_route(call->client->transport)->headers));
+        berth_buf_add_str(f, str_from(call->client->fields));
     f->failed |= berth_buf_failed(&call->fields);
 }
 
@@ -373,21 +373,28 @@ static void use_plain_url(berth_call *call)
 static int send_authorized(berth_call *call)
 {
     struct exchange *x = &call->x;
+    int r = call->step->prepare ? call->step->prepare(call) : BERTH_OK;
+    if (r != BERTH_OK)
+        return r;
     use_plain_url(call);
     x->method = call->step->method;
     x->url = asked_url(call);
     x->large = call->step->large;
-    int r = begin_payload(call);
+    r = begin_payload(call);
     return r == BERTH_OK ? call_ask(call, CALL_ASKING, berth_buf_str(&call->fields),
                                     berth_buf_str(&call->authorization), call->step->body_max)
                          : r;
 }
+
+static int take_refusal(berth_call *call, bool *ret_done);
 
 /* Authorized, if @ready: off it goes. A step that makes no request is the last. */
 static int proceed(berth_call *call, int r, bool ready, bool *ret_done)
 {
     if (r != BERTH_OK || !ready)
         return r;
+    if (call->unmet)
+        return take_refusal(call, ret_done);
     if (call->step->method)
         return send_authorized(call);
     const struct step *next = NULL;
@@ -446,6 +453,8 @@ static int go_on(berth_call *call, int r, const struct step *next, bool *ret_don
 static int take_refusal(berth_call *call, bool *ret_done)
 {
     const struct step *next = NULL;
+    if (call->step->any_answer && !retry_is_worth(call))
+        return go_on(call, call->step->end(call, &next), next, ret_done);
     if (!call->step->refused || retry_is_worth(call))
         return call_fail_by_answer(call);
     int r = call->step->refused(call, &next);
@@ -470,9 +479,11 @@ static int take_answer(berth_call *call, bool *ret_done)
     case 303:
     case 307:
     case 308:
+        if (call->step->redirects && !call->step->redirects(call))
+            break;
         return follow_redirect(call, ret_done);
     case 401:
-        if (!call->foreign)
+        if (!call->foreign && !call->own_authorization)
             return answer_challenge(call, ret_done);
         break;
     default:
@@ -536,7 +547,7 @@ static int on_body(struct exchange *x, const void *p, size_t n)
     bool content = call->state == CALL_ASKING && call_is_ok(call);
     if (content && call->step->piece)
         return call->step->piece(call, p, n);
-    if (!content && call->state == CALL_ASKING && call->body.n + n > ERROR_MAX)
+    if (!content && call->state == CALL_ASKING && !call->step->any_answer && call->body.n + n > ERROR_MAX)
         return call_fail(call, BERTH_E_TOO_BIG, "%s answered %d, and at too great a length",
                          who_answers(call), x->status);
     berth_buf_add(&call->body, p, n);

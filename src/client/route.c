@@ -5,10 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "http/block.h"
 #include "util/io.h"
 
-#define HEADERS_MAX     (64 * KIB)
 #define AUTHORITIES_MAX (16 * MIB)
 
 static const char *keep(struct route *r, const char *s, bool *ok)
@@ -28,35 +26,6 @@ static const char **keep_all(struct route *r, const char *const *list, bool *ok)
     for (size_t i = 0; copy && i < n; i++)
         copy[i] = keep(r, list[i], ok);
     return copy;
-}
-
-/* Some would change what a request is, or whom it comes from. */
-static bool may_be_given(berth_str name)
-{
-    static const char *const ours[] = {"Authorization", "Connection", "Content-Length",   "Content-Range",
-                                       "Content-Type",  "Host",       "Transfer-Encoding"};
-    for (size_t i = 0; i < COUNT(ours); i++)
-        if (str_eq_nocase(name, str_from(ours[i])))
-            return false;
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] <= ' ' || name.p[i] > '~' || strchr("\"(),/:;<=>?@[\\]{}", name.p[i]))
-            return false;
-    return name.n > 0;
-}
-
-static int keep_headers(struct route *r, const char *const *headers, berth_error *err)
-{
-    berth_buf_init(&r->headers, HEADERS_MAX);
-    for (size_t i = 0; headers && headers[i]; i++) {
-        berth_str name, value;
-        if (!str_cut(str_from(headers[i]), ':', &name, &value) || !may_be_given(name) ||
-            !http_is_field_value(str_trim(value)))
-            return berth_error_set(err, BERTH_E_INVALID,
-                                   "'" STR_FMT "' can't be the name of a header of one's own", STR_ARG(name));
-        berth_buf_addf(&r->headers, STR_FMT ": " STR_FMT "\n", STR_ARG(name), STR_ARG(str_trim(value)));
-    }
-    return berth_buf_failed(&r->headers) ? berth_error_set(err, BERTH_E_TOO_BIG, "the headers are too long")
-                                         : BERTH_OK;
 }
 
 int route_init(struct route *r, const berth_connection_options *given, const char *authority,
@@ -82,14 +51,12 @@ int route_init(struct route *r, const berth_connection_options *given, const cha
         return berth_error_set(err, BERTH_E_INVALID, "a client's key needs its certificate");
     if (o.family != BERTH_FAMILY_ANY && o.family != BERTH_FAMILY_IPV4 && o.family != BERTH_FAMILY_IPV6)
         return berth_error_set(err, BERTH_E_INVALID, "no such family of addresses");
-    int code = keep_headers(r, o.headers, err);
-    return code == BERTH_OK ? route_find_certs(r, str_from(authority), &r->arena, &r->own, err) : code;
+    return route_find_certs(r, str_from(authority), &r->arena, &r->own, err);
 }
 
 void route_done(struct route *r)
 {
     berth_buf_done(&r->own.authorities);
-    berth_buf_done(&r->headers);
     berth_arena_done(&r->arena);
 }
 

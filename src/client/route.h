@@ -17,7 +17,6 @@ struct route {
     berth_arena arena;
     const char *certificate, *key, *proxy, *no_proxy, *unix_socket, *ns;
     const char **folders, **resolve; /* NULL ends them */
-    berth_buf headers;               /* lines, each ended by '\n' */
     berth_family family;
     struct route_certs own; /* the registry's */
 };

@@ -21,13 +21,13 @@ static bool copy(char **to, const char *s)
 static int add_token(struct session *s, berth_str scope, berth_str text, int64_t until_ms, bool given,
                      berth_error *err);
 
-int session_init(struct session *s, const char *host, const berth_client_options *opts, berth_error *err)
+int session_init(struct session *s, const berth_client_options *opts, berth_error *err)
 {
     berth_credentials_options o = BERTH_CREDENTIALS_OPTIONS_INIT;
     if (opts->credentials)
         memcpy(&o, opts->credentials, MIN(opts->credentials->size, sizeof(o)));
     s->fall_back_to_basic = o.fall_back_to_basic;
-    if (!copy(&s->host, host) || !copy(&s->scope, o.scope))
+    if (!copy(&s->scope, o.scope))
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     int r = keyring_init(&s->keyring, opts, err);
     if (r == BERTH_OK && keyring_has_bearer(&s->keyring))

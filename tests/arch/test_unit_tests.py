@@ -27,6 +27,7 @@ ELSEWHERE = {
     "cli/ping.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/tag.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/manifest.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
+    "cli/request.c": ("a command on a registry: real ones", "tests/integration/test_client_request.py"),
     "cli/blob.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "client/client_curl_route.c": ("tells libcurl: connections are made, or not", "tests/integration/test_client_connection.py"),
     "client/authorize.c": ("a part of a call: whole calls", "tests/unit/client/call.c"),

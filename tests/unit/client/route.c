@@ -52,37 +52,6 @@ static void test_client_route__finds_certificates_by_host(void **state)
     route_done(&r);
 }
 
-static void test_client_route__takes_headers_that_change_nothing_else(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *header, *line; /* NULL: refused */
-    } rows[] = {
-        {"X-Team: blue", "X-Team: blue\n"},
-        {"x:  y \t", "x: y\n"},
-        {"X-Empty:", "X-Empty: \n"},
-        {"no colon", NULL},
-        {": x", NULL},
-        {"X Y: z", NULL},
-        {"X: a\r\nY: b", NULL},
-        {"Authorization: Basic x", NULL},
-        {"host: evil.example", NULL},
-        {"Content-Length: 0", NULL},
-        {"Transfer-encoding: x", NULL},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        const char *const headers[] = {rows[i].header, NULL};
-        berth_connection_options o = BERTH_CONNECTION_OPTIONS_INIT;
-        struct route r;
-        o.headers = headers;
-        CHECK_ROW(i, open_route(&r, &o) == (rows[i].line ? BERTH_OK : BERTH_E_INVALID));
-        if (rows[i].line) {
-            CHECK_STR_ROW(i, berth_buf_str(&r.headers), str_from(rows[i].line));
-            route_done(&r);
-        }
-    }
-}
-
 static void test_client_route__refuses_what_makes_no_sense(void **state)
 {
     (void)state;
@@ -97,5 +66,4 @@ static void test_client_route__refuses_what_makes_no_sense(void **state)
 }
 
 RUN_TESTS(HELPER_TEST(test_client_route__finds_certificates_by_host),
-          HELPER_TEST(test_client_route__takes_headers_that_change_nothing_else),
           HELPER_TEST(test_client_route__refuses_what_makes_no_sense))

@@ -10,7 +10,8 @@ static struct session *session_new(bool tls, const berth_credentials_options *cr
     opts.credentials = credentials;
     struct session *s = calloc(1, sizeof(*s));
     CHECK(s);
-    CHECK_OK(session_init(s, "registry.example", &opts, &test_err));
+    s->host = str_dup(STR("registry.example"));
+    CHECK_OK(session_init(s, &opts, &test_err));
     s->tls = tls;
     return s;
 }
