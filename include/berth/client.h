@@ -69,7 +69,7 @@ typedef struct berth_client_options {
                                    * that isn't there is fine */
     uint32_t timeout_ms;          /* without any progress; 0: wait for ever */
     berth_transport transport;
-    bool insecure;                                       /* take any certificate */
+    bool insecure;                                       /* take any certificate; and see AUTO above */
     const struct berth_credentials_options *credentials; /* berth/credentials.h; NULL: what stands above */
     const struct berth_connection_options *connection;   /* berth/connection.h; NULL: nothing special */
 

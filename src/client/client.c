@@ -24,6 +24,12 @@ static berth_client_options read_options(const berth_client_options *given)
     return o;
 }
 
+static bool copy(char **to, const char *s)
+{
+    *to = s ? str_dup(str_from(s)) : NULL;
+    return !s || *to;
+}
+
 /* "host:port", or "http://host:port/": how it is spoken to is said by one of them, or follows from the host.
  */
 static int set_origin(berth_client *c, const char *host, const berth_client_options *o, berth_error *err)
