@@ -91,7 +91,7 @@ static void heads_done(struct heads *h)
     }
 }
 
-static int client_of(const struct remote *r, struct heads *h, const char *name, berth_client **ret,
+static int client_of(struct remote *r, struct heads *h, const char *name, berth_client **ret,
                      berth_error *err)
 {
     struct host *host = h->hosts;
@@ -115,7 +115,7 @@ static int client_of(const struct remote *r, struct heads *h, const char *name, 
     return rc;
 }
 
-static int ask(const struct options *o, struct heads *h, const char *operand, berth_call **ret_call,
+static int ask(struct options *o, struct heads *h, const char *operand, berth_call **ret_call,
                berth_error *err)
 {
     CLEANUP(berth_ref_done) berth_ref ref = BERTH_REF_INIT;

@@ -124,7 +124,9 @@ int call_take_credentials(berth_call *call, bool *ret_ready)
         r = call_fail_with(call, &l->err);
     } else if (scheme == AUTH_BASIC && c->username.n) {
         r = use(call, CALL_SENDS_PASSWORD, c->username, c->password);
-    } else if (scheme == AUTH_BASIC && call->step->any_answer && call->challenges) {
+    } else if (scheme == AUTH_BASIC && !call->challenges) {
+        call->sent = CALL_SENDS_NOTHING; /* it was asked for elsewhere; perhaps not here */
+    } else if (scheme == AUTH_BASIC && call->step->any_answer) {
         call->unmet = true;
     } else if (scheme == AUTH_BASIC) {
         r = call_fail(call, BERTH_E_UNAUTH,
