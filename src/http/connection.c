@@ -87,6 +87,8 @@ static void drop_buffers(struct http_conn *c)
     struct http_req *req = c->req;
     http_buffer_put(c->loop, steal(&req->filling));
     http_buffer_put(c->loop, steal(&req->running));
+    http_buffer_put(c->loop, atomic_exchange(&req->queued, NULL));
+    http_buffer_put(c->loop, atomic_exchange(&req->spare, NULL));
 }
 
 static void finish_request(struct http_conn *c, bool aborted)
@@ -421,6 +423,9 @@ static bool choose_handlers(struct http_conn *c)
         req->run_begin = !req->begun && (as_it_is || !http_body_is_small(c) || c->body.expects);
         if (!req->begun && !req->run_begin)
             break;
+        req->running = atomic_exchange(&req->queued, NULL);
+        if (req->running) /* and more has come behind it */
+            break;
         if (req->filling && req->filling->n && (as_it_is || req->filling->n == req->filling->cap))
             req->running = steal(&req->filling);
         req->run_end = whole;
@@ -429,11 +434,52 @@ static bool choose_handlers(struct http_conn *c)
     return req->run_begin || req->run_end || req->running;
 }
 
+/* On the worker: the next piece, unless others wait for a worker. */
+static bool take_queued(struct http_req *req)
+{
+    if (req->run_end || req->answer.set || http_pool_waiting(req->server->pool))
+        return false;
+    struct http_buffer *next = atomic_exchange(&req->queued, NULL);
+    if (!next)
+        return false;
+    req->run_begin = false;
+    req->pub.body_received = next->received;
+    if (req->running)
+        req->running->n = 0;
+    atomic_store(&req->spare, req->running);
+    req->running = next;
+    if (atomic_exchange(&req->stuck, false))
+        http_loop_unstick(req->conn->loop, req);
+    return true;
+}
+
 static void run_on_worker(struct http_job *job)
 {
     struct http_req *req = CONTAINER_OF(job, struct http_req, job);
-    http_req_run(req);
+    do
+        http_req_run(req);
+    while (take_queued(req));
     http_loop_post(req->conn->loop, req);
+}
+
+/* A full buffer is left for the worker that has the one before; not the last, and not while others wait for a
+ * buffer. */
+static void queue_piece(struct http_conn *c)
+{
+    struct http_req *req = c->req;
+    if (req->plan.body != HTTP_BODY_STREAM || !req->filling || req->filling->n < req->filling->cap ||
+        c->body.complete || req->fault || c->loop->waiting)
+        return;
+    if (atomic_load(&req->queued)) {
+        atomic_store(&req->stuck, true);
+        if (atomic_load(&req->queued))
+            return;
+    }
+    /* What the worker gave back is taken first: it gives the next one only for what is queued now. */
+    struct http_buffer *spare = atomic_exchange(&req->spare, NULL);
+    req->filling->received = c->body.received;
+    atomic_store(&req->queued, req->filling);
+    req->filling = spare;
 }
 
 /* The handlers that were chosen have run. */
@@ -441,7 +487,9 @@ static void after_run(struct http_conn *c)
 {
     struct http_req *req = c->req;
     req->run_begin = req->run_end = req->starved = false;
+    atomic_store(&req->stuck, false);
     http_buffer_put(c->loop, steal(&req->running));
+    http_buffer_put(c->loop, atomic_exchange(&req->spare, NULL));
 }
 
 static bool step_body(struct http_conn *c)
@@ -449,8 +497,10 @@ static bool step_body(struct http_conn *c)
     struct http_req *req = c->req;
     if (!send_interim(c) && c->state == CONN_GONE)
         return true;
-    if (req->busy)
+    if (req->busy) {
+        queue_piece(c);
         return false;
+    }
     if (!req->answer.set && !req->ended)
         http_body_take(c);
     if (req->fault && !req->answer.set)
@@ -749,6 +799,7 @@ static void advance(struct http_conn *c, unsigned fired)
  * unwanted, and the watching ends. A socket that could be written to still can: there it ends at once. */
 void http_conn_event(struct http_conn *c, unsigned events)
 {
+    c->loop->events++;
     unsigned stop = c->tls ? events : events & (HTTP_WRITE | ~wanted_events(c));
     if (events & HTTP_WRITE)
         c->blocked = false;
@@ -768,6 +819,12 @@ void http_conn_returned(struct http_conn *c)
     if (c->state == CONN_GONE)
         clear_away(c);
     else
+        http_conn_resume(c);
+}
+
+void http_conn_unstuck(struct http_conn *c)
+{
+    if (c->state == CONN_BODY)
         http_conn_resume(c);
 }
 

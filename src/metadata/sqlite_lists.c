@@ -139,17 +139,43 @@ static int referrers_start(struct db *db, sqlite3_stmt **ret, berth_str repo, be
     return db_start(db, ret, err, REFERRER_COLUMNS REFERRER_ORDER, "ssi", repo, subject, limit(n));
 }
 
-static int copy_referrer(struct db *db, sqlite3_stmt *st, berth_arena *a, oci_referrer *ret, berth_error *err)
+/* The row, in views that hold until the next one. */
+static oci_referrer read_referrer(sqlite3_stmt *st)
 {
-    int r = db_copy(db, st, 0, a, &ret->digest, err);
-    if (r == BERTH_OK)
-        r = db_copy(db, st, 1, a, &ret->media_type, err);
-    if (r == BERTH_OK)
-        r = db_copy(db, st, 2, a, &ret->artifact_type, err);
-    if (r == BERTH_OK)
-        r = db_copy(db, st, 3, a, &ret->annotations_json, err);
-    ret->size = (uint64_t)sqlite3_column_int64(st, 4);
-    return r;
+    return (oci_referrer){
+        .digest = db_text(st, 0),
+        .media_type = db_text(st, 1),
+        .artifact_type = db_text(st, 2),
+        .annotations_json = db_text(st, 3),
+        .size = (uint64_t)sqlite3_column_int64(st, 4),
+    };
+}
+
+static berth_str move_text(char **to, berth_str s)
+{
+    char *p = *to;
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    *to += s.n;
+    return (berth_str){p, s.n};
+}
+
+/* A row's texts into the arena: one piece of memory, and no second copy of the types that the row @before
+ * has as well. False: no memory. */
+static bool keep_referrer(berth_arena *a, oci_referrer *row, const oci_referrer *before)
+{
+    bool same = before && str_eq(row->media_type, before->media_type) &&
+                str_eq(row->artifact_type, before->artifact_type);
+    size_t n =
+        row->digest.n + row->annotations_json.n + (same ? 0 : row->media_type.n + row->artifact_type.n);
+    char *p = berth_arena_alloc(a, n);
+    if (!p)
+        return false;
+    row->digest = move_text(&p, row->digest);
+    row->annotations_json = move_text(&p, row->annotations_json);
+    row->media_type = same ? before->media_type : move_text(&p, row->media_type);
+    row->artifact_type = same ? before->artifact_type : move_text(&p, row->artifact_type);
+    return true;
 }
 
 int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str artifact_type,
@@ -167,10 +193,11 @@ int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str ar
     struct oci_referrers out = {0};
     size_t cap = 0, bytes = 0;
     while ((r = db_step(db, st, err)) > 0 && !out.more) {
-        size_t row = sizeof(*out.items) + (size_t)sqlite3_column_bytes(st, 0) +
-                     (size_t)sqlite3_column_bytes(st, 1) + (size_t)sqlite3_column_bytes(st, 2) +
-                     (size_t)sqlite3_column_bytes(st, 3);
-        if (out.n == n || (out.n && bytes + row > max_bytes)) { /* one at least, or nobody would ever go on */
+        oci_referrer row = read_referrer(st);
+        size_t row_bytes =
+            sizeof(row) + row.digest.n + row.media_type.n + row.artifact_type.n + row.annotations_json.n;
+        if (out.n == n ||
+            (out.n && bytes + row_bytes > max_bytes)) { /* one at least, or nobody could go on */
             out.more = n > 0;
             break;
         }
@@ -183,11 +210,10 @@ int sqlite_referrers(meta *base, berth_str repo, berth_str subject, berth_str ar
                 memcpy(items, out.items, out.n * sizeof(*items));
             out.items = items;
         }
-        r = copy_referrer(db, st, a, &out.items[out.n], err);
-        if (r != BERTH_OK)
-            return r;
-        out.n++;
-        bytes += row;
+        if (!keep_referrer(a, &row, out.n ? &out.items[out.n - 1] : NULL))
+            return db_nomem(db, err);
+        out.items[out.n++] = row;
+        bytes += row_bytes;
     }
     if (r < 0)
         return r;

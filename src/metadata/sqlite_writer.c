@@ -86,43 +86,39 @@ static void run_alone(struct writer *w, struct writer_op *op)
         roll_back(w);
 }
 
-/* False: the whole transaction is gone. So it is after a damaged page: SQLite takes no more writes in it. */
-static bool run_under_savepoint(struct writer *w, struct writer_op *op)
+/* An operation of a transaction that holds several. False: the whole transaction is of no use. So it is after
+ * a damaged page, for SQLite takes no more writes in it; and without a savepoint, when an operation failed
+ * that had written something. */
+static bool run_within(struct writer *w, struct writer_op *op, bool savepoint)
 {
+    sqlite3 *handle = w->db.handle;
     w->db.what = op->what;
     op->err = (berth_error)BERTH_ERROR_INIT;
-    op->result = db_run(&w->db, &op->err, "SAVEPOINT op", "");
-    if (op->result != BERTH_OK)
+    if (savepoint && (op->result = db_run(&w->db, &op->err, "SAVEPOINT op", "")) != BERTH_OK)
         return false;
+    sqlite3_int64 changes = sqlite3_total_changes64(handle);
     op->result = op->fn(&w->db, op->arg, &op->err);
-    if (sqlite3_get_autocommit(w->db.handle) || op->result == BERTH_E_CORRUPT)
+    if (sqlite3_get_autocommit(handle) || op->result == BERTH_E_CORRUPT)
         return false;
+    if (!savepoint)
+        return op->result == BERTH_OK || sqlite3_total_changes64(handle) == changes;
     if (op->result != BERTH_OK && db_run(&w->db, NULL, "ROLLBACK TO op", "") != BERTH_OK)
         return false;
     return db_run(&w->db, NULL, "RELEASE op", "") == BERTH_OK;
 }
 
-static void run_batch(struct writer *w, struct writer_op *ops)
+/* All in one transaction; false: nothing was committed, and they may be tried again. */
+static bool run_together(struct writer *w, struct writer_op *ops, bool savepoints)
 {
-    if (!ops->next) {
-        run_alone(w, ops);
-        return;
-    }
     w->db.what = "starting a transaction";
     bool alive = db_run(&w->db, NULL, "BEGIN IMMEDIATE", "") == BERTH_OK, any = false;
     for (struct writer_op *op = ops; alive && op; op = op->next) {
-        alive = run_under_savepoint(w, op);
+        alive = run_within(w, op, savepoints);
         any = any || op->result == BERTH_OK;
     }
-    if (!alive) { /* nothing was committed: each may have another try, on its own */
+    if (!alive || !any) {
         roll_back(w);
-        for (struct writer_op *op = ops; op; op = op->next)
-            run_alone(w, op);
-        return;
-    }
-    if (!any) {
-        roll_back(w);
-        return;
+        return alive;
     }
     berth_error err = BERTH_ERROR_INIT;
     w->db.what = "committing";
@@ -134,6 +130,17 @@ static void run_batch(struct writer *w, struct writer_op *ops)
             op->err = err;
         }
     }
+    return true;
+}
+
+/* First without savepoints: under one SQLite keeps a copy of each page that an operation changes, and most
+ * operations succeed, or fail before they write. */
+static void run_batch(struct writer *w, struct writer_op *ops)
+{
+    if (ops->next && (run_together(w, ops, false) || run_together(w, ops, true)))
+        return;
+    for (struct writer_op *op = ops; op; op = op->next)
+        run_alone(w, op);
 }
 
 static void checkpoint(struct writer *w)

@@ -49,6 +49,25 @@ static bool is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* How many plain bytes @p begins with, eight at a time: a page of referrers has 200,000 of them, and looking
+ * at each took a seventh of its time. */
+static size_t plain_run(const unsigned char *p, size_t n)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = ones * 0x80;
+    size_t at = 0;
+    for (; n - at >= 8; at += 8) {
+        uint64_t v;
+        memcpy(&v, p + at, 8);
+        uint64_t quote = v ^ ones * '"', slash = v ^ ones * '\\';
+        /* x - ones has its top bit set in each byte that was 0, or lies above one that was: never too few */
+        if ((v | (v - ones * 0x20) | (quote - ones) | (slash - ones)) & tops)
+            break;
+    }
+    while (at < n && is_plain(p[at]))
+        at++;
+    return at;
+}
+
 static void add_escaped(berth_buf *out, unsigned char c)
 {
     static const char digits[] = "0123456789abcdef";
@@ -78,9 +97,7 @@ static void add_escaped(berth_buf *out, unsigned char c)
 void oci_print_string(berth_buf *out, berth_str s)
 {
     const unsigned char *p = (const unsigned char *)s.p;
-    size_t run = 0;
-    while (run < s.n && is_plain(p[run]))
-        run++;
+    size_t run = plain_run(p, s.n);
     if (run == s.n) { /* names, tags and digests: one copy */
         char *at = berth_buf_reserve(out, s.n + 2);
         if (!at)
@@ -159,12 +176,18 @@ void oci_print_catalog(berth_buf *out, const berth_str *names, size_t n)
 
 void oci_print_referrers(berth_buf *out, const oci_referrer *list, size_t n)
 {
+    size_t most = 128; /* what they take when nothing has to be escaped */
+    for (size_t i = 0; i < n; i++)
+        most += list[i].media_type.n + list[i].digest.n + list[i].artifact_type.n +
+                list[i].annotations_json.n + 96;
+    berth_buf_reserve(out, MIN(most, out->max - out->n));
     berth_buf_add_str(out, STR("{\"schemaVersion\":2,\"mediaType\":\"" MT_OCI_INDEX "\",\"manifests\":["));
     for (size_t i = 0; i < n; i++) {
         const oci_referrer *d = &list[i];
         add_member(out, i ? STR(",{\"mediaType\":") : STR("{\"mediaType\":"), d->media_type);
         add_member(out, STR(",\"digest\":"), d->digest);
-        berth_buf_addf(out, ",\"size\":%llu", (unsigned long long)d->size);
+        berth_buf_add_str(out, STR(",\"size\":"));
+        berth_buf_add_uint(out, d->size);
         if (d->artifact_type.n)
             add_member(out, STR(",\"artifactType\":"), d->artifact_type);
         if (d->annotations_json.n) {

@@ -1,5 +1,5 @@
-/* storage/direct.c - see direct.h. A ring of buffers: append() fills the next one, the thread writes the
- * oldest full one. Why it pays: of 1 GiB through the page cache the copy and the cache's own work take 1.1 to
+/* storage/direct.c - see direct.h. A ring of pieces: append() fills the next one, the thread writes those
+ * that are full, as many as lie together. Why it pays: of 1 GiB through the page cache the copy and the cache's own work take 1.1 to
  * 1.5 s of CPU on a virtual machine and the disk is reached at 0.6 GiB/s; past it 0.1 s and 1.4 to 1.9 GiB/s
  * (docs/adr/0032). */
 #include "storage/direct.h"
@@ -9,25 +9,29 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "util/base.h"
 #include "util/fault.h"
 
-#define PLACES       4 /* writers at once: what they hold together is bounded */
-#define BUFFERS      4 /* one is filled, one written, two for a writer that falls behind */
-#define BUFFER_BYTES (512 * KIB)
+#define PLACES      4 /* writers at once: what they hold together is bounded */
+#define PIECES      4 /* one is filled, one written, two for a writer that falls behind */
+#define PIECE_BYTES (512 * KIB)
+/* On one huge page where the system has them: the device then gets one range of memory instead of 128 pages
+ * for each piece, which is 0.1 s of CPU for each GiB, and a third more speed. */
+#define RING_BYTES (PIECES * PIECE_BYTES)
 
 struct direct_writer {
     struct direct_gate *gate;
     int fd, direct_fd; /* the same file; fd is lent */
-    char *buffers[BUFFERS];
-    size_t n; /* bytes in the buffer that is being filled; the appending thread's own */
+    char *ring;
+    size_t n; /* bytes in the piece that is being filled; the appending thread's own */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint64_t filled, written; /* whole buffers: handed to the thread, and done with */
-    uint64_t offset;          /* of the first buffer not written */
+    uint64_t filled, written; /* whole pieces: handed to the thread, and done with */
+    uint64_t offset;          /* of the first piece not written */
     int error;                /* errno of the first write that failed; nothing is written after it */
     bool closing;
 };
@@ -36,33 +40,35 @@ void direct_gate_init(struct direct_gate *g)
 {
     atomic_init(&g->places, PLACES);
     atomic_init(&g->unfit, false);
-    for (size_t i = 0; i < DIRECT_KEPT; i++)
-        atomic_init(&g->kept[i], NULL);
+    atomic_init(&g->kept, NULL);
 }
 
 void direct_gate_done(struct direct_gate *g)
 {
-    for (size_t i = 0; i < DIRECT_KEPT; i++)
-        free(atomic_load(&g->kept[i]));
+    free(atomic_load(&g->kept));
 }
 
-/* A few buffers are kept: for a chunk of 16 MiB, fresh ones would cost a tenth of its time in page faults. */
-static void *take_buffer(struct direct_gate *g)
+/* One is kept: for a chunk of 16 MiB, a fresh one would cost a tenth of its time in page faults. */
+static char *take_ring(struct direct_gate *g)
 {
-    for (size_t i = 0; i < DIRECT_KEPT; i++) {
-        void *p = atomic_exchange(&g->kept[i], NULL);
-        if (p)
-            return p;
-    }
-    void *p = NULL;
-    return fault_hit() || posix_memalign(&p, DIRECT_BLOCK, BUFFER_BYTES) != 0 ? NULL : p;
+    void *p = atomic_exchange(&g->kept, NULL);
+    if (p)
+        return p;
+    if (fault_hit() || posix_memalign(&p, RING_BYTES, RING_BYTES) != 0)
+        return NULL;
+    (void)madvise(p, RING_BYTES, MADV_HUGEPAGE); /* the same without */
+    return p;
 }
 
-static void give_buffer(struct direct_gate *g, void *p)
+static void give_ring(struct direct_gate *g, char *ring)
 {
-    for (size_t i = 0; p && i < DIRECT_KEPT; i++)
-        p = atomic_exchange(&g->kept[i], p);
-    free(p);
+    if (ring)
+        free(atomic_exchange(&g->kept, ring));
+}
+
+static char *piece_at(const direct_writer *d, uint64_t i)
+{
+    return d->ring + i % PIECES * PIECE_BYTES;
 }
 
 static bool take_place(struct direct_gate *g)
@@ -89,14 +95,14 @@ static int write_whole(int fd, const char *p, size_t n, uint64_t offset)
     return 0;
 }
 
-static int write_buffer(direct_writer *d, const char *p, uint64_t offset)
+static int write_pieces(direct_writer *d, const char *p, size_t n, uint64_t offset)
 {
-    int e = atomic_load(&d->gate->unfit) ? EINVAL : write_whole(d->direct_fd, p, BUFFER_BYTES, offset);
+    int e = atomic_load(&d->gate->unfit) ? EINVAL : write_whole(d->direct_fd, p, n, offset);
     if (e != EINVAL)
         return e;
     /* What open() promised, this file system or device does not do, or not in these blocks. */
     atomic_store(&d->gate->unfit, true);
-    return write_whole(d->fd, p, BUFFER_BYTES, offset);
+    return write_whole(d->fd, p, n, offset);
 }
 
 static void *write_behind(void *arg)
@@ -108,15 +114,15 @@ static void *write_behind(void *arg)
             pthread_cond_wait(&d->changed, &d->lock);
         if (d->filled == d->written || d->closing)
             break;
-        const char *p = d->buffers[d->written % BUFFERS];
+        const uint64_t count = MIN(d->filled - d->written, PIECES - d->written % PIECES);
         int e = d->error;
         pthread_mutex_unlock(&d->lock);
         if (!e)
-            e = write_buffer(d, p, d->offset);
+            e = write_pieces(d, piece_at(d, d->written), count * PIECE_BYTES, d->offset);
         pthread_mutex_lock(&d->lock);
         d->error = e;
-        d->written++;
-        d->offset += BUFFER_BYTES;
+        d->written += count;
+        d->offset += count * PIECE_BYTES;
         pthread_cond_signal(&d->changed);
     }
     pthread_mutex_unlock(&d->lock);
@@ -125,8 +131,7 @@ static void *write_behind(void *arg)
 
 static void release(direct_writer *d)
 {
-    for (size_t i = 0; i < BUFFERS; i++)
-        give_buffer(d->gate, d->buffers[i]);
+    give_ring(d->gate, d->ring);
     if (d->direct_fd >= 0)
         close(d->direct_fd);
     pthread_cond_destroy(&d->changed);
@@ -142,12 +147,8 @@ static bool start(direct_writer *d, int folder_fd, const char *name)
         atomic_store(&d->gate->unfit, true);
     if (d->direct_fd < 0)
         return false;
-    for (size_t i = 0; i < BUFFERS; i++) {
-        d->buffers[i] = take_buffer(d->gate);
-        if (!d->buffers[i])
-            return false;
-    }
-    return !fault_hit() && pthread_create(&d->thread, NULL, write_behind, d) == 0;
+    d->ring = take_ring(d->gate);
+    return d->ring && !fault_hit() && pthread_create(&d->thread, NULL, write_behind, d) == 0;
 }
 
 direct_writer *direct_open(struct direct_gate *g, int folder_fd, const char *name, int fd, uint64_t offset)
@@ -176,7 +177,7 @@ static int failed(int e, berth_error *err)
     return berth_error_set(err, code, "writing an object: %s", strerror(e));
 }
 
-/* Until fewer than @most full buffers wait. */
+/* Until fewer than @most full pieces wait. */
 static int wait_for(direct_writer *d, uint64_t most, berth_error *err)
 {
     pthread_mutex_lock(&d->lock);
@@ -199,15 +200,15 @@ static void hand_over(direct_writer *d)
 int direct_append(direct_writer *d, const void *p, size_t n, berth_error *err)
 {
     for (const char *at = p; n;) {
-        int r = wait_for(d, BUFFERS, err);
+        int r = wait_for(d, PIECES, err);
         if (r != BERTH_OK)
             return r;
-        size_t piece = MIN(n, BUFFER_BYTES - d->n);
-        memcpy(d->buffers[d->filled % BUFFERS] + d->n, at, piece);
+        size_t piece = MIN(n, PIECE_BYTES - d->n);
+        memcpy(piece_at(d, d->filled) + d->n, at, piece);
         d->n += piece;
         at += piece;
         n -= piece;
-        if (d->n == BUFFER_BYTES)
+        if (d->n == PIECE_BYTES)
             hand_over(d);
     }
     return BERTH_OK;
@@ -218,8 +219,8 @@ int direct_flush(direct_writer *d, berth_error *err)
     int r = wait_for(d, 1, err);
     if (r != BERTH_OK)
         return r;
-    /* Less than a buffer, and its end need not be that of a block. */
-    int e = write_whole(d->fd, d->buffers[d->filled % BUFFERS], d->n, d->offset);
+    /* Less than a piece, and its end need not be that of a block. */
+    int e = write_whole(d->fd, piece_at(d, d->filled), d->n, d->offset);
     return e ? failed(e, err) : BERTH_OK;
 }
 

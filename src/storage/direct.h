@@ -1,4 +1,4 @@
-/* storage/direct.h - writes the bulk of a large object past the page cache: append() copies into buffers that
+/* storage/direct.h - writes the bulk of a large object past the page cache: append() copies into memory that
  * the device can read, a thread of the writer's own writes them, and so writing overlaps with whatever the
  * caller does between two appends, such as hashing.
  *
@@ -17,11 +17,10 @@
 #define DIRECT_BLOCK 4096u /* offset and length of what goes to the device are multiples of it */
 
 /* What the writers of one store share. */
-#define DIRECT_KEPT 4
 struct direct_gate {
-    atomic_int places;                 /* how many more may be open at once */
-    atomic_bool unfit;                 /* this file system has no such writes */
-    _Atomic(void *) kept[DIRECT_KEPT]; /* buffers for the next writer */
+    atomic_int places;    /* how many more may be open at once */
+    atomic_bool unfit;    /* this file system has no such writes */
+    _Atomic(void *) kept; /* the ring of the last writer, for the next one */
 };
 void direct_gate_init(struct direct_gate *g);
 void direct_gate_done(struct direct_gate *g);

@@ -87,18 +87,22 @@ void berth_buf_addf(berth_buf *b, const char *fmt, ...)
     va_end(again);
 }
 
-void berth_buf_add_int(berth_buf *b, int64_t v)
+void berth_buf_add_uint(berth_buf *b, uint64_t v)
 {
     char digits[20];
     size_t at = sizeof(digits);
-    uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
     do {
-        digits[--at] = (char)('0' + u % 10);
-        u /= 10;
-    } while (u);
-    if (v < 0)
-        digits[--at] = '-';
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
     berth_buf_add(b, digits + at, sizeof(digits) - at);
+}
+
+void berth_buf_add_int(berth_buf *b, int64_t v)
+{
+    if (v < 0)
+        berth_buf_putc(b, '-');
+    berth_buf_add_uint(b, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
 const char *berth_buf_cstr(berth_buf *b)

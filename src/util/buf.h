@@ -25,6 +25,7 @@ void berth_buf_add(berth_buf *b, const void *p, size_t n);
 void berth_buf_add_str(berth_buf *b, berth_str s);
 void berth_buf_addf(berth_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void berth_buf_add_int(berth_buf *b, int64_t v); /* in decimal */
+void berth_buf_add_uint(berth_buf *b, uint64_t v);
 void berth_buf_putc(berth_buf *b, char c);
 
 /* At least @n writable bytes at the end, or NULL (failed). Commit what was written by berth_buf_grow(). */

@@ -278,7 +278,7 @@ static void test_http_body__calls_done_once_when_the_client_leaves(void **state)
     site_free(s);
 }
 
-static void test_http_body__fills_one_buffer_while_the_other_is_worked_on(void **state)
+static void test_http_body__fills_two_buffers_while_a_third_is_worked_on(void **state)
 {
     (void)state;
     struct http_options opts = {.limits = {.buffer_bytes = 64 * KIB}};
@@ -286,14 +286,14 @@ static void test_http_body__fills_one_buffer_while_the_other_is_worked_on(void *
     atomic_store(&s->gate, true);
     int fd = client_connect(s);
     client_say(fd, "PUT /slow HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
-    client_send_body(fd, 0, 128 * KIB);
+    client_send_body(fd, 0, 192 * KIB);
     struct http_stats stats;
     do
         http_server_stats(s->server, &stats);
-    while (stats.bytes_in < 128 * KIB); /* both are full although no piece is done */
+    while (stats.bytes_in < 192 * KIB); /* all three are full although no piece is done */
     CHECK(atomic_load(&s->seen.pieces) == 0);
     atomic_store(&s->gate, false);
-    client_send_body(fd, 128 * KIB, 1000000 - 128 * KIB);
+    client_send_body(fd, 192 * KIB, 1000000 - 192 * KIB);
     CHECK(client_ask(fd, "") == 201);
     close(fd);
     site_free(s);
@@ -446,7 +446,7 @@ RUN_TESTS(TEST(test_http_body__streams_bodies_of_any_size_in_both_codings),
           TEST(test_http_body__drains_no_more_than_its_limit),
           TEST(test_http_body__says_continue_when_the_body_is_wanted),
           TEST(test_http_body__calls_done_once_when_the_client_leaves),
-          TEST(test_http_body__fills_one_buffer_while_the_other_is_worked_on),
+          TEST(test_http_body__fills_two_buffers_while_a_third_is_worked_on),
           TEST(test_http_body__waits_its_turn_when_buffers_are_short),
           TEST(test_http_body__takes_buffers_back_from_those_that_stall),
           TEST(test_http_body__collects_within_a_share_of_its_own),

@@ -51,6 +51,27 @@ static void test_oci_document__prints_json_whatever_the_bytes(void **state)
     }
 }
 
+/* Plain bytes are looked at eight at a time: each byte is found wherever it stands among them. */
+static void test_oci_document__escapes_a_byte_at_any_place(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < 20; at++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            char in[20];
+            memset(in, 'a' + (int)(byte % 26), sizeof(in));
+            in[at] = (char)byte;
+            CLEANUP(berth_buf_done)
+            berth_buf b = BERTH_BUF_INIT(KIB),
+                      alone = BERTH_BUF_INIT(KIB), want = BERTH_BUF_INIT(KIB);
+            oci_print_string(&b, (berth_str){in, sizeof(in)});
+            oci_print_string(&alone, (berth_str){in + at, 1});
+            berth_buf_addf(&want, "\"%.*s", (int)at, in);
+            berth_buf_add(&want, alone.p + 1, alone.n - 2);
+            berth_buf_addf(&want, "%.*s\"", (int)(sizeof(in) - at - 1), in + at + 1);
+            CHECK_STR_ROW(byte, berth_buf_str(&b), berth_buf_str(&want));
+        }
+}
+
 static void test_oci_document__lists_tags_and_repositories(void **state)
 {
     (void)state;
@@ -121,6 +142,7 @@ static void test_oci_document__leaves_failure_in_the_buffer(void **state)
 }
 
 RUN_TESTS(TEST(test_oci_document__escapes_strings), TEST(test_oci_document__prints_json_whatever_the_bytes),
+          TEST(test_oci_document__escapes_a_byte_at_any_place),
           TEST(test_oci_document__lists_tags_and_repositories),
           TEST(test_oci_document__lists_errors_with_and_without_detail),
           TEST(test_oci_document__lists_referrers_as_an_index),
