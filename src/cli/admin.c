@@ -1,12 +1,11 @@
 /* cli/admin.c - `berth gc`, `check`, `import`, `export`, `backup`, `restore`, `read-only`, `reload`: asks the
  * running server, or works on the folder itself (daemon/admin.h). Results as text for people or JSON for
  * programs. */
-#include <jansson.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "cli/commands.h"
 #include "daemon/admin.h"
 #include "http/url.h"
 
@@ -75,19 +74,21 @@ static long long count(const json_t *values, const char *key)
     return (long long)json_integer_value(json_object_get(values, key));
 }
 
-static void print_gc(const json_t *v, bool dry_run)
+static void print_gc_due(const json_t *v)
 {
-    if (dry_run)
-        printf("due now: %lld manifests, %lld blobs, %lld uploads\n"
-               "would free %.1f MiB at once (%lld objects), and %.1f MiB when their readers have had time to "
-               "finish\n",
-               count(v, "manifests"), count(v, "blobs"), count(v, "uploads"), mib(v, "bytes"),
-               count(v, "objects"), mib(v, "waiting_bytes"));
-    else
-        printf("removed %lld manifests, %lld blobs, %lld uploads\n"
-               "freed %.1f MiB (%lld objects); %.1f MiB follow when their readers have had time to finish\n",
-               count(v, "manifests"), count(v, "blobs"), count(v, "uploads"), mib(v, "bytes"),
-               count(v, "objects"), mib(v, "waiting_bytes"));
+    printf("due now: %lld manifests, %lld blobs, %lld uploads\n"
+           "would free %.1f MiB at once (%lld objects), and %.1f MiB when their readers have had time to "
+           "finish\n",
+           count(v, "manifests"), count(v, "blobs"), count(v, "uploads"), mib(v, "bytes"),
+           count(v, "objects"), mib(v, "waiting_bytes"));
+}
+
+static void print_gc(const json_t *v)
+{
+    printf("removed %lld manifests, %lld blobs, %lld uploads\n"
+           "freed %.1f MiB (%lld objects); %.1f MiB follow when their readers have had time to finish\n",
+           count(v, "manifests"), count(v, "blobs"), count(v, "uploads"), mib(v, "bytes"),
+           count(v, "objects"), mib(v, "waiting_bytes"));
 }
 
 static void print_check(const json_t *v)
@@ -139,57 +140,60 @@ static void print_restore(const json_t *v)
                count(v, "tags"), count(v, "blobs"), mib(v, "bytes"), count(v, "failed"));
 }
 
-/* Sends @command, prints what comes back. @ret_values, if not NULL, is the result's, to be freed. */
-static int ask(const char *name, const struct cli_settings *s, const char *command, bool json,
-               json_t **ret_values)
+static void print_read_only(const json_t *v)
 {
-    struct config *c = NULL;
-    berth_error err = BERTH_ERROR_INIT;
-    if (config_load(s->path, s->flags, s->n_flags, &c, &err) != BERTH_OK) {
-        cli_fail(name, &err);
-        return EXIT_CONFIG;
-    }
-    signal(SIGINT, on_interrupt);
-    signal(SIGPIPE, SIG_IGN);
-    struct report r = {
-        .json = json, .terminal = isatty(STDERR_FILENO), .values = json_object(), .lines = json_array()};
-    const struct admin_out out = {report_line, report_progress, report_value, &r, &interrupted};
-    int rc = admin_command(c, str_from(command), &out, &err);
-    clear_progress(&r);
-    config_free(c);
-    if (rc == BERTH_OK && json) {
-        if (json_array_size(r.lines))
-            json_object_set(r.values, "lines", r.lines);
-        json_dumpf(r.values, stdout, JSON_INDENT(2));
-        printf("\n");
-    }
-    json_decref(r.lines);
-    if (rc != BERTH_OK) {
-        json_decref(r.values);
-        return cli_fail(name, &err);
-    }
-    *ret_values = r.values;
-    return EXIT_OK;
+    printf("read-only: %s\n", json_string_value(json_object_get(v, "read_only")));
+}
+
+static void print_reload(const json_t *v)
+{
+    (void)v;
+    printf("reloaded; the server's log says what changed\n");
 }
 
 struct options {
-    struct cli_settings settings;
-    bool json;
-    berth_buf command;
-    const char *operand, *second;
-    bool takes_two;
+    struct cli_base base;
+    bool dry_run, quick, repair, verify, keep_tags;
+    const char *name;
+    berth_buf command; /* for the server: words with %XX */
 };
 
 static void options_done(struct options *o)
 {
-    cli_settings_done(&o->settings);
+    cli_base_done(&o->base);
     berth_buf_done(&o->command);
+}
+
+static int read_options(const struct cli_command *c, int argc, char **argv, struct options *o)
+{
+    berth_buf_init(&o->command, 16 * KIB);
+    berth_buf_addf(&o->command, "%s", c->name);
+    return cli_read(c, argc, argv, &o->base);
 }
 
 static void add_word(struct options *o, const char *word)
 {
     berth_buf_putc(&o->command, ' ');
     http_url_encode(&o->command, str_from(word), "/=");
+}
+
+static void add_flag(struct options *o, bool given, const char *word)
+{
+    if (given)
+        add_word(o, word);
+}
+
+/* "name=<@name>", if there is one. */
+static bool add_name(struct options *o, const char *name)
+{
+    CLEANUP(berth_buf_done) berth_buf word = BERTH_BUF_INIT(16 * KIB);
+    if (!name)
+        return true;
+    berth_buf_addf(&word, "name=%s", name);
+    if (!berth_buf_cstr(&word))
+        return false;
+    add_word(o, berth_buf_cstr(&word));
+    return true;
 }
 
 /* The server has another working folder; what does not exist yet has no realpath(). */
@@ -204,301 +208,401 @@ static bool add_new_folder(struct options *o, const char *folder)
     return true;
 }
 
-/* Common parsing: settings, --output, the flags in @words ("--dry-run" adds "dry-run"), at most one operand,
- * or two. -1: go on; else the exit code. */
-static int parse(struct options *o, const char *name, const char *help, const char *const *words, int argc,
-                 char **argv)
+/* One that is there. */
+static int add_folder(const struct cli_command *c, struct options *o, const char *folder)
 {
-    o->settings.path = getenv("BERTH_CONFIG");
-    berth_buf_init(&o->command, 16 * KIB);
-    berth_buf_addf(&o->command, "%s", name);
-    for (int i = 1; i < argc; i++) {
-        bool known = false;
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            printf("%s", help);
-            return EXIT_OK;
-        }
-        int took = cli_take_output(name, argc, argv, &i, &o->json);
-        if (took < 0)
-            return EXIT_USAGE;
-        if (took > 0)
-            continue;
-        for (size_t k = 0; words[k] && !known; k++)
-            if (strcmp(argv[i], words[k]) == 0) {
-                add_word(o, words[k] + 2);
-                known = true;
-            }
-        if (known)
-            continue;
-        took = cli_take_setting(&o->settings, name, argc, argv, &i);
-        if (took < 0)
-            return EXIT_USAGE;
-        if (took > 0)
-            continue;
-        if (argv[i][0] == '-' || (o->takes_two ? o->second : o->operand))
-            return cli_usage(name, "'%s' is not understood", argv[i]);
-        *(o->operand ? &o->second : &o->operand) = argv[i];
+    CLEANUP(freep) char *path = realpath(folder, NULL);
+    if (!path) {
+        fprintf(stderr, "berth %s: '%s': no such folder\n", c->name, folder);
+        return EXIT_NOT_FOUND;
     }
+    add_word(o, path);
     return -1;
 }
 
-int cmd_gc(int argc, char **argv)
+/* Sends the command. *@ret_values is the result's, to be freed. */
+static int ask(const struct cli_command *c, struct options *o, json_t **ret_values)
 {
-    static const char help[] =
-        "usage: berth gc [--dry-run] [--data DIR] [--config FILE] [--output text|json]\n\n"
+    const struct cli_settings *s = &o->base.settings;
+    struct config *config = NULL;
+    berth_error err = BERTH_ERROR_INIT;
+    const char *command = berth_buf_cstr(&o->command);
+    if (!command)
+        return cli_usage(c->name, "a name is too long");
+    if (config_load(s->path, s->flags, s->n_flags, &config, &err) != BERTH_OK) {
+        cli_fail(c->name, &err);
+        return EXIT_CONFIG;
+    }
+    signal(SIGINT, on_interrupt);
+    signal(SIGPIPE, SIG_IGN);
+    struct report r = {.json = !cli_wants_text(&o->base),
+                       .terminal = isatty(STDERR_FILENO),
+                       .values = json_object(),
+                       .lines = json_array()};
+    const struct admin_out out = {report_line, report_progress, report_value, &r, &interrupted};
+    int rc = admin_command(config, str_from(command), &out, &err);
+    clear_progress(&r);
+    config_free(config);
+    if (rc == BERTH_OK && r.json && json_array_size(r.lines))
+        json_object_set(r.values, "lines", r.lines);
+    json_decref(r.lines);
+    if (rc != BERTH_OK) {
+        json_decref(r.values);
+        return cli_fail(c->name, &err);
+    }
+    *ret_values = r.values;
+    return EXIT_OK;
+}
+
+/* Sends the command and prints what comes back, as text through @print. EXIT_PROBLEMS when the result's @bad
+ * counts more than its @mended. */
+static int ask_and_print(const struct cli_command *c, struct options *o, void (*print)(const json_t *v),
+                         const char *bad, const char *mended)
+{
+    json_t *v = NULL;
+    int rc = ask(c, o, &v);
+    if (rc != EXIT_OK)
+        return rc;
+    bool problems = bad && count(v, bad) > (mended ? count(v, mended) : 0);
+    if (cli_wants_text(&o->base)) {
+        print(v);
+        rc = cli_printed(c);
+    } else {
+        rc = cli_print(c, &o->base, json_incref(v));
+    }
+    json_decref(v);
+    return rc == EXIT_OK && problems ? EXIT_PROBLEMS : rc;
+}
+
+#define OPTION_DRY_RUN(what)                                                                                 \
+    {                                                                                                        \
+        .name = "dry-run", .kind = CLI_FLAG, .at = offsetof(struct options, dry_run), .help = what           \
+    }
+#define FIELD_LINES                                                                                          \
+    {                                                                                                        \
+        "lines[]", "string", "what was said on the way; absent if nothing was"                               \
+    }
+
+/* --- gc --- */
+
+static int run_gc(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(options_done) struct options o = {0};
+    int rc = read_options(c, argc, argv, &o);
+    if (rc >= 0)
+        return rc;
+    add_flag(&o, o.dry_run, "dry-run");
+    return ask_and_print(c, &o, o.dry_run ? print_gc_due : print_gc, NULL, NULL);
+}
+
+const struct cli_command cmd_gc = {
+    .name = "gc",
+    .summary = "remove what nothing refers to, now",
+    .operands = "",
+    .text =
         "Removes what nothing refers to and nobody was promised, while the server goes on. The server does "
-        "this on\n"
-        "its own schedule too (setting gc.interval).\n\n"
-        "  --dry-run   only say what is due, with the bytes\n\n"
-        "example:\n  berth gc --data /var/lib/berth --dry-run\n";
-    static const char *const words[] = {"--dry-run", NULL};
+        "this on its own schedule too (setting gc.interval).",
+    .options = (const struct cli_option[]){OPTION_DRY_RUN("only say what is due, with the bytes"), {0}},
+    .fields = (const struct cli_field[]){{"manifests", "number", "manifests removed, or due"},
+                                         {"blobs", "number", "blobs removed, or due"},
+                                         {"uploads", "number", "abandoned uploads removed, or due"},
+                                         {"objects", "number", "objects freed at once"},
+                                         {"bytes", "number", "their bytes"},
+                                         {"waiting_bytes", "number",
+                                          "bytes that follow when their readers have had time to finish"},
+                                         FIELD_LINES,
+                                         {0}},
+    .examples = (const struct cli_example[]){{"berth gc --data /var/lib/berth --dry-run", NULL}, {0}},
+    .takes = CLI_SETTINGS | CLI_OUTPUT,
+    .run = run_gc,
+};
+
+/* --- check --- */
+
+static int run_check(const struct cli_command *c, int argc, char **argv)
+{
     CLEANUP(options_done) struct options o = {0};
-    int rc = parse(&o, "gc", help, words, argc, argv);
+    int rc = read_options(c, argc, argv, &o);
     if (rc >= 0)
         return rc;
-    if (o.operand)
-        return cli_usage("gc", "'%s' is not understood", o.operand);
-    json_t *v = NULL;
-    rc = ask("gc", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
-    if (rc == EXIT_OK && !o.json)
-        print_gc(v, strstr(berth_buf_cstr(&o.command), "dry-run") != NULL);
-    json_decref(v);
-    return rc;
+    add_flag(&o, o.quick, "quick");
+    add_flag(&o, o.repair, "repair");
+    return ask_and_print(c, &o, print_check, "problems", "repaired");
 }
 
-int cmd_check(int argc, char **argv)
+const struct cli_command cmd_check = {
+    .name = "check",
+    .summary = "compare every object with its digest and every row with its object",
+    .operands = "",
+    .text =
+        "Compares every object with its digest, every row with its object, every manifest with its digest. "
+        "Exit code 6: problems were found.",
+    .options =
+        (const struct cli_option[]){
+            {.name = "quick",
+             .kind = CLI_FLAG,
+             .at = offsetof(struct options, quick),
+             .help = "existence and sizes only, nothing is hashed"},
+            {.name = "repair",
+             .kind = CLI_FLAG,
+             .at = offsetof(struct options, repair),
+             .help =
+                 "forget blobs whose bytes are lost, use whole copies found elsewhere, hand objects that "
+                 "belong to nothing to the collector; salvage a damaged database (stop the server first)"},
+            {0}},
+    .fields = (const struct cli_field[]){{"blobs", "number", "blobs looked at"},
+                                         {"manifests", "number", "manifests looked at"},
+                                         {"objects", "number", "objects looked at"},
+                                         {"bytes", "number", "their bytes"},
+                                         {"problems", "number",
+                                          "problems found; exit code 6 unless all are repaired"},
+                                         {"repaired", "number", "problems repaired"},
+                                         {"lost", "number", "blobs whose bytes are lost"},
+                                         FIELD_LINES,
+                                         {0}},
+    .examples = (const struct cli_example[]){{"berth check --data /var/lib/berth", NULL}, {0}},
+    .takes = CLI_SETTINGS | CLI_OUTPUT,
+    .run = run_check,
+};
+
+/* --- import and export --- */
+
+static int run_import(const struct cli_command *c, int argc, char **argv)
 {
-    static const char help[] =
-        "usage: berth check [--quick] [--repair] [--data DIR] [--config FILE] [--output text|json]\n\n"
-        "Compares every object with its digest, every row with its object, every manifest with its digest.\n"
-        "Exit code 6: problems were found.\n\n"
-        "  --quick    existence and sizes only, nothing is hashed\n"
-        "  --repair   forget blobs whose bytes are lost, use whole copies found elsewhere, hand objects "
-        "that\n"
-        "             belong to nothing to the collector; salvage a damaged database (stop the server "
-        "first)\n\n"
-        "example:\n  berth check --data /var/lib/berth\n";
-    static const char *const words[] = {"--quick", "--repair", NULL};
     CLEANUP(options_done) struct options o = {0};
-    int rc = parse(&o, "check", help, words, argc, argv);
+    int rc = read_options(c, argc, argv, &o);
+    if (rc < 0)
+        rc = add_folder(c, &o, o.base.operands[0]); /* the server has another working folder */
     if (rc >= 0)
         return rc;
-    if (o.operand)
-        return cli_usage("check", "'%s' is not understood", o.operand);
-    json_t *v = NULL;
-    rc = ask("check", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
-    if (rc == EXIT_OK && !o.json)
-        print_check(v);
-    if (rc == EXIT_OK && count(v, "problems") > count(v, "repaired"))
-        rc = EXIT_PROBLEMS;
-    json_decref(v);
-    return rc;
+    add_flag(&o, o.dry_run, "dry-run");
+    if (!add_name(&o, o.name))
+        return cli_usage(c->name, "the name is too long");
+    return ask_and_print(c, &o, print_import, "failed", NULL);
 }
 
-int cmd_import(int argc, char **argv)
+const struct cli_command cmd_import = {
+    .name = "import",
+    .summary = "take over a distribution, zot, olareg or OCI layout folder",
+    .operands = "PATH",
+    .text =
+        "Takes over the repositories at PATH: the folder of a distribution registry, of zot or olareg, or "
+        "one "
+        "OCI image layout. Every digest is checked; what is here already is not copied again. PATH is only "
+        "read. Exit code 6: something could not be imported.",
+    .options = (const struct cli_option[]){{.name = "name",
+                                            .kind = CLI_TEXT,
+                                            .value = "REPOSITORY",
+                                            .at = offsetof(struct options, name),
+                                            .help = "for a single layout; else the folder's name"},
+                                           OPTION_DRY_RUN("only say what would be imported"),
+                                           {0}},
+    .fields = (const struct cli_field[]){{"repositories", "number", "repositories taken over"},
+                                         {"tags", "number", "tags"},
+                                         {"manifests", "number", "manifests"},
+                                         {"blobs", "number", "blobs"},
+                                         {"bytes", "number", "bytes of the blobs"},
+                                         {"skipped", "number", "what was here already"},
+                                         {"failed", "number", "what could not be imported; exit code 6"},
+                                         FIELD_LINES,
+                                         {0}},
+    .examples =
+        (const struct cli_example[]){{"berth import /var/lib/registry --data /var/lib/berth", NULL}, {0}},
+    .takes = CLI_SETTINGS | CLI_OUTPUT,
+    .run = run_import,
+};
+
+static int run_export(const struct cli_command *c, int argc, char **argv)
 {
-    static const char help[] = "usage: berth import PATH [--name REPOSITORY] [--dry-run] [--data DIR] "
-                               "[--config FILE] [--output text|json]\n\n"
-                               "Takes over the repositories at PATH: the folder of a distribution registry, "
-                               "of zot or olareg, or one OCI\n"
-                               "image layout. Every digest is checked; what is here already is not copied "
-                               "again. PATH is only read.\n"
-                               "Exit code 6: something could not be imported.\n\n"
-                               "  --name REPOSITORY   for a single layout; else the folder's name\n"
-                               "  --dry-run           only say what would be imported\n\n"
-                               "example:\n  berth import /var/lib/registry --data /var/lib/berth\n";
-    static const char *const words[] = {"--dry-run", NULL};
     CLEANUP(options_done) struct options o = {0};
-    const char *name = NULL;
-    int n = 1;
-    for (int i = 1; i < argc; i++) { /* --name is this command's own */
-        if (strcmp(argv[i], "--name") == 0 && i + 1 < argc)
-            name = argv[++i];
-        else if (strncmp(argv[i], "--name=", 7) == 0)
-            name = argv[i] + 7;
-        else
-            argv[n++] = argv[i];
-    }
-    int rc = parse(&o, "import", help, words, n, argv);
+    int rc = read_options(c, argc, argv, &o);
     if (rc >= 0)
         return rc;
-    if (!o.operand)
-        return cli_usage("import", "say which folder");
-    CLEANUP(freep) char *path = realpath(o.operand, NULL); /* the server has another working folder */
-    if (!path) {
-        fprintf(stderr, "berth import: '%s': no such folder\n", o.operand);
-        return EXIT_NOT_FOUND;
-    }
-    add_word(&o, path);
-    if (name) {
-        CLEANUP(berth_buf_done) berth_buf word = BERTH_BUF_INIT(16 * KIB);
-        berth_buf_addf(&word, "name=%s", name);
-        if (!berth_buf_failed(&word))
-            add_word(&o, berth_buf_cstr(&word));
-    }
-    json_t *v = NULL;
-    rc = ask("import", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
-    if (rc == EXIT_OK && !o.json)
-        print_import(v);
-    if (rc == EXIT_OK && count(v, "failed"))
-        rc = EXIT_PROBLEMS;
-    json_decref(v);
-    return rc;
+    if (!o.base.operands[1][0])
+        return cli_usage(c->name, "DIR is missing");
+    if (!add_new_folder(&o, o.base.operands[1]) || !add_name(&o, o.base.operands[0]))
+        return cli_usage(c->name, "a name is too long");
+    return ask_and_print(c, &o, print_export, "problems", NULL);
 }
 
-int cmd_export(int argc, char **argv)
-{
-    static const char help[] =
-        "usage: berth export REPOSITORY[:TAG|@DIGEST] DIR [--data DIR] [--config FILE] [--output "
-        "text|json]\n\n"
+const struct cli_command cmd_export = {
+    .name = "export",
+    .summary = "write a repository or an image as an OCI image layout",
+    .operands = "REPOSITORY[:TAG|@DIGEST] DIR",
+    .text =
         "Writes a repository, or one image of it with all that refers to it, to the folder DIR as an OCI "
-        "image\n"
+        "image "
         "layout, which other tools read, and `berth import`. A server that runs goes on meanwhile, and is "
-        "the\n"
+        "the "
         "one that writes: its user must be able to. DIR is made if absent; a layout that is there is added "
-        "to:\n"
-        "what it has is not copied again, and an entry with the name of a tag gives way to that tag.\n"
-        "Exit code 6: bytes are missing or wrong; they are named, and what needs them is not listed.\n\n"
-        "example:\n  berth export team/app:v1 ./app --data /var/lib/berth\n";
-    static const char *const words[] = {NULL};
-    CLEANUP(options_done) struct options o = {.takes_two = true};
-    int rc = parse(&o, "export", help, words, argc, argv);
-    if (rc >= 0)
-        return rc;
-    if (!o.second || !o.second[0])
-        return cli_usage("export", "say which repository, and to which folder");
-    CLEANUP(berth_buf_done) berth_buf what = BERTH_BUF_INIT(16 * KIB);
-    berth_buf_addf(&what, "name=%s", o.operand);
-    if (!berth_buf_cstr(&what) || !add_new_folder(&o, o.second))
-        return cli_usage("export", "a name is too long");
-    add_word(&o, berth_buf_cstr(&what));
-    json_t *v = NULL;
-    rc = ask("export", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
-    if (rc == EXIT_OK && !o.json)
-        print_export(v);
-    if (rc == EXIT_OK && count(v, "problems"))
-        rc = EXIT_PROBLEMS;
-    json_decref(v);
-    return rc;
-}
+        "to: "
+        "what it has is not copied again, and an entry with the name of a tag gives way to that tag. Exit "
+        "code 6: bytes are missing or wrong; they are named, and what needs them is not listed.",
+    .fields =
+        (const struct cli_field[]){{"tags", "number", "tags in the layout"},
+                                   {"manifests", "number", "manifests"},
+                                   {"blobs", "number", "blobs"},
+                                   {"bytes", "number", "bytes of the blobs"},
+                                   {"copied", "number", "files written now"},
+                                   {"copied_bytes", "number", "their bytes"},
+                                   {"problems", "number", "bytes that are missing or wrong; exit code 6"},
+                                   FIELD_LINES,
+                                   {0}},
+    .examples =
+        (const struct cli_example[]){{"berth export team/app:v1 ./app --data /var/lib/berth", NULL}, {0}},
+    .takes = CLI_SETTINGS | CLI_OUTPUT,
+    .run = run_export,
+};
 
-int cmd_backup(int argc, char **argv)
+/* --- backup and restore --- */
+
+static int run_backup(const struct cli_command *c, int argc, char **argv)
 {
-    static const char help[] =
-        "usage: berth backup DIR [--verify] [--data DIR] [--config FILE] [--output text|json]\n\n"
-        "Writes a copy of the whole registry, as it is at one moment, to the folder DIR, while the server "
-        "goes\n"
-        "on. A backup that is there already is brought up to date: only objects that it lacks are copied.\n"
-        "Every object's digest is checked on the way. Whatever happens, the backup that was there stays "
-        "whole\n"
-        "until the new one has taken its place. DIR is made if absent; else it must be empty or a backup, "
-        "and\n"
-        "outside the data folder. The server writes it: its user must be able to.\n"
-        "Exit code 6: bytes are missing or wrong; the blobs are named, and the rest is in the backup.\n\n"
-        "  --verify   read what the backup has already, too, and replace what is wrong\n\n"
-        "example:\n  berth backup /srv/backup/berth --data /var/lib/berth\n";
-    static const char *const words[] = {"--verify", NULL};
     CLEANUP(options_done) struct options o = {0};
-    int rc = parse(&o, "backup", help, words, argc, argv);
+    int rc = read_options(c, argc, argv, &o);
     if (rc >= 0)
         return rc;
-    if (!o.operand || !o.operand[0])
-        return cli_usage("backup", "say which folder");
-    if (!add_new_folder(&o, o.operand))
-        return cli_usage("backup", "the folder's name is too long");
-    json_t *v = NULL;
-    rc = ask("backup", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
-    if (rc == EXIT_OK && !o.json)
-        print_backup(v);
-    if (rc == EXIT_OK && count(v, "problems"))
-        rc = EXIT_PROBLEMS;
-    json_decref(v);
-    return rc;
+    if (!o.base.operands[0][0])
+        return cli_usage(c->name, "DIR is missing");
+    add_flag(&o, o.verify, "verify");
+    if (!add_new_folder(&o, o.base.operands[0]))
+        return cli_usage(c->name, "the folder's name is too long");
+    return ask_and_print(c, &o, print_backup, "problems", NULL);
 }
 
-int cmd_restore(int argc, char **argv)
+const struct cli_command cmd_backup = {
+    .name = "backup",
+    .summary = "write a consistent copy of the registry, or bring one up to date",
+    .operands = "DIR",
+    .text =
+        "Writes a copy of the whole registry, as it is at one moment, to the folder DIR, while the server "
+        "goes "
+        "on. A backup that is there already is brought up to date: only objects that it lacks are copied. "
+        "Every object's digest is checked on the way. Whatever happens, the backup that was there stays "
+        "whole "
+        "until the new one has taken its place. DIR is made if absent; else it must be empty or a backup, "
+        "and "
+        "outside the data folder. The server writes it: its user must be able to. Exit code 6: bytes are "
+        "missing or wrong; the blobs are named, and the rest is in the backup.",
+    .options =
+        (const struct cli_option[]){
+            {.name = "verify",
+             .kind = CLI_FLAG,
+             .at = offsetof(struct options, verify),
+             .help = "read what the backup has already, too, and replace what is wrong"},
+            {0}},
+    .fields =
+        (const struct cli_field[]){{"made", "string", "the moment of the copy"},
+                                   {"tags", "number", "tags in the backup"},
+                                   {"blobs", "number", "blobs in it"},
+                                   {"bytes", "number", "their bytes"},
+                                   {"copied", "number", "objects copied now"},
+                                   {"copied_bytes", "number", "their bytes"},
+                                   {"removed", "number", "objects removed from an older backup"},
+                                   {"problems", "number", "bytes that are missing or wrong; exit code 6"},
+                                   FIELD_LINES,
+                                   {0}},
+    .examples =
+        (const struct cli_example[]){{"berth backup /srv/backup/berth --data /var/lib/berth", NULL}, {0}},
+    .takes = CLI_SETTINGS | CLI_OUTPUT,
+    .run = run_backup,
+};
+
+static int run_restore(const struct cli_command *c, int argc, char **argv)
 {
-    static const char help[] =
-        "usage: berth restore DIR [--keep-tags] [--dry-run] [--data DIR] [--config FILE] [--output "
-        "text|json]\n\n"
+    CLEANUP(options_done) struct options o = {0};
+    int rc = read_options(c, argc, argv, &o);
+    if (rc >= 0)
+        return rc;
+    add_flag(&o, o.keep_tags, "keep-tags");
+    add_flag(&o, o.dry_run, "dry-run");
+    rc = add_folder(c, &o, o.base.operands[0]); /* the server has another working folder */
+    return rc >= 0 ? rc : ask_and_print(c, &o, print_restore, "failed", NULL);
+}
+
+const struct cli_command cmd_restore = {
+    .name = "restore",
+    .summary = "make a registry from a backup, or bring back what it holds",
+    .operands = "DIR",
+    .text =
         "Reads the backup in the folder DIR; every digest is checked, and DIR is only read.\n\n"
         "Where the data folder is absent or empty, it is made from the backup, and `berth serve` can start "
-        "on\n"
+        "on "
         "it at once. Interrupted, it is started again with the same command; until then nothing serves "
         "it.\n\n"
-        "Where a server runs, or the data folder holds a registry, what the backup has is brought into it:\n"
+        "Where a server runs, or the data folder holds a registry, what the backup has is brought into it: "
         "every repository, blob, manifest and tag of the backup is there again afterwards, and its tags "
-        "point\n"
+        "point "
         "where the backup says. What is here and not in the backup stays. What is here already is not "
-        "copied.\n"
-        "Exit code 6: something could not be restored; it is named.\n\n"
-        "  --keep-tags   leave alone tags that exist here\n"
-        "  --dry-run     only say what would be restored\n\n"
-        "example:\n  berth restore /srv/backup/berth --data /var/lib/berth\n";
-    static const char *const words[] = {"--keep-tags", "--dry-run", NULL};
+        "copied. "
+        "Exit code 6: something could not be restored; it is named.",
+    .options = (const struct cli_option[]){{.name = "keep-tags",
+                                            .kind = CLI_FLAG,
+                                            .at = offsetof(struct options, keep_tags),
+                                            .help = "leave alone tags that exist here"},
+                                           OPTION_DRY_RUN("only say what would be restored"),
+                                           {0}},
+    .fields =
+        (const struct cli_field[]){{"made", "string", "the moment of the backup"},
+                                   {"repositories", "number", "repositories; absent for a new folder"},
+                                   {"tags", "number", "tags"},
+                                   {"manifests", "number", "manifests; absent for a new folder"},
+                                   {"blobs", "number", "blobs"},
+                                   {"bytes", "number", "their bytes"},
+                                   {"skipped", "number", "what was here already; absent for a new folder"},
+                                   {"failed", "number", "what could not be restored; exit code 6"},
+                                   FIELD_LINES,
+                                   {0}},
+    .examples =
+        (const struct cli_example[]){{"berth restore /srv/backup/berth --data /var/lib/berth", NULL}, {0}},
+    .takes = CLI_SETTINGS | CLI_OUTPUT,
+    .run = run_restore,
+};
+
+/* --- read-only and reload --- */
+
+static int run_read_only(const struct cli_command *c, int argc, char **argv)
+{
     CLEANUP(options_done) struct options o = {0};
-    int rc = parse(&o, "restore", help, words, argc, argv);
+    int rc = read_options(c, argc, argv, &o);
     if (rc >= 0)
         return rc;
-    if (!o.operand)
-        return cli_usage("restore", "say which folder");
-    CLEANUP(freep) char *path = realpath(o.operand, NULL); /* the server has another working folder */
-    if (!path) {
-        fprintf(stderr, "berth restore: '%s': no such folder\n", o.operand);
-        return EXIT_NOT_FOUND;
-    }
-    add_word(&o, path);
-    json_t *v = NULL;
-    rc = ask("restore", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
-    if (rc == EXIT_OK && !o.json)
-        print_restore(v);
-    if (rc == EXIT_OK && count(v, "failed"))
-        rc = EXIT_PROBLEMS;
-    json_decref(v);
-    return rc;
+    const char *word = o.base.operands[0];
+    if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+        return cli_usage(c->name, "say on or off, not '%s'", word);
+    add_word(&o, word);
+    return ask_and_print(c, &o, print_read_only, NULL, NULL);
 }
 
-int cmd_read_only(int argc, char **argv)
+const struct cli_command cmd_read_only = {
+    .name = "read-only",
+    .summary = "refuse writes of a running server, or allow them again",
+    .operands = "on|off",
+    .text = "A running server refuses pushes and deletes from now on, or takes them again. It forgets this "
+            "when it "
+            "stops; the setting registry.read_only stays.",
+    .fields = (const struct cli_field[]){{"read_only", "string", "on or off"}, {0}},
+    .examples = (const struct cli_example[]){{"berth read-only on --data /var/lib/berth", NULL}, {0}},
+    .takes = CLI_SETTINGS | CLI_OUTPUT,
+    .run = run_read_only,
+};
+
+static int run_reload(const struct cli_command *c, int argc, char **argv)
 {
-    static const char help[] =
-        "usage: berth read-only on|off [--data DIR] [--config FILE] [--output text|json]\n\n"
-        "A running server refuses pushes and deletes from now on, or takes them again.\n"
-        "It forgets this when it stops; the setting registry.read_only stays.\n\n"
-        "example:\n  berth read-only on --data /var/lib/berth\n";
-    static const char *const words[] = {NULL};
     CLEANUP(options_done) struct options o = {0};
-    int rc = parse(&o, "read-only", help, words, argc, argv);
-    if (rc >= 0)
-        return rc;
-    if (!o.operand || (strcmp(o.operand, "on") != 0 && strcmp(o.operand, "off") != 0))
-        return cli_usage("read-only", "say on or off");
-    add_word(&o, o.operand);
-    json_t *v = NULL;
-    rc = ask("read-only", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
-    if (rc == EXIT_OK && !o.json)
-        printf("read-only: %s\n", json_string_value(json_object_get(v, "read_only")));
-    json_decref(v);
-    return rc;
+    int rc = read_options(c, argc, argv, &o);
+    return rc >= 0 ? rc : ask_and_print(c, &o, print_reload, NULL, NULL);
 }
 
-int cmd_reload(int argc, char **argv)
-{
-    static const char help[] =
-        "usage: berth reload [--data DIR] [--config FILE] [--output text|json]\n\n"
-        "A running server reads its configuration and certificates again, or says what is wrong with\n"
-        "them and goes on with what it had. Its log names what changed, and what takes a "
-        "restart.\n\nexample:\n  berth reload --data /var/lib/berth\n";
-    static const char *const words[] = {NULL};
-    CLEANUP(options_done) struct options o = {0};
-    int rc = parse(&o, "reload", help, words, argc, argv);
-    if (rc >= 0)
-        return rc;
-    if (o.operand)
-        return cli_usage("reload", "'%s' is not understood", o.operand);
-    json_t *v = NULL;
-    rc = ask("reload", &o.settings, berth_buf_cstr(&o.command), o.json, &v);
-    if (rc == EXIT_OK && !o.json)
-        printf("reloaded; the server's log says what changed\n");
-    json_decref(v);
-    return rc;
-}
+const struct cli_command cmd_reload = {
+    .name = "reload",
+    .summary = "let a running server read its configuration and certificates again",
+    .operands = "",
+    .text = "A running server reads its configuration and certificates again, or says what is wrong with "
+            "them and "
+            "goes on with what it had. Its log names what changed, and what takes a restart.",
+    .fields = (const struct cli_field[]){{"reloaded", "string", "true"}, {0}},
+    .examples = (const struct cli_example[]){{"berth reload --data /var/lib/berth", NULL}, {0}},
+    .takes = CLI_SETTINGS | CLI_OUTPUT,
+    .run = run_reload,
+};

@@ -4,26 +4,29 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "cli/commands.h"
 #include "cli/remote.h"
 #include "util/io.h"
 
-static const struct remote_command get = {
-    .name = "blob get",
-    .operand = REMOTE_DIGEST,
-    .to_file = true,
-    .help = "usage: berth blob get REF@DIGEST [-o FILE] [OPTION...]\n\n"
-            "Writes a blob to FILE, or to standard output. Its digest is computed on the way: FILE is there "
-            "only if\n"
-            "that is right; what stands on standard output is to be used only if the exit code is 0.\n\n"
-            "  -o FILE             where to; it is replaced. - is standard output\n" REMOTE_OPTIONS
-            "\nexamples:\n  berth blob get localhost:5000/team/app@sha256:… -o layer.tar.gz\n"
-            "  berth blob get registry.example/team/app@sha256:… | tar tz\n",
+struct options {
+    struct remote remote;
+    const char *file;
 };
 
-static const char help[] = "usage: berth blob get REF@DIGEST [-o FILE] [OPTION...]\n\n"
-                           "  get    writes a blob to a file or to standard output\n\n"
-                           "examples:\n  berth blob get localhost:5000/team/app@sha256:… -o layer.tar.gz\n"
-                           "  berth blob get --help\n";
+static const struct cli_option options[] = {
+    {.name = "to",
+     .letter = 'o',
+     .kind = CLI_FILE,
+     .value = "FILE",
+     .at = offsetof(struct options, file),
+     .help = "where to; it is replaced. - is standard output (-)"},
+    {0},
+};
+
+static void options_done(struct options *o)
+{
+    remote_done(&o->remote);
+}
 
 struct target {
     int fd;
@@ -72,37 +75,63 @@ static int target_finish(const char *file, struct target *t, berth_error *err)
 static int write_piece(void *arg, const void *p, size_t n)
 {
     struct target *t = arg;
-    return io_write_all(t->fd, p, n, &t->err);
+    int r = io_write_all(t->fd, p, n, &t->err);
+    if (r != BERTH_OK && !t->unfinished)
+        cli_check_pipe(errno);
+    return r;
 }
 
-static int run(const struct remote_command *c, int argc, char **argv)
+static json_t *document(const berth_content *blob)
 {
-    CLEANUP(remote_done) struct remote r = {0};
+    return json_pack("{s:s, s:I}", "digest", blob->digest, "size", (json_int_t)blob->size);
+}
+
+static int run(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
     CLEANUP(target_done) struct target t = {.fd = STDOUT_FILENO};
+    const struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
-    int rc = remote_open(c, argc, argv, &r);
+    int rc = remote_open(c, argc, argv, &o.remote);
     if (rc >= 0)
         return rc;
-    if (r.json && !r.file)
-        return cli_usage(c->name, "--output json needs -o FILE: standard output is the blob's");
-    if (target_open(r.file, &t, &err) != BERTH_OK)
-        return remote_fail(c->name, &err);
-    int result = berth_blob_get(r.client, r.repository, r.reference, write_piece, &t, &call, &err);
+    const char *file = o.file && strcmp(o.file, "-") != 0 ? o.file : NULL;
+    if (!file && !cli_wants_text(&r->base))
+        return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
+                         r->base.format ? "format" : "output json");
+    if (!file && isatty(STDOUT_FILENO))
+        return cli_usage(c->name, "a blob may be binary, and this is a terminal: -o FILE, or | less");
+    if (target_open(file, &t, &err) != BERTH_OK)
+        return remote_fail(c, &err);
+    int result = berth_blob_get(r->client, r->repository, r->reference, write_piece, &t, &call, &err);
     if (result == BERTH_OK)
-        result = target_finish(r.file, &t, &err);
-    if (result == BERTH_OK && r.json)
-        printf("{\n  \"digest\": \"%s\",\n  \"size\": %llu\n}\n", berth_call_content(call)->digest,
-               (unsigned long long)berth_call_content(call)->size);
+        result = target_finish(file, &t, &err);
+    json_t *found =
+        result == BERTH_OK && !cli_wants_text(&r->base) ? document(berth_call_content(call)) : NULL;
     berth_call_free(call);
     if (result != BERTH_OK)
-        return remote_fail(c->name, t.err.code != BERTH_OK ? &t.err : &err);
-    return remote_printed(c->name);
+        return remote_fail(c, t.err.code != BERTH_OK ? &t.err : &err);
+    return cli_wants_text(&r->base) ? cli_printed(c) : cli_print(c, &r->base, found);
 }
 
-int cmd_blob(int argc, char **argv)
-{
-    static const struct remote_command *const commands[] = {&get};
-    static int (*const runs[])(const struct remote_command *, int, char **) = {run};
-    return remote_family("blob", help, commands, runs, COUNT(commands), argc, argv);
-}
+const struct cli_command cmd_blob_get = {
+    .name = "blob get",
+    .summary = "write a blob to a file or to standard output",
+    .operands = "REF@DIGEST",
+    .text =
+        "Writes a blob to FILE, or to standard output. Its digest is computed on the way: FILE is there only "
+        "if that is right; what stands on standard output is to be used only if the exit code is 0.",
+    .options = options,
+    .fields = (const struct cli_field[]){{"digest", "string", "the digest, computed from the bytes"},
+                                         {"size", "number", "the bytes"},
+                                         {0}},
+    .examples =
+        (const struct cli_example[]){
+            {"berth blob get localhost:5000/team/app@sha256:… -o layer.tar.gz", NULL},
+            {"berth blob get registry.example/team/app@sha256:… | tar tz", NULL},
+            {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS,
+    .operand = CLI_OPERAND_DIGEST,
+    .run = run,
+};

@@ -1,10 +1,10 @@
-/* cli/cli.h - what the commands share. One file per command (or family); main.c has their table. */
+/* cli/cli.h - what the commands share: exit codes, how errors are said, settings as flags. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
 #include "daemon/config.h"
 
-/* Exit codes tell causes apart; berth(1) lists them. */
+/* Exit codes tell causes apart; cli/commands.c has their table. */
 enum {
     EXIT_OK = 0,
     EXIT_FAILED = 1,    /* it was tried and went wrong */
@@ -22,10 +22,6 @@ int cli_exit_code(int berth_code);
 int cli_fail(const char *command, const berth_error *err); /* prints the sentence; returns its exit code */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* If argv[*i] is --output, takes its value, moves *i and returns 1; 0: another word; -1: said what is wrong.
- */
-int cli_take_output(const char *command, int argc, char **argv, int *i, bool *ret_json);
-
 /* --- the settings on the command line --- */
 struct cli_settings {
     const char *path;   /* --config FILE, or BERTH_CONFIG; NULL: none */
@@ -38,17 +34,5 @@ void cli_settings_done(struct cli_settings *s);
 /* If argv[*i] is a setting (--data, --http-prefix=…), takes it and its value, moves *i and returns 1; 0: not
  * one; -1: said what is wrong. */
 int cli_take_setting(struct cli_settings *s, const char *command, int argc, char **argv, int *i);
-
-int cmd_serve(int argc, char **argv);
-int cmd_gc(int argc, char **argv);
-int cmd_check(int argc, char **argv);
-int cmd_import(int argc, char **argv);
-int cmd_export(int argc, char **argv);
-int cmd_backup(int argc, char **argv);
-int cmd_restore(int argc, char **argv);
-int cmd_read_only(int argc, char **argv);
-int cmd_reload(int argc, char **argv);
-int cmd_config(int argc, char **argv);
-int cmd_reference(int argc, char **argv);
 
 #endif

@@ -1,33 +1,40 @@
 /* cli/config.c - `berth config check|show|document`. */
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "cli/commands.h"
 
-static const char help[] =
-    "usage: berth config check [FILE] [SETTING...]\n"
-    "       berth config show [FILE] [SETTING...]\n"
-    "       berth config document [--markdown|--schema]\n\n"
-    "  check      says everything that is wrong with a configuration: file, line, reason; exit code 3\n"
-    "  show       prints the whole configuration in force: defaults, file, environment, flags\n"
-    "  document   prints the reference of all settings, or their JSON schema\n\n"
-    "examples:\n  berth config check /etc/berth.yaml\n  BERTH_HTTP_PREFIX=/oci berth config show\n";
+struct options {
+    struct cli_base base;
+    bool markdown, schema;
+};
 
-static int document(int argc, char **argv)
+static void options_done(struct options *o)
 {
+    cli_base_done(&o->base);
+}
+
+/* The command line of `check` and `show`: a FILE counts like --config FILE. */
+static int read_options(const struct cli_command *c, int argc, char **argv, struct options *o)
+{
+    int rc = cli_read(c, argc, argv, &o->base);
+    if (rc < 0 && o->base.n_operands)
+        o->base.settings.path = o->base.operands[0];
+    return rc;
+}
+
+static int run_document(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(options_done) struct options o = {0};
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
-    bool schema = false;
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--schema") == 0)
-            schema = true;
-        else if (strcmp(argv[i], "--markdown") != 0)
-            return cli_usage("config", "'%s' is not understood", argv[i]);
-    }
-    if (schema)
+    int rc = cli_read(c, argc, argv, &o.base);
+    if (rc >= 0)
+        return rc;
+    if (o.schema)
         config_document_schema(&out);
     else
         config_document_markdown(&out);
     fwrite(out.p, 1, out.n, stdout);
-    return berth_buf_failed(&out) ? EXIT_FAILED : EXIT_OK;
+    return berth_buf_failed(&out) ? EXIT_FAILED : cli_printed(c);
 }
 
 static void warn_of_variable(void *arg, const char *name, const char *nearest)
@@ -37,11 +44,16 @@ static void warn_of_variable(void *arg, const char *name, const char *nearest)
             *nearest ? "?)" : "");
 }
 
-static int check(const struct cli_settings *s)
+static int run_check(const struct cli_command *c, int argc, char **argv)
 {
+    CLEANUP(options_done) struct options o = {0};
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
     berth_error err = BERTH_ERROR_INIT;
     size_t n = 0;
+    int rc = read_options(c, argc, argv, &o);
+    if (rc >= 0)
+        return rc;
+    const struct cli_settings *s = &o.base.settings;
     int r = config_check(s->path, s->flags, s->n_flags, &out, &n, &err);
     if (out.n)
         fwrite(out.p, 1, out.n, stderr);
@@ -51,49 +63,65 @@ static int check(const struct cli_settings *s)
     if (r != BERTH_OK || n)
         return EXIT_CONFIG;
     printf("%s: valid\n", s->path ? s->path : "defaults and environment");
-    return EXIT_OK;
+    return cli_printed(c);
 }
 
-static int show(const struct cli_settings *s)
+static int run_show(const struct cli_command *c, int argc, char **argv)
 {
+    CLEANUP(options_done) struct options o = {0};
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
-    struct config *c = NULL;
+    struct config *config = NULL;
     berth_error err = BERTH_ERROR_INIT;
-    if (config_load(s->path, s->flags, s->n_flags, &c, &err) != BERTH_OK) {
+    int rc = read_options(c, argc, argv, &o);
+    if (rc >= 0)
+        return rc;
+    const struct cli_settings *s = &o.base.settings;
+    if (config_load(s->path, s->flags, s->n_flags, &config, &err) != BERTH_OK) {
         fprintf(stderr, "%s\n", err.message);
         return EXIT_CONFIG;
     }
-    int rc = config_print(c, &out, &err) == BERTH_OK ? EXIT_OK : cli_fail("config", &err);
+    rc = config_print(config, &out, &err) == BERTH_OK ? EXIT_OK : cli_fail(c->name, &err);
     if (rc == EXIT_OK)
         fwrite(out.p, 1, out.n, stdout);
-    config_free(c);
-    return rc;
+    config_free(config);
+    return rc == EXIT_OK ? cli_printed(c) : rc;
 }
 
-int cmd_config(int argc, char **argv)
-{
-    CLEANUP(cli_settings_done) struct cli_settings s = {.path = getenv("BERTH_CONFIG")};
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("%s", help);
-        return argc < 2 ? EXIT_USAGE : EXIT_OK;
-    }
-    bool shows = strcmp(argv[1], "show") == 0;
-    if (strcmp(argv[1], "document") == 0)
-        return document(argc, argv);
-    if (!shows && strcmp(argv[1], "check") != 0)
-        return cli_usage("config", "'%s' is not one of check, show, document", argv[1]);
-    for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            printf("%s", help);
-            return EXIT_OK;
-        }
-        int took = cli_take_setting(&s, "config", argc, argv, &i);
-        if (took < 0)
-            return EXIT_USAGE;
-        if (took == 0 && argv[i][0] == '-')
-            return cli_usage("config", "'%s' is not an option", argv[i]);
-        if (took == 0)
-            s.path = argv[i];
-    }
-    return shows ? show(&s) : check(&s);
-}
+const struct cli_command cmd_config_check = {
+    .name = "config check",
+    .summary = "say everything that is wrong with a configuration",
+    .operands = "[FILE]",
+    .text =
+        "Says everything that is wrong with a configuration: file, line, reason; then the exit code is 3.",
+    .examples = (const struct cli_example[]){{"berth config check /etc/berth.yaml", NULL}, {0}},
+    .takes = CLI_SETTINGS,
+    .run = run_check,
+};
+
+const struct cli_command cmd_config_show = {
+    .name = "config show",
+    .summary = "print the whole configuration in force",
+    .operands = "[FILE]",
+    .text = "Prints the whole configuration in force: defaults, file, environment, flags.",
+    .examples = (const struct cli_example[]){{"BERTH_HTTP_PREFIX=/oci berth config show", NULL}, {0}},
+    .takes = CLI_SETTINGS,
+    .run = run_show,
+};
+
+const struct cli_command cmd_config_document = {
+    .name = "config document",
+    .summary = "print the reference of all settings, or their JSON schema",
+    .operands = "",
+    .text = "Prints the reference of all settings, or their JSON schema.",
+    .options = (const struct cli_option[]){{.name = "markdown",
+                                            .kind = CLI_FLAG,
+                                            .at = offsetof(struct options, markdown),
+                                            .help = "the reference, in Markdown (the default)"},
+                                           {.name = "schema",
+                                            .kind = CLI_FLAG,
+                                            .at = offsetof(struct options, schema),
+                                            .help = "the JSON schema of berth.yaml"},
+                                           {0}},
+    .examples = (const struct cli_example[]){{"berth config document --schema", NULL}, {0}},
+    .run = run_document,
+};

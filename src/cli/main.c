@@ -1,40 +1,10 @@
-/* cli/main.c - `berth`: finds the command and runs it. */
+/* cli/main.c - `berth`: finds the command and runs it; `berth help` and `berth version`. */
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cli/cli.h"
-#ifdef BERTH_CLIENT
-#include "cli/remote.h"
-#endif
+#include "cli/commands.h"
 
-static int cmd_help(int argc, char **argv);
-static int cmd_version(int argc, char **argv);
-
-static const struct command {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"serve", "run a registry", cmd_serve},
-    {"gc", "remove what nothing refers to, now", cmd_gc},
-    {"check", "compare every object with its digest and every row with its object", cmd_check},
-    {"import", "take over a distribution, zot, olareg or OCI layout folder", cmd_import},
-    {"export", "write a repository or an image as an OCI image layout", cmd_export},
-    {"backup", "write a consistent copy of the registry, or bring one up to date", cmd_backup},
-    {"restore", "make a registry from a backup, or bring back what it holds", cmd_restore},
-    {"read-only", "refuse writes of a running server, or allow them again", cmd_read_only},
-    {"reload", "let a running server read its configuration and certificates again", cmd_reload},
-    {"config", "check, show or document the configuration", cmd_config},
-    {"reference", "say what an image reference means, or what is wrong with it", cmd_reference},
-#ifdef BERTH_CLIENT
-    {"ping", "ask whether a registry is there and lets us in", cmd_ping},
-    {"tag", "list the tags of a repository", cmd_tag},
-    {"manifest", "get a manifest, or what a registry says of it", cmd_manifest},
-    {"blob", "get a blob", cmd_blob},
-#endif
-    {"version", "print the version", cmd_version},
-    {"help", "print this", cmd_help},
-};
-
+/* What the exit codes mean; docs and berth(1) are made of it. */
 int cli_exit_code(int code)
 {
     switch (code) {
@@ -66,54 +36,133 @@ int cli_usage(const char *command, const char *fmt, ...)
     return EXIT_USAGE;
 }
 
-int cli_take_output(const char *command, int argc, char **argv, int *i, bool *ret_json)
+/* --- help and version --- */
+
+/* Commands that stand alone, and families, each once, in the order of the list. */
+static void list_commands(void)
 {
-    const char *word = argv[*i];
-    if (strcmp(word, "--output") != 0 && strncmp(word, "--output=", 9) != 0)
-        return 0;
-    const char *v = word[8] ? word + 9 : *i + 1 < argc ? argv[++*i] : "";
-    bool json = strcmp(v, "json") == 0;
-    if (!json && strcmp(v, "text") != 0) {
-        cli_usage(command, "--output takes text or json");
-        return -1;
+    const struct cli_family *last = NULL;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct cli_family *family = cli_family_of(cli_commands[i]);
+        if (family ? family != last : true)
+            printf("  %-10s %s\n", family ? family->name : cli_commands[i]->name,
+                   family ? family->summary : cli_commands[i]->summary);
+        last = family;
     }
-    *ret_json = json;
-    return 1;
 }
 
-static int cmd_help(int argc, char **argv)
+static void print_overview(void)
 {
-    (void)argc, (void)argv;
     printf("berth - an OCI registry and client in one small program\n\n"
            "usage: berth COMMAND [OPTION...]\n\ncommands:\n");
-    for (size_t i = 0; i < COUNT(commands); i++)
-        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+    list_commands();
     printf("\n`berth COMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 usage, 3 configuration,\n"
            "4 not found, 5 busy, 6 problems found, 7 not allowed, 8 network, 9 wrong digest.\n");
+}
+
+static int unknown_command(const char *prefix, const char *word)
+{
+    const char *names[256];
+    size_t n = 0;
+    for (size_t i = 0; cli_commands[i] && n < COUNT(names); i++) {
+        const struct cli_family *family = cli_family_of(cli_commands[i]);
+        berth_str name = str_from(cli_commands[i]->name);
+        if (*prefix && family && strcmp(family->name, prefix) == 0)
+            names[n++] = str_from_offset(name, strlen(prefix) + 1).p;
+        else if (!*prefix)
+            names[n++] = family ? family->name : name.p;
+    }
+    const char *nearest = cli_nearest(word, names, n);
+    fprintf(stderr, "berth%s%s: '%s' is not %s", *prefix ? " " : "", prefix, word,
+            *prefix ? "one of its commands" : "a command");
+    if (nearest)
+        fprintf(stderr, "; did you mean %s?", nearest);
+    fprintf(stderr, "\ntry: berth %s%s\n", *prefix ? prefix : "help", *prefix ? " --help" : "");
+    return EXIT_USAGE;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* `berth help`, `berth help tag`, `berth help tag list`. */
+static int help_about(int argc, char **argv)
+{
+    int words;
+    const struct cli_command *c = cli_find(argc, argv, &words);
+    const struct cli_family *family = argc ? cli_find_family(argv[0]) : NULL;
+    if (c)
+        cli_help(c);
+    else if (family && argc > 1)
+        return unknown_command(argv[0], argv[1]);
+    else if (family)
+        cli_family_help(family);
+    else if (argc)
+        return unknown_command("", argv[0]);
+    else
+        print_overview();
     return EXIT_OK;
 }
 
-static int cmd_version(int argc, char **argv)
+static int run_help(const struct cli_command *c, int argc, char **argv)
 {
-    (void)argc, (void)argv;
-    printf("berth " BERTH_VERSION "\n");
-    return EXIT_OK;
+    CLEANUP(cli_base_done) struct cli_base b = {0};
+    int rc = cli_read(c, argc, argv, &b);
+    return rc >= 0 ? rc : help_about(argc - 1, argv + 1);
 }
+
+const struct cli_command cmd_help = {
+    .name = "help",
+    .summary = "print this, or the help of a command",
+    .operands = "[COMMAND...]",
+    .text = "Prints the list of commands, or what COMMAND does, as its --help does.",
+    .examples = (const struct cli_example[]){{"berth help", NULL}, {"berth help tag list", NULL}, {0}},
+    .run = run_help,
+};
+
+static int run_version(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(cli_base_done) struct cli_base b = {0};
+    int rc = cli_read(c, argc, argv, &b);
+    if (rc >= 0)
+        return rc;
+    if (!cli_wants_text(&b))
+        return cli_print(c, &b, json_pack("{s:s}", "version", BERTH_VERSION));
+    printf("berth " BERTH_VERSION "\n");
+    return cli_printed(c);
+}
+
+const struct cli_command cmd_version = {
+    .name = "version",
+    .summary = "print the version",
+    .operands = "",
+    .text = "Prints the version of berth, as --version does.",
+    .fields = (const struct cli_field[]){{"version", "string", "such as 0.1.0"}, {0}},
+    .examples = (const struct cli_example[]){{"berth version", NULL}, {0}},
+    .takes = CLI_OUTPUT,
+    .run = run_version,
+};
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        cmd_help(argc, argv);
+        print_overview();
         return EXIT_USAGE;
     }
-    const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-        name = "help";
-    if (strcmp(name, "--version") == 0)
-        name = "version";
-    for (size_t i = 0; i < COUNT(commands); i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "berth: '%s' is not a command\ntry: berth help\n", name);
-    return EXIT_USAGE;
+    if (is_help(argv[1]))
+        argv[1] = (char *)(uintptr_t)cmd_help.name;
+    if (strcmp(argv[1], "--version") == 0)
+        argv[1] = (char *)(uintptr_t)cmd_version.name;
+    int words;
+    const struct cli_command *c = cli_find(argc - 1, argv + 1, &words);
+    if (c)
+        return c->run(c, argc - words, argv + words);
+    const struct cli_family *family = cli_find_family(argv[1]);
+    if (!family)
+        return unknown_command("", argv[1]);
+    if (argc > 2 && !is_help(argv[2]))
+        return unknown_command(family->name, argv[2]);
+    cli_family_help(family);
+    return argc > 2 ? EXIT_OK : EXIT_USAGE;
 }

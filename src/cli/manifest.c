@@ -1,78 +1,112 @@
 /* cli/manifest.c - `berth manifest get|head REF`. The text of `get` is the manifest's bytes, as they are. */
-#include <jansson.h>
 #include <stdio.h>
 
+#include "cli/commands.h"
 #include "cli/remote.h"
 
-#define KINDS "  --accept KIND       any, image or index: what the registry may answer with (any)\n"
-
-static const struct remote_command get = {
-    .name = "manifest get",
-    .operand = REMOTE_REFERENCE,
-    .chooses = true,
-    .help = "usage: berth manifest get REF [OPTION...]\n\n"
-            "Prints a manifest byte for byte, when its digest is right. With --output json it stands in an "
-            "object,\n"
-            "beside its digest, its media type and its size.\n\n" KINDS REMOTE_OPTIONS
-            "\nexamples:\n  berth manifest get localhost:5000/team/app:v1\n"
-            "  berth manifest get registry.example/team/app@sha256:… | sha256sum\n",
+struct options {
+    struct remote remote;
+    int accept; /* a berth_accept */
 };
 
-static const struct remote_command head = {
-    .name = "manifest head",
-    .operand = REMOTE_REFERENCE,
-    .chooses = true,
-    .help = "usage: berth manifest head REF [OPTION...]\n\n"
-            "Prints a manifest's digest, media type and size without fetching it.\n\n" KINDS REMOTE_OPTIONS
-            "\nexamples:\n  berth manifest head localhost:5000/team/app:v1\n"
-            "  berth manifest head docker://registry.example/team/app --output json\n",
+static const struct cli_option options[] = {
+    {.name = "accept",
+     .kind = CLI_CHOICE,
+     .value = "any|image|index", /* in the order of berth_accept */
+     .at = offsetof(struct options, accept),
+     .help = "what the registry may answer with (any)"},
+    {0},
 };
 
-static const char help[] =
-    "usage: berth manifest get|head REF [OPTION...]\n\n"
-    "  get    prints a manifest\n"
-    "  head   prints its digest, media type and size\n\n"
-    "examples:\n  berth manifest get localhost:5000/team/app:v1\n  berth manifest get --help\n";
-
-static void print_json(const berth_content *m)
+static json_t *document(const berth_content *m)
 {
     json_t *j = json_pack("{s:s, s:s, s:I}", "digest", m->digest, "mediaType", m->media_type, "size",
                           (json_int_t)m->size);
     json_t *body = m->data ? json_loadb(m->data, m->size, 0, NULL) : NULL;
     if (body)
         json_object_set_new(j, "manifest", body);
-    json_dumpf(j, stdout, JSON_INDENT(2));
-    json_decref(j);
-    printf("\n");
+    return j;
 }
 
-static int run(const struct remote_command *c, int argc, char **argv)
+static void options_done(struct options *o)
 {
-    CLEANUP(remote_done) struct remote r = {0};
+    remote_done(&o->remote);
+}
+
+static int run(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
+    const struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
-    int rc = remote_open(c, argc, argv, &r);
+    int rc = remote_open(c, argc, argv, &o.remote);
     if (rc >= 0)
         return rc;
-    int result = c == &get ? berth_manifest_get(r.client, r.repository, r.reference, r.accept, &call, &err)
-                           : berth_manifest_head(r.client, r.repository, r.reference, r.accept, &call, &err);
+    berth_accept accept = (berth_accept)o.accept;
+    int result = c == &cmd_manifest_get
+                     ? berth_manifest_get(r->client, r->repository, r->reference, accept, &call, &err)
+                     : berth_manifest_head(r->client, r->repository, r->reference, accept, &call, &err);
     if (result != BERTH_OK)
-        return remote_fail(c->name, &err);
+        return remote_fail(c, &err);
     const berth_content *m = berth_call_content(call);
-    if (r.json)
-        print_json(m);
-    else if (m->data)
+    if (!cli_wants_text(&r->base)) {
+        rc = cli_print(c, &r->base, document(m));
+        berth_call_free(call);
+        return rc;
+    }
+    if (m->data)
         fwrite(m->data, 1, m->size, stdout);
     else
         printf("digest      %s\nmedia type  %s\nsize        %llu\n", m->digest, m->media_type,
                (unsigned long long)m->size);
     berth_call_free(call);
-    return remote_printed(c->name);
+    return cli_printed(c);
 }
 
-int cmd_manifest(int argc, char **argv)
-{
-    static const struct remote_command *const commands[] = {&get, &head};
-    static int (*const runs[])(const struct remote_command *, int, char **) = {run, run};
-    return remote_family("manifest", help, commands, runs, COUNT(commands), argc, argv);
-}
+#define DESCRIPTOR                                                                                           \
+    {"digest", "string", "digest of the manifest's bytes; empty when a HEAD by tag does not say"},           \
+        {"mediaType", "string", "its media type, as the registry names it"},                                 \
+    {                                                                                                        \
+        "size", "number", "its bytes"                                                                        \
+    }
+
+const struct cli_command cmd_manifest_get = {
+    .name = "manifest get",
+    .summary = "print a manifest",
+    .operands = "REF",
+    .text = "Prints a manifest byte for byte, when its digest is right. With --output json it stands in an "
+            "object, beside its digest, its media type and its size.",
+    .options = options,
+    .fields = (const struct cli_field[]){DESCRIPTOR,
+                                         {"manifest", "object", "the manifest; absent if it is no JSON"},
+                                         {0}},
+    .examples =
+        (const struct cli_example[]){
+            {"berth manifest get localhost:5000/team/app:v1", NULL},
+            {"berth manifest get registry.example/team/app@sha256:… | sha256sum", NULL},
+            {"berth manifest get localhost:5000/team/app:v1 --format "
+             "'{{range .manifest.layers}}{{.size}}\\n{{end}}'",
+             "the sizes of its layers"},
+            {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT,
+    .operand = CLI_OPERAND_REFERENCE,
+    .run = run,
+};
+
+const struct cli_command cmd_manifest_head = {
+    .name = "manifest head",
+    .summary = "print a manifest's digest, media type and size",
+    .operands = "REF",
+    .text = "Prints a manifest's digest, media type and size without fetching it.",
+    .options = options,
+    .fields = (const struct cli_field[]){DESCRIPTOR, {0}},
+    .examples =
+        (const struct cli_example[]){
+            {"berth manifest head localhost:5000/team/app:v1", NULL},
+            {"berth manifest head docker://registry.example/team/app --output json", NULL},
+            {"berth manifest head localhost:5000/team/app:v1 --format '{{.digest}}'", NULL},
+            {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT,
+    .operand = CLI_OPERAND_REFERENCE,
+    .run = run,
+};

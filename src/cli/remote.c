@@ -1,33 +1,53 @@
 /* cli/remote.c - see remote.h. */
 #include "cli/remote.h"
 
+#include <errno.h>
 #include <stdio.h>
 
-#include "oci/reference.h"
-#include "util/io.h"
-
-#define HUB          "registry-1.docker.io"
 #define PASSWORD_MAX (64 * KIB)
+#define DAY          86400
 
-struct options {
-    bool help, plain_http, insecure, password_stdin;
-    const char *ca_file, *username, *operand;
-    uint32_t timeout_ms;
-    char *password, *credentials_file;
+const struct cli_option remote_options[] = {
+    {.name = "plain-http",
+     .kind = CLI_FLAG,
+     .at = offsetof(struct remote, plain_http),
+     .help = "speak HTTP; the rule for localhost, 127.0.0.1 and [::1] unless one of the next two is given"},
+    {.name = "ca-file",
+     .kind = CLI_FILE,
+     .value = "FILE",
+     .at = offsetof(struct remote, ca_file),
+     .help = "certificates to trust instead of the system's"},
+    {.name = "insecure",
+     .kind = CLI_FLAG,
+     .at = offsetof(struct remote, insecure),
+     .help = "take any certificate"},
+    {.name = "username",
+     .kind = CLI_TEXT,
+     .value = "NAME",
+     .at = offsetof(struct remote, username),
+     .help = "with --password-stdin; else Docker's config.json is looked into"},
+    {.name = "password-stdin",
+     .kind = CLI_FLAG,
+     .at = offsetof(struct remote, password_stdin),
+     .help = "read the password from standard input"},
+    {.name = "timeout",
+     .kind = CLI_NUMBER,
+     .value = "SECONDS",
+     .max = DAY,
+     .at = offsetof(struct remote, timeout),
+     .help = "give up without progress for so long (30; 0: never)"},
+    {0},
 };
-
-static void options_done(struct options *o)
-{
-    free(o->password);
-    free(o->credentials_file);
-}
 
 void remote_done(struct remote *r)
 {
     berth_client_free(r->client);
-    free(r->host);
-    free(r->repository);
-    free(r->reference);
+    berth_ref_done(&r->ref);
+    if (r->password)
+        explicit_bzero(r->password, strlen(r->password));
+    free(r->password);
+    free(r->credentials_file);
+    cli_base_done(&r->base);
 }
 
 int remote_exit_code(int code)
@@ -45,195 +65,92 @@ int remote_exit_code(int code)
     }
 }
 
-int remote_fail(const char *command, const berth_error *err)
+int remote_fail(const struct cli_command *c, const berth_error *err)
 {
-    cli_fail(command, err);
+    cli_fail(c->name, err);
     return remote_exit_code(err->code);
-}
-
-int remote_printed(const char *command)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return EXIT_OK;
-    fprintf(stderr, "berth %s: writing to standard output failed\n", command);
-    return EXIT_FAILED;
 }
 
 /* --- the operand --- */
 
-static bool names_host(berth_str first)
-{
-    return memchr(first.p, '.', first.n) || memchr(first.p, ':', first.n) ||
-           str_eq(first, STR("localhost")) || str_starts(first, STR("["));
-}
+#define LAYOUT "oci:"
 
-static int parse_reference(berth_str text, berth_str name, berth_str tag, berth_str digest,
-                           enum remote_operand operand, berth_error *err)
+int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, berth_error *err)
 {
-    oci_reference ref;
-    if (!oci_name_valid(name))
-        return berth_error_set(err, BERTH_E_INVALID,
-                               "'" STR_FMT "': '" STR_FMT "' is not a valid name of a repository",
-                               STR_ARG(text), STR_ARG(name));
-    if (tag.n && !oci_tag_valid(tag))
-        return berth_error_set(err, BERTH_E_INVALID, "'" STR_FMT "': '" STR_FMT "' is not a valid tag",
-                               STR_ARG(text), STR_ARG(tag));
-    if (digest.n && (oci_reference_parse(digest, &ref, err) != BERTH_OK || !ref.is_digest))
-        return berth_error_set(err, BERTH_E_INVALID, "'" STR_FMT "': '" STR_FMT "' is not a valid digest",
-                               STR_ARG(text), STR_ARG(digest));
-    if (operand == REMOTE_DIGEST && !digest.n)
-        return berth_error_set(err, BERTH_E_INVALID, "'" STR_FMT "' names no digest: REF@DIGEST is needed",
-                               STR_ARG(text));
+    CLEANUP(berth_ref_done) berth_ref ref = BERTH_REF_INIT;
+    berth_ref_options options = BERTH_REF_OPTIONS_INIT;
+    berth_digest unused;
+    if (str_starts(str_from(text), STR("docker://")))
+        text += strlen("docker://");
+    if (operand == CLI_OPERAND_REFERENCE)
+        options.default_tag = "latest";
+    int r = berth_ref_parse_with(text, &options, &ref, err);
+    if (r == BERTH_OK && ref.digest_tag)
+        r = berth_ref_digest(&ref, &unused, err);
+    if (r == BERTH_OK && operand == CLI_OPERAND_DIGEST && !ref.digest_tag)
+        r = berth_error_set(err, BERTH_E_INVALID, "it names no digest: REF@DIGEST is needed");
+    if (r != BERTH_OK)
+        return r;
+    *ret = ref;
+    ref = (berth_ref)BERTH_REF_INIT;
     return BERTH_OK;
 }
 
-int remote_parse(const char *text, enum remote_operand operand, char **ret_host, char **ret_repository,
-                 char **ret_reference, berth_error *err)
+bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path,
+                         const char **ret_reference)
 {
-    berth_str whole = str_from(text), left = whole, host, rest, digest, tag = STR("");
-    if (str_starts(left, STR("docker://")))
-        left = str_from_offset(left, 9);
-    bool in_hub = !str_cut(left, '/', &host, &rest) || !names_host(host);
-    if (in_hub) {
-        host = STR(HUB);
-        rest = left;
-    } else if (str_eq(host, STR("docker.io")) || str_eq(host, STR("index.docker.io"))) {
-        host = STR(HUB);
-        in_hub = true;
+    if (!str_starts(str_from(text), STR(LAYOUT)))
+        return false;
+    berth_str path = str_from_offset(str_from(text), strlen(LAYOUT)), reference = STR_NULL;
+    size_t i = path.n;
+    while (i && path.p[i - 1] != ':' && path.p[i - 1] != '/' && path.p[i - 1] != '@')
+        i--;
+    if (!str_cut(path, '@', &path, &reference) && i && path.p[i - 1] == ':') {
+        reference = str_from_offset(path, i);
+        path = str_head(path, i - 1);
     }
-    str_cut(rest, '@', &rest, &digest);
-    size_t colon = rest.n;
-    while (colon && rest.p[colon - 1] != ':' && rest.p[colon - 1] != '/')
-        colon--;
-    if (colon && rest.p[colon - 1] == ':') {
-        tag = str_from_offset(rest, colon);
-        rest = str_head(rest, colon - 1);
-    }
-    int r = parse_reference(whole, rest, tag, digest, operand, err);
-    if (r != BERTH_OK)
-        return r;
-    bool in_library = in_hub && !memchr(rest.p, '/', rest.n);
-    CLEANUP(berth_buf_done) berth_buf name = BERTH_BUF_INIT(4 * KIB);
-    berth_buf_addf(&name, "%s" STR_FMT, in_library ? "library/" : "", STR_ARG(rest));
-    *ret_host = str_dup(host);
-    *ret_repository = berth_buf_take(&name);
-    *ret_reference = str_dup(digest.n ? digest : tag.n ? tag : STR("latest"));
-    return *ret_host && *ret_repository && *ret_reference
-               ? BERTH_OK
-               : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    *ret_path = berth_arena_dup(arena, path);
+    *ret_reference = reference.n ? berth_arena_dup(arena, reference) : NULL;
+    return true;
 }
 
-/* --- the options --- */
-
-/* The value of option @i: behind '=', or the next word. NULL: said that there is none. */
-static const char *value_of(const char *command, int argc, char **argv, int *i)
+static int read_operand(const struct cli_command *c, struct remote *r)
 {
-    const char *equals = strncmp(argv[*i], "--", 2) == 0 ? strchr(argv[*i], '=') : NULL;
-    if (equals)
-        return equals + 1;
-    if (*i + 1 < argc)
-        return argv[++*i];
-    cli_usage(command, "%s needs a value", argv[*i]);
-    return NULL;
-}
-
-static bool is_option(const char *word, const char *name)
-{
-    size_t n = strlen(name);
-    return strncmp(word, name, n) == 0 && (!word[n] || (word[n] == '=' && word[1] == '-'));
-}
-
-/* One that has a value: 1, taken; 0, not one; -1, said what is wrong. */
-static int take_valued(const struct remote_command *c, int argc, char **argv, int *i, struct options *o,
-                       struct remote *r)
-{
-    static const char *const names[] = {"--ca-file", "--username", "--timeout", "--output", "-o", "--accept"};
-    static const char *const kinds[] = {
-        [BERTH_ACCEPT_ANY] = "any", [BERTH_ACCEPT_IMAGE] = "image", [BERTH_ACCEPT_INDEX] = "index"};
-    size_t which = 0;
-    while (which < COUNT(names) && !is_option(argv[*i], names[which]))
-        which++;
-    if (which == COUNT(names) || (which == 4 && !c->to_file) || (which == 5 && !c->chooses))
-        return 0;
-    const char *v = value_of(c->name, argc, argv, i);
-    uint64_t seconds;
-    if (!v)
+    berth_error err = BERTH_ERROR_INIT;
+    const char *text = r->base.operands[0];
+    if (c->operand == CLI_OPERAND_HOST) {
+        r->host = text;
         return -1;
-    switch (which) {
-    case 0:
-        o->ca_file = v;
-        return 1;
-    case 1:
-        o->username = v;
-        return 1;
-    case 2:
-        if (!str_to_u64(str_from(v), &seconds) || seconds > 86400) {
-            cli_usage(c->name, "--timeout is a number of seconds, at most 86400, not '%s'", v);
+    }
+    if (remote_parse_layout(text, &r->base.arena, &r->layout, &r->reference)) {
+        if (c->takes & CLI_LAYOUT)
             return -1;
-        }
-        o->timeout_ms = (uint32_t)seconds * 1000;
-        return 1;
-    case 3:
-        r->json = strcmp(v, "json") == 0;
-        if (r->json || strcmp(v, "text") == 0)
-            return 1;
-        cli_usage(c->name, "--output is text or json, not '%s'", v);
-        return -1;
-    case 4:
-        r->file = strcmp(v, "-") == 0 ? NULL : v;
-        return 1;
-    default:
-        for (size_t k = 0; k < COUNT(kinds); k++)
-            if (strcmp(v, kinds[k]) == 0) {
-                r->accept = (berth_accept)k;
-                return 1;
-            }
-        cli_usage(c->name, "--accept is any, image or index, not '%s'", v);
-        return -1;
+        return cli_usage(c->name,
+                         "'%s' is an image layout on disk, and this asks a registry (for an image of "
+                         "the name 'oci', write docker://%s)",
+                         text, text);
     }
+    if (remote_parse(text, c->operand, &r->ref, &err) != BERTH_OK)
+        return cli_usage(c->name, "'%s': %s", text, err.message);
+    r->host = r->ref.netloc;
+    r->repository = r->ref.repository;
+    r->reference = r->ref.tag;
+    return -1;
 }
 
-/* -1: go on. */
-static int read_words(const struct remote_command *c, int argc, char **argv, struct options *o,
-                      struct remote *r)
+/* --- the client --- */
+
+static int check_options(const struct cli_command *c, const struct remote *r)
 {
-    const struct {
-        const char *name;
-        bool *flag;
-    } flags[] = {{"--help", &o->help},
-                 {"-h", &o->help},
-                 {"--plain-http", &o->plain_http},
-                 {"--insecure", &o->insecure},
-                 {"--password-stdin", &o->password_stdin}};
-    for (int i = 1; i < argc; i++) {
-        int took = take_valued(c, argc, argv, &i, o, r);
-        for (size_t k = 0; k < COUNT(flags) && took == 0; k++)
-            if (strcmp(argv[i], flags[k].name) == 0)
-                took = *flags[k].flag = true;
-        if (took < 0)
-            return EXIT_USAGE;
-        if (took)
-            continue;
-        if (argv[i][0] == '-')
-            return cli_usage(c->name, "'%s' is not an option", argv[i]);
-        if (o->operand)
-            return cli_usage(c->name, "'%s' is one word too many", argv[i]);
-        o->operand = argv[i];
-    }
-    if (o->help) {
-        printf("%s", c->help);
-        return EXIT_OK;
-    }
-    if (!o->operand)
-        return cli_usage(c->name, "%s is missing", c->operand == REMOTE_HOST ? "HOST" : "REF");
-    if (o->plain_http && (o->ca_file || o->insecure))
-        return cli_usage(c->name, "--plain-http has no certificates");
-    if (!o->username != !o->password_stdin)
+    if (r->plain_http && (r->ca_file || r->insecure))
+        return cli_usage(c->name, "--plain-http has no certificates: leave out %s",
+                         r->ca_file ? "--ca-file" : "--insecure");
+    if (!r->username != !r->password_stdin)
         return cli_usage(c->name, "--username and --password-stdin go together");
     return -1;
 }
 
-static bool read_password(struct options *o)
+static bool read_password(struct remote *r)
 {
     char piece[4096];
     CLEANUP(berth_buf_done) berth_buf all = BERTH_BUF_INIT(PASSWORD_MAX);
@@ -242,12 +159,12 @@ static bool read_password(struct options *o)
     explicit_bzero(piece, sizeof(piece));
     while (all.n && (all.p[all.n - 1] == '\n' || all.p[all.n - 1] == '\r'))
         all.n--;
-    o->password = berth_buf_take(&all);
-    return o->password;
+    r->password = berth_buf_take(&all);
+    return r->password;
 }
 
 /* ~/.docker/config.json, or where DOCKER_CONFIG says. */
-static void find_credentials_file(struct options *o)
+static void find_credentials_file(struct remote *r)
 {
     const char *folder = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
     bool told = folder && *folder;
@@ -255,53 +172,42 @@ static void find_credentials_file(struct options *o)
         return;
     CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(16 * KIB);
     berth_buf_addf(&path, "%s%s/config.json", told ? folder : home, told ? "" : "/.docker");
-    o->credentials_file = berth_buf_take(&path);
+    r->credentials_file = berth_buf_take(&path);
 }
 
-int remote_open(const struct remote_command *c, int argc, char **argv, struct remote *ret)
+int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
 {
-    CLEANUP(options_done) struct options o = {.timeout_ms = 30000};
+    berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
+    options.ca_file = r->ca_file;
+    options.username = r->username;
+    options.password = r->password;
+    options.credentials_file = r->credentials_file;
+    options.timeout_ms = (uint32_t)r->timeout * 1000;
+    options.insecure = r->insecure;
+    options.transport = r->plain_http               ? BERTH_TRANSPORT_HTTP
+                        : r->ca_file || r->insecure ? BERTH_TRANSPORT_HTTPS
+                                                    : BERTH_TRANSPORT_AUTO;
+    return berth_client_new(host, &options, ret_client, err);
+}
+
+int remote_open(const struct cli_command *c, int argc, char **argv, struct remote *r)
+{
     berth_error err = BERTH_ERROR_INIT;
-    int rc = read_words(c, argc, argv, &o, ret);
+    int rc = cli_read(c, argc, argv, &r->base);
+    if (rc < 0)
+        rc = check_options(c, r);
+    if (rc < 0 && c->operand != CLI_OPERAND_NONE)
+        rc = read_operand(c, r);
     if (rc >= 0)
         return rc;
-    int r = BERTH_OK;
-    if (c->operand == REMOTE_HOST)
-        ret->host = str_dup(str_from(o.operand));
-    else
-        r = remote_parse(o.operand, c->operand, &ret->host, &ret->repository, &ret->reference, &err);
-    if (r != BERTH_OK)
-        return cli_usage(c->name, "%s", err.message);
-    if (o.password_stdin && !read_password(&o))
+    if (r->password_stdin && !read_password(r))
         return cli_usage(c->name, "the password on standard input is too long");
-    if (!o.username)
-        find_credentials_file(&o);
-    berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
-    options.ca_file = o.ca_file;
-    options.username = o.username;
-    options.password = o.password;
-    options.credentials_file = o.credentials_file;
-    options.timeout_ms = o.timeout_ms;
-    options.insecure = o.insecure;
-    options.transport = o.plain_http              ? BERTH_TRANSPORT_HTTP
-                        : o.ca_file || o.insecure ? BERTH_TRANSPORT_HTTPS
-                                                  : BERTH_TRANSPORT_AUTO;
-    r = berth_client_new(ret->host, &options, &ret->client, &err);
-    if (r == BERTH_E_INVALID)
+    if (!r->username)
+        find_credentials_file(r);
+    if (!r->host)
+        return -1;
+    int result = remote_client(r, r->host, &r->client, &err);
+    if (result == BERTH_E_INVALID)
         return cli_usage(c->name, "%s", err.message);
-    return r == BERTH_OK ? -1 : remote_fail(c->name, &err);
-}
-
-int remote_family(const char *family, const char *help, const struct remote_command *const *commands,
-                  int (*const *runs)(const struct remote_command *c, int argc, char **argv), size_t n,
-                  int argc, char **argv)
-{
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        printf("%s", help);
-        return argc < 2 ? EXIT_USAGE : EXIT_OK;
-    }
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(strchr(commands[i]->name, ' ') + 1, argv[1]) == 0)
-            return runs[i](commands[i], argc - 1, argv + 1);
-    return cli_usage(family, "'%s' is not one of its commands", argv[1]);
+    return result == BERTH_OK ? -1 : remote_fail(c, &err);
 }

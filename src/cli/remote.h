@@ -3,66 +3,48 @@
 #ifndef CLI_REMOTE_H
 #define CLI_REMOTE_H
 
-#include "berth/client.h"
-#include "cli/cli.h"
+#include <berth/client.h>
+#include <berth/reference.h>
 
-/* What the operand has to name. */
-enum remote_operand {
-    REMOTE_HOST,       /* "registry.example:5000" */
-    REMOTE_REPOSITORY, /* "registry.example:5000/team/app"; a tag is passed over */
-    REMOTE_REFERENCE,  /* the same with ":tag" or "@digest"; none: ":latest" */
-    REMOTE_DIGEST,     /* the same, with "@digest" alone */
-};
+#include "cli/command.h"
 
-struct remote_command {
-    const char *name; /* "tag list" */
-    const char *help;
-    enum remote_operand operand;
-    bool to_file, chooses; /* knows -o FILE; knows --accept KIND */
-};
-
+/* The state of every command with CLI_REGISTRY begins with it. */
 struct remote {
-    bool json;
-    const char *file; /* -o; NULL: standard output */
-    berth_accept accept;
-    char *host, *repository, *reference; /* reference: a tag or a digest */
+    struct cli_base base;
+    bool plain_http, insecure, password_stdin;
+    const char *ca_file, *username;
+    uint64_t timeout; /* seconds */
+    berth_ref ref;    /* of the first operand; what follows is lent by it */
+    const char *host, *repository;
+    const char *reference; /* a tag or a digest */
+    const char *layout;    /* "oci:PATH" was given: the path; then there is no host and no client */
     berth_client *client;
+    char *password, *credentials_file;
 };
+#define REMOTE_INIT                                                                                          \
+    {                                                                                                        \
+        .timeout = 30, .ref = BERTH_REF_INIT                                                                 \
+    }
 
-/* Reads the command line behind the command's words (argv[0] is the last of them) and opens the client. -1:
- * go on; else the exit code, after saying why or printing the help. */
-int remote_open(const struct remote_command *c, int argc, char **argv, struct remote *ret);
+extern const struct cli_option remote_options[];
+
+/* Reads the command line, the first operand as the row says, and opens the client. -1: go on; else the exit
+ * code, after saying why or printing the help. */
+int remote_open(const struct cli_command *c, int argc, char **argv, struct remote *ret);
 void remote_done(struct remote *r);
 
+/* Another client with the same options, for a second operand on another host. */
+int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err);
+
 int remote_exit_code(int berth_code);
-int remote_fail(const char *command, const berth_error *err); /* prints the sentence; returns its exit code */
+int remote_fail(const struct cli_command *c, const berth_error *err); /* says it; returns its exit code */
 
-/* Flushes standard output; whether all of it was written. */
-int remote_printed(const char *command);
+/* Reads "docker://registry.example:5000/team/app:tag@digest", the prefix being a matter of taste. Where
+ * @operand needs one and there is none, the tag is "latest". BERTH_E_INVALID says what is wrong with it. */
+int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, berth_error *err);
 
-/* Takes "docker://registry.example:5000/team/app:tag@digest" apart, with the defaults of Docker Hub for a
- * name that starts with no host. The strings are the caller's to free. BERTH_E_INVALID: no reference. */
-int remote_parse(const char *text, enum remote_operand operand, char **ret_host, char **ret_repository,
-                 char **ret_reference, berth_error *err);
-
-/* Runs the one of @n commands whose last word is argv[1]. */
-int remote_family(const char *family, const char *help, const struct remote_command *const *commands,
-                  int (*const *runs)(const struct remote_command *c, int argc, char **argv), size_t n,
-                  int argc, char **argv);
-
-int cmd_ping(int argc, char **argv);
-int cmd_tag(int argc, char **argv);
-int cmd_manifest(int argc, char **argv);
-int cmd_blob(int argc, char **argv);
-
-#define REMOTE_OPTIONS                                                                                       \
-    "  --plain-http        speak HTTP; the rule for localhost, 127.0.0.1 and [::1] unless one of the next "  \
-    "two is given\n"                                                                                         \
-    "  --ca-file FILE      certificates to trust instead of the system's\n"                                  \
-    "  --insecure          take any certificate\n"                                                           \
-    "  --username NAME     with --password-stdin; else Docker's config.json is looked into\n"                \
-    "  --password-stdin    read the password from standard input\n"                                          \
-    "  --timeout SECONDS   give up without progress for so long (30; 0: never)\n"                            \
-    "  --output FORMAT     text (for people) or json (for programs)\n"
+/* "oci:PATH[:TAG][@DIGEST]": true, and the parts, in the arena; *@ret_reference is NULL without any. */
+bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path,
+                         const char **ret_reference);
 
 #endif

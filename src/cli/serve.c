@@ -1,48 +1,51 @@
 /* cli/serve.c - `berth serve`. */
-#include <stdio.h>
-
-#include "cli/cli.h"
+#include "cli/commands.h"
 #include "daemon/serve.h"
 
-static int help(void)
+static int run(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(berth_buf_done) berth_buf flags = BERTH_BUF_INIT(1 * MIB);
-    config_document_flags(&flags);
-    printf(
-        "usage: berth serve [--data DIR] [--listen ADDR:PORT] [--config FILE] [SETTING...]\n\n"
-        "Runs a registry. Without options: on localhost:5000, in ./data, open to whoever reaches it.\n"
-        "Port 0 takes a free one and prints it. SIGTERM stops, SIGHUP reloads settings and certificates.\n\n"
-        "  --config FILE            YAML; see `berth config document` (also BERTH_CONFIG)\n"
-        "  --data DIR               folder of metadata and content\n"
-        "  --listen ADDR            host:port, :port, [v6]:port, unix:/path; may be repeated\n"
-        "  --tls-certificate FILE   PEM, with --tls-key FILE: HTTPS on the listeners given by flags\n"
-        "  --read-only              pull works, push and delete do not\n"
-        "  --store memory           keeps nothing: for tests\n\n"
-        "every setting has a flag; lists take a flag per entry:\n" STR_FMT "\n"
-        "examples:\n"
-        "  berth serve\n"
-        "  berth serve --data /var/lib/berth --listen :443 --tls-certificate c.pem --tls-key k.pem\n",
-        STR_ARG(berth_buf_str(&flags)));
-    return EXIT_OK;
-}
-
-int cmd_serve(int argc, char **argv)
-{
-    CLEANUP(cli_settings_done) struct cli_settings s = {.path = getenv("BERTH_CONFIG")};
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return help();
-        int took = cli_take_setting(&s, "serve", argc, argv, &i);
-        if (took < 0)
-            return EXIT_USAGE;
-        if (took == 0)
-            return cli_usage("serve", "'%s' is not an option", argv[i]);
-    }
-    struct config *c = NULL;
+    CLEANUP(cli_base_done) struct cli_base b = {0};
+    const struct cli_settings *s = &b.settings;
+    int rc = cli_read(c, argc, argv, &b);
+    if (rc >= 0)
+        return rc;
+    struct config *config = NULL;
     berth_error err = BERTH_ERROR_INIT;
-    if (config_load(s.path, s.flags, s.n_flags, &c, &err) != BERTH_OK) {
-        cli_fail("serve", &err);
+    if (config_load(s->path, s->flags, s->n_flags, &config, &err) != BERTH_OK) {
+        cli_fail(c->name, &err);
         return EXIT_CONFIG;
     }
-    return daemon_serve(c, s.path, s.flags, s.n_flags, &err) == BERTH_OK ? EXIT_OK : cli_fail("serve", &err);
+    int r = daemon_serve(config, s->path, s->flags, s->n_flags, &err);
+    return r == BERTH_OK ? EXIT_OK : cli_fail(c->name, &err);
 }
+
+const struct cli_command cmd_serve = {
+    .name = "serve",
+    .summary = "run a registry",
+    .operands = "",
+    .text =
+        "Runs a registry. Without options: on localhost:5000, in ./data, open to whoever reaches it. Port 0 "
+        "takes a free one and prints it. SIGTERM stops, SIGHUP reloads settings and certificates.\n\n"
+        "Every setting has a flag; lists take a flag per entry. `berth config document` explains them all.",
+    .options =
+        (const struct cli_option[]){
+            {.name = "listen",
+             .kind = CLI_SETTING,
+             .value = "ADDR",
+             .help = "host:port, :port, [v6]:port, unix:/path; may be repeated (localhost:5000)"},
+            {.name = "tls-certificate",
+             .kind = CLI_SETTING,
+             .value = "FILE",
+             .help = "PEM, with --tls-key FILE: HTTPS on the listeners given by flags"},
+            {.name = "tls-key", .kind = CLI_SETTING, .value = "FILE", .help = "PEM, of that certificate"},
+            {.name = "read-only", .kind = CLI_SETTING, .help = "pull works, push and delete do not"},
+            {.name = "store", .kind = CLI_SETTING, .value = "memory", .help = "keeps nothing: for tests"},
+            {0}},
+    .examples =
+        (const struct cli_example[]){
+            {"berth serve", NULL},
+            {"berth serve --data /var/lib/berth --listen :443 --tls-certificate c.pem --tls-key k.pem", NULL},
+            {0}},
+    .takes = CLI_SETTINGS | CLI_EVERY_SETTING,
+    .run = run,
+};

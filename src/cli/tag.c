@@ -1,23 +1,13 @@
-/* cli/tag.c - `berth tag list REF`. Tags are printed as they come: memory does not grow with their number. */
+/* cli/tag.c - `berth tag list REF`. Tags are printed as they come: memory does not grow with their number,
+ * unless a template wants them all at once. */
 #include <stdio.h>
 
+#include "cli/commands.h"
 #include "cli/remote.h"
-
-static const struct remote_command list = {
-    .name = "tag list",
-    .operand = REMOTE_REPOSITORY,
-    .help = "usage: berth tag list REF [OPTION...]\n\n"
-            "Prints the tags of a repository, one a line, in the registry's order.\n\n" REMOTE_OPTIONS
-            "\nexamples:\n  berth tag list localhost:5000/team/app\n"
-            "  berth tag list docker://registry.example/team/app --output json\n",
-};
-
-static const char help[] = "usage: berth tag list REF [OPTION...]\n\n"
-                           "  list   prints the tags of a repository\n\n"
-                           "examples:\n  berth tag list localhost:5000/team/app\n  berth tag list --help\n";
 
 struct printer {
     bool json;
+    json_t *tags; /* all of them, for a template; else NULL */
     size_t n;
 };
 
@@ -25,6 +15,8 @@ struct printer {
 static int print_tag(void *arg, const char *tag)
 {
     struct printer *p = arg;
+    if (p->tags)
+        return json_array_append_new(p->tags, json_string(tag));
     if (p->json)
         printf("%s\n    \"%s\"", p->n ? "," : "", tag);
     else
@@ -33,26 +25,41 @@ static int print_tag(void *arg, const char *tag)
     return ferror(stdout);
 }
 
-static int run_list(const struct remote_command *c, int argc, char **argv)
+static int run_list(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(remote_done) struct remote r = {0};
+    CLEANUP(remote_done) struct remote r = REMOTE_INIT;
     berth_error err = BERTH_ERROR_INIT;
     int rc = remote_open(c, argc, argv, &r);
     if (rc >= 0)
         return rc;
-    struct printer p = {.json = r.json};
-    if (r.json)
+    struct printer p = {.json = !cli_wants_text(&r.base), .tags = r.base.format ? json_array() : NULL};
+    if (p.json && !p.tags)
         printf("{\n  \"name\": \"%s\",\n  \"tags\": [", r.repository);
     int result = berth_tag_list(r.client, r.repository, print_tag, &p, &err);
-    if (r.json && result == BERTH_OK) /* without its end nobody takes a part for the whole */
+    if (p.tags && result == BERTH_OK)
+        return cli_print(c, &r.base, json_pack("{s:s, s:o}", "name", r.repository, "tags", p.tags));
+    json_decref(p.tags);
+    if (p.json && !p.tags && result == BERTH_OK) /* without its end nobody takes a part for the whole */
         printf("%s]\n}\n", p.n ? "\n  " : "");
-    rc = remote_printed(c->name);
-    return result == BERTH_OK || rc != EXIT_OK ? rc : remote_fail(c->name, &err);
+    rc = cli_printed(c);
+    return result == BERTH_OK || rc != EXIT_OK ? rc : remote_fail(c, &err);
 }
 
-int cmd_tag(int argc, char **argv)
-{
-    static const struct remote_command *const commands[] = {&list};
-    static int (*const runs[])(const struct remote_command *, int, char **) = {run_list};
-    return remote_family("tag", help, commands, runs, COUNT(commands), argc, argv);
-}
+const struct cli_command cmd_tag_list = {
+    .name = "tag list",
+    .summary = "print the tags of a repository",
+    .operands = "REF",
+    .text = "Prints the tags of a repository, one a line, in the registry's order.",
+    .fields = (const struct cli_field[]){{"name", "string", "the repository"},
+                                         {"tags[]", "string", "its tags, in the registry's order"},
+                                         {0}},
+    .examples =
+        (const struct cli_example[]){
+            {"berth tag list localhost:5000/team/app", NULL},
+            {"berth tag list docker://registry.example/team/app --output json", NULL},
+            {"berth tag list registry.example/team/app --format '{{len .tags}}'", NULL},
+            {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT,
+    .operand = CLI_OPERAND_REPOSITORY,
+    .run = run_list,
+};

@@ -37,11 +37,11 @@ static void test_cli_admin__sends_its_words(void **state)
     } rows[] = {
         {"gc", "gc"},
         {"gc --dry-run", "gc dry-run"},
-        {"check --repair --quick", "check repair quick"},
+        {"check --repair --quick", "check quick repair"},
         {"read-only on", "read-only on"},
         {"reload", "reload"},
         {berth_arena_printf(&scratch, "import %s --name=team/app --dry-run", path_of("my%layout")),
-         berth_arena_printf(&scratch, "import dry-run %s/my%%25layout name=team/app", folder)},
+         berth_arena_printf(&scratch, "import %s/my%%25layout dry-run name=team/app", folder)},
         {berth_arena_printf(&scratch, "import --name a&b %s/../%s", folder, folder + 5),
          berth_arena_printf(&scratch, "import %s name=a%%26b",
                             folder)}, /* a path that the server finds, too */

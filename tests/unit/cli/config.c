@@ -75,14 +75,14 @@ static void test_cli_config__refuses_what_it_does_not_know(void **state)
     static const struct {
         const char *words, *says;
     } rows[] = {
-        {"config mend", "'mend' is not one of check, show, document"},
+        {"config mend", "'mend' is not one of its commands"},
         {"config check --nonsense", "'--nonsense' is not an option"},
         {"config show -x", "'-x' is not an option"},
-        {"config document --html", "'--html' is not understood"},
+        {"config document --html", "'--html' is not an option"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         CHECK_ROW(i, berth("%s", rows[i].words) == EXIT_USAGE);
-        CHECK_ROW(i, strstr(err_text, rows[i].says) && strstr(err_text, "try: berth config --help"));
+        CHECK_ROW(i, strstr(err_text, rows[i].says) && strstr(err_text, "try: berth config "));
     }
     assert_int_equal(berth("config"), EXIT_USAGE);
     CHECK(strncmp(out_text, "usage: berth config", 19) == 0);

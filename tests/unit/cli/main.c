@@ -9,6 +9,8 @@ static void test_cli_main__finds_the_command_or_says_that_there_is_none(void **s
     (void)state;
     assert_int_equal(berth("dance --now"), EXIT_USAGE);
     assert_string_equal(err_text, "berth: 'dance' is not a command\ntry: berth help\n");
+    assert_int_equal(berth("chekc"), EXIT_USAGE);
+    assert_string_equal(err_text, "berth: 'chekc' is not a command; did you mean check?\ntry: berth help\n");
     assert_string_equal(out_text, "");
     assert_int_equal(berth("%s", ""), EXIT_USAGE); /* no word at all: the list, but no success */
     CHECK(strstr(out_text, "usage: berth COMMAND") != NULL);

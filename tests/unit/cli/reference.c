@@ -57,15 +57,15 @@ static void test_cli_reference__says_what_is_wrong(void **state)
         {"reference docker://", EXIT_FAILED, "berth reference: the reference is empty\n"},
         {"reference docker://docker://a", EXIT_FAILED,
          "berth reference: a reference has no scheme such as https://\n"},
-        {"reference", EXIT_USAGE, "berth reference: say which reference\ntry: berth reference --help\n"},
+        {"reference", EXIT_USAGE, "berth reference: REF is missing\ntry: berth reference --help\n"},
         {"reference a b", EXIT_USAGE,
-         "berth reference: 'b' is not understood\ntry: berth reference --help\n"},
+         "berth reference: 'b' is one word too many\ntry: berth reference --help\n"},
         {"reference --tag a", EXIT_USAGE,
-         "berth reference: '--tag' is not understood\ntry: berth reference --help\n"},
+         "berth reference: '--tag' is not an option\ntry: berth reference --help\n"},
         {"reference a --output", EXIT_USAGE,
-         "berth reference: --output takes text or json\ntry: berth reference --help\n"},
+         "berth reference: --output needs a value\ntry: berth reference --help\n"},
         {"reference a --output=yaml", EXIT_USAGE,
-         "berth reference: --output takes text or json\ntry: berth reference --help\n"},
+         "berth reference: --output is text or json, not 'yaml'\ntry: berth reference --help\n"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         CHECK_ROW(i, berth("%s", rows[i].words) == rows[i].rc);

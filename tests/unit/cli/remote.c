@@ -20,27 +20,50 @@ static void test_cli_remote__takes_references_apart(void **state)
         {"alpine:3", "registry-1.docker.io", "library/alpine", "3"},
         {"my/image:1", "registry-1.docker.io", "my/image", "1"},
         {"docker.io/alpine", "registry-1.docker.io", "library/alpine", "latest"},
+        {"docker://oci:layout", "registry-1.docker.io", "library/oci", "layout"},
         {"registry.example/alpine", "registry.example", "alpine", "latest"},
         {"", NULL, NULL, NULL},
+        {"docker://", NULL, NULL, NULL},
+        {"https://localhost:5000/a", NULL, NULL, NULL},
         {"localhost:5000/", NULL, NULL, NULL},
         {"localhost:5000/A", NULL, NULL, NULL},
-        {"localhost:5000/a:", "localhost:5000", "a", "latest"},
+        {"localhost:5000/a:", NULL, NULL, NULL},
         {"localhost:5000/a:-x", NULL, NULL, NULL},
         {"localhost:5000/a@sha256:1", NULL, NULL, NULL},
         {"localhost:5000/a@v1", NULL, NULL, NULL},
         {"localhost:5000/../a", NULL, NULL, NULL},
-        {"oci:layout", "registry-1.docker.io", "library/oci", "layout"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        CLEANUP(freep) char *host = NULL;
-        CLEANUP(freep) char *repository = NULL;
-        CLEANUP(freep) char *reference = NULL;
-        int r = remote_parse(rows[i].text, REMOTE_REFERENCE, &host, &repository, &reference, &test_err);
+        CLEANUP(berth_ref_done) berth_ref ref = BERTH_REF_INIT;
+        int r = remote_parse(rows[i].text, CLI_OPERAND_REFERENCE, &ref, &test_err);
         CHECK_ROW(i, r == (rows[i].host ? BERTH_OK : BERTH_E_INVALID));
-        CHECK_STR_ROW(i, str_from(host), str_from(rows[i].host));
-        CHECK_STR_ROW(i, str_from(repository), str_from(rows[i].repository));
+        CHECK_STR_ROW(i, str_from(ref.netloc), str_from(rows[i].host));
+        CHECK_STR_ROW(i, str_from(ref.repository), str_from(rows[i].repository));
+        CHECK_STR_ROW(i, str_from(ref.tag), str_from(rows[i].reference));
+    }
+}
+
+static void test_cli_remote__knows_layouts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *path, *reference;
+    } rows[] = {
+        {"oci:app", "app", NULL},
+        {"oci:./app:v1", "./app", "v1"},
+        {"oci:/srv/a.b/app@" D, "/srv/a.b/app", D},
+        {"oci:/srv/a:b/app", "/srv/a:b/app", NULL},
+        {"oci:app:", "app", NULL},
+    };
+    const char *path, *reference;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CHECK_ROW(i, remote_parse_layout(rows[i].text, &scratch, &path, &reference));
+        CHECK_STR_ROW(i, str_from(path), str_from(rows[i].path));
         CHECK_STR_ROW(i, str_from(reference), str_from(rows[i].reference));
     }
+    CHECK(!remote_parse_layout("docker://oci:app", &scratch, &path, &reference));
+    assert_int_equal(berth("manifest head oci:app:v1"), EXIT_USAGE);
+    CHECK(strstr(err_text, "write docker://oci:app:v1"));
 }
 
 static void test_cli_remote__says_what_it_does_not_understand(void **state)
@@ -51,9 +74,14 @@ static void test_cli_remote__says_what_it_does_not_understand(void **state)
     } rows[] = {
         {"ping", "HOST is missing"},
         {"ping a b", "'b' is one word too many"},
-        {"ping --dance a", "'--dance' is not an option"},
+        {"ping --dance a", "'--dance' is not an option\n"},
+        {"ping --insecur a", "'--insecur' is not an option; did you mean --insecure?"},
+        {"ping a --insecure=yes", "--insecure has no value"},
+        {"ping a --timeout 86401", "--timeout is at most 86400"},
+        {"ping a --format {{.x", "--format: position 5: '}}' is missing"},
+        {"ping a --output=json --format {{.host}}", "give one of them"},
         {"ping a/b", "'a/b' is no host"},
-        {"ping a --output yaml", "--output is text or json"},
+        {"ping a --output yaml", "--output is text or json, not 'yaml'"},
         {"ping a --timeout x", "--timeout is a number"},
         {"ping a --ca-file", "--ca-file needs a value"},
         {"ping a --username u", "go together"},
@@ -61,11 +89,12 @@ static void test_cli_remote__says_what_it_does_not_understand(void **state)
         {"ping a -o x", "'-o' is not an option"},
         {"tag", "usage"},
         {"tag dance x", "'dance' is not one of its commands"},
+        {"tag lits x", "did you mean list?"},
         {"tag list", "REF is missing"},
-        {"manifest get localhost/A", "is not a valid name"},
+        {"manifest get localhost/A", "'localhost/A': "},
         {"manifest get localhost/a --accept x", "--accept is any, image or index"},
         {"blob get localhost/a:v1", "names no digest"},
-        {"blob get localhost/a@" D " --output json", "needs -o FILE"},
+        {"blob get localhost/a@" D " --output json", "-o FILE is needed"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         CHECK_ROW(i, berth("%s", rows[i].words) == EXIT_USAGE);
@@ -99,7 +128,7 @@ static void test_cli_remote__every_command_has_its_help(void **state)
     }
 }
 
-RUN_TESTS(CLI_TEST(test_cli_remote__takes_references_apart),
+RUN_TESTS(CLI_TEST(test_cli_remote__takes_references_apart), CLI_TEST(test_cli_remote__knows_layouts),
           CLI_TEST(test_cli_remote__says_what_it_does_not_understand),
           CLI_TEST(test_cli_remote__exit_codes_tell_causes_apart),
           CLI_TEST(test_cli_remote__every_command_has_its_help))

@@ -1,0 +1,25 @@
+/* cli/commands.c - the list of all commands, and of their families. */
+#include "cli/commands.h"
+
+const struct cli_command *const cli_commands[] = {
+    &cmd_serve,         &cmd_gc,          &cmd_check,
+    &cmd_import,        &cmd_export,      &cmd_backup,
+    &cmd_restore,       &cmd_read_only,   &cmd_reload,
+    &cmd_config_check,  &cmd_config_show, &cmd_config_document,
+    &cmd_reference,
+#ifdef BERTH_CLIENT
+    &cmd_ping,          &cmd_tag_list,    &cmd_manifest_get,
+    &cmd_manifest_head, &cmd_blob_get,
+#endif
+    &cmd_version,       &cmd_help,        NULL,
+};
+
+const struct cli_family cli_families[] = {
+    {"config", "check, show or document the configuration"},
+#ifdef BERTH_CLIENT
+    {"tag", "list the tags of a repository"},
+    {"manifest", "get a manifest, or what a registry says of it"},
+    {"blob", "get a blob"},
+#endif
+    {NULL, NULL},
+};

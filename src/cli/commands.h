@@ -1,0 +1,14 @@
+/* cli/commands.h - every command's row, each defined in the file of its name or family. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/command.h"
+
+extern const struct cli_command cmd_serve, cmd_gc, cmd_check, cmd_import, cmd_export, cmd_backup, cmd_restore,
+    cmd_read_only, cmd_reload, cmd_config_check, cmd_config_show, cmd_config_document, cmd_reference;
+
+extern const struct cli_command cmd_ping, cmd_tag_list, cmd_manifest_get, cmd_manifest_head, cmd_blob_get;
+
+extern const struct cli_command cmd_version, cmd_help;
+
+#endif
