@@ -157,6 +157,19 @@ BERTH_API int berth_blob_get(berth_client *client, const char *repository, const
 BERTH_API int berth_blob_get_start(berth_client *client, const char *repository, const char *digest,
                                    berth_sink_fn fn, void *arg, berth_call **ret_call, berth_error *err);
 
+/** What the registry says of a blob: content with its size. BERTH_E_NOT_FOUND: it is not in this repository.
+ */
+BERTH_API int berth_blob_head(berth_client *client, const char *repository, const char *digest,
+                              berth_call **ret_call, berth_error *err);
+BERTH_API int berth_blob_head_start(berth_client *client, const char *repository, const char *digest,
+                                    berth_call **ret_call, berth_error *err);
+
+/** Removes a blob from a repository. BERTH_E_UNSUPPORTED where the registry doesn't do that. */
+BERTH_API int berth_blob_delete(berth_client *client, const char *repository, const char *digest,
+                                berth_error *err);
+BERTH_API int berth_blob_delete_start(berth_client *client, const char *repository, const char *digest,
+                                      berth_call **ret_call, berth_error *err);
+
 #ifdef __cplusplus
 }
 #endif

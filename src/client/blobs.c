@@ -1,4 +1,4 @@
-/* client/blobs.c - a blob in pieces, hashed on its way. */
+/* client/blobs.c - a blob in pieces, hashed on its way; what the registry says of one; its removal. */
 #include "client/internal.h"
 #include "oci/mediatype.h"
 
@@ -16,9 +16,9 @@ static int on_piece(berth_call *call, const void *p, size_t n)
     return call->sink(call->arg, p, n) == 0 ? BERTH_OK : call_fail(call, BERTH_E_CANCELLED, "cancelled");
 }
 
-static int on_end(berth_call *call, bool *ret_again)
+static int on_end(berth_call *call, const struct step **ret_next)
 {
-    (void)ret_again;
+    (void)ret_next;
     berth_digest have;
     digest_from_hash(&call->hash, &have);
     if (!digest_eq(&have, &call->digest))
@@ -34,29 +34,78 @@ static int on_end(berth_call *call, bool *ret_again)
     return BERTH_OK;
 }
 
-static const struct operation get = {
-    .method = "GET", .actions = "pull", .large = true, .head = on_head, .piece = on_piece, .end = on_end};
+static const struct step getting = {
+    .method = "GET", .large = true, .head = on_head, .piece = on_piece, .end = on_end};
+static const struct operation get = {.actions = "pull", .first = &getting};
+
+static int end_head(berth_call *call, const struct step **ret_next)
+{
+    (void)ret_next;
+    call->content = (berth_content){.media_type = "",
+                                    .digest = call->digest.text,
+                                    .size = call->x.length > 0 ? (uint64_t)call->x.length : 0};
+    call->has_content = true;
+    return BERTH_OK;
+}
+
+static int end_delete(berth_call *call, const struct step **ret_next)
+{
+    (void)call, (void)ret_next;
+    return BERTH_OK;
+}
+
+static const struct step heading = {.method = "HEAD", .end = end_head};
+static const struct step deleting = {.method = "DELETE", .end = end_delete};
+static const struct operation head = {.actions = "pull", .first = &heading};
+static const struct operation del = {.actions = "delete", .first = &deleting};
+
+static int make(berth_client *client, const struct operation *op, const char *repository, const char *digest,
+                berth_call **ret, berth_error *err)
+{
+    if (!repository || !digest)
+        return berth_error_set(err, BERTH_E_INVALID, "a blob is named by repository and digest");
+    int r = call_new_blob(client, op, repository, digest, ret, err);
+    if (r == BERTH_OK)
+        berth_buf_addf(&(*ret)->url, "%s/v2/%s/blobs/%s", client->base, repository, digest);
+    return r;
+}
 
 int berth_blob_get_start(berth_client *client, const char *repository, const char *digest, berth_sink_fn fn,
                          void *arg, berth_call **ret_call, berth_error *err)
 {
     berth_call *call = NULL;
-    if (!repository || !digest)
-        return berth_error_set(err, BERTH_E_INVALID, "a blob is asked for by repository and digest");
-    int r = call_new(client, &get, repository, digest, &call, err);
+    int r = make(client, &get, repository, digest, &call, err);
     if (r != BERTH_OK)
         return r;
-    if (!call->digest.text[0]) {
-        call_destroy(call);
-        return berth_error_set_oci(err, BERTH_E_INVALID, "DIGEST_INVALID",
-                                   "'%s' is no digest: a blob has no other name", digest);
-    }
     call->sink = fn;
     call->arg = arg;
-    berth_buf_addf(&call->url, "%s/v2/%s/blobs/%s", client->base, repository, digest);
     call_start(call);
     *ret_call = call;
     return BERTH_OK;
+}
+
+static int start(berth_client *client, const struct operation *op, const char *repository, const char *digest,
+                 berth_call **ret_call, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = make(client, op, repository, digest, &call, err);
+    if (r != BERTH_OK)
+        return r;
+    call_start(call);
+    *ret_call = call;
+    return BERTH_OK;
+}
+
+int berth_blob_head_start(berth_client *client, const char *repository, const char *digest,
+                          berth_call **ret_call, berth_error *err)
+{
+    return start(client, &head, repository, digest, ret_call, err);
+}
+
+int berth_blob_delete_start(berth_client *client, const char *repository, const char *digest,
+                            berth_call **ret_call, berth_error *err)
+{
+    return start(client, &del, repository, digest, ret_call, err);
 }
 
 int berth_blob_get(berth_client *client, const char *repository, const char *digest, berth_sink_fn fn,
@@ -65,4 +114,19 @@ int berth_blob_get(berth_client *client, const char *repository, const char *dig
     berth_call *call = NULL;
     int r = berth_blob_get_start(client, repository, digest, fn, arg, &call, err);
     return call_run(r, call, ret_call, err);
+}
+
+int berth_blob_head(berth_client *client, const char *repository, const char *digest, berth_call **ret_call,
+                    berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = berth_blob_head_start(client, repository, digest, &call, err);
+    return call_run(r, call, ret_call, err);
+}
+
+int berth_blob_delete(berth_client *client, const char *repository, const char *digest, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = berth_blob_delete_start(client, repository, digest, &call, err);
+    return call_run(r, call, NULL, err);
 }

@@ -1,8 +1,11 @@
-/* client/call.c - one operation as a state machine: ask the registry, answer its challenge with a token or a
- * password, follow redirects, ask for the next page; call_step() goes on whenever an answer is complete.
+/* client/call.c - one operation as a state machine: send the request of its present step, answer a challenge
+ * with a token or a password, follow redirects, let the step say what comes next; call_step() goes on
+ * whenever an answer is complete.
  *
  * Authorization is made anew for each request, for the registry's own origin alone: after a redirect to
- * another there is none, whatever that one asks for. */
+ * another there is none, whatever that one asks for. A body is sent anew with each request, so a challenge or
+ * a redirect (or a kept connection that turns out to be closed) needs one that can be read again, or of which
+ * nothing has been read: hence "Expect". */
 #include "client/internal.h"
 
 #include <stdarg.h>
@@ -17,12 +20,16 @@
 #define URL_MAX        (16 * KIB)
 #define ERROR_MAX      (64 * KIB)
 #define TOKEN_MAX      MIB
+#define FIELDS_MAX     (256 * KIB)
+#define EXPECT_ABOVE   MIB /* a body that may be refused waits for the registry's word: a round trip */
 
 static int on_head(struct exchange *x);
 static int on_body(struct exchange *x, const void *p, size_t n);
+static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n);
+static bool on_rewind(struct exchange *x);
 static void on_end(struct exchange *x, int code, const berth_error *err);
 
-static const struct exchange_events events = {on_head, on_body, on_end};
+static const struct exchange_events events = {on_head, on_body, on_send, on_rewind, on_end};
 
 /* --- birth and death --- */
 
@@ -48,8 +55,10 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     call->client = c;
     call->op = op;
+    call->step = op->first;
     call->x.events = &events;
     berth_buf_init(&call->url, URL_MAX);
+    call_prepare(call);
     int r = repository ? check_inputs(call, repository, reference, err) : BERTH_OK;
     if (r != BERTH_OK) {
         call_destroy(call);
@@ -73,12 +82,32 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     return BERTH_OK;
 }
 
+int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
+                  berth_call **ret, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = call_new(c, op, repository, digest, &call, err);
+    if (r != BERTH_OK)
+        return r;
+    if (digest && !call->digest.text[0]) {
+        call_destroy(call);
+        return berth_error_set_oci(err, BERTH_E_INVALID, "DIGEST_INVALID",
+                                   "'%s' is no digest: a blob has no other name", digest);
+    }
+    *ret = call;
+    return BERTH_OK;
+}
+
 void call_destroy(berth_call *call)
 {
+    if (call->op->done && call->own)
+        call->op->done(call);
     exchange_done(&call->x);
     token_request_done(&call->token);
     berth_buf_done(&call->url);
+    berth_buf_done(&call->fields);
     berth_buf_done(&call->authorization);
+    berth_buf_done(&call->sent_fields);
     berth_buf_done(&call->body);
     berth_arena_done(&call->page);
     berth_arena_done(&call->arena);
@@ -98,7 +127,7 @@ int call_fail(berth_call *call, int code, const char *fmt, ...)
     return code;
 }
 
-static int fail_with(berth_call *call, const berth_error *err)
+int call_fail_with(berth_call *call, const berth_error *err)
 {
     call_fail(call, err->code, "%s", err->message);
     memcpy(call->err.oci_code, err->oci_code, sizeof(err->oci_code));
@@ -120,7 +149,7 @@ static int code_of(int status)
 }
 
 /* What the answer says went wrong, in its own words where it has some. */
-static int fail_by_answer(berth_call *call, const char *who)
+static int fail_by_answer_of(berth_call *call, const char *who)
 {
     int status = call->x.status;
     berth_str code, message;
@@ -140,6 +169,11 @@ static const char *who_answers(const berth_call *call)
     return call->foreign ? "the host that it redirects to" : "the registry";
 }
 
+int call_fail_by_answer(berth_call *call)
+{
+    return fail_by_answer_of(call, who_answers(call));
+}
+
 static void finish(berth_call *call)
 {
     call->state = CALL_DONE;
@@ -153,6 +187,44 @@ void call_cancel(berth_call *call)
     finish(call);
 }
 
+/* --- the next request --- */
+
+void call_prepare(berth_call *call)
+{
+    berth_buf_done(&call->fields);
+    berth_buf_init(&call->fields, FIELDS_MAX);
+    call->payload = (struct payload){0};
+}
+
+void call_field(berth_call *call, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *line = berth_arena_vprintf(&call->arena, fmt, ap);
+    va_end(ap);
+    if (line)
+        berth_buf_addf(&call->fields, "%s\n", line);
+    else
+        call->fields.failed = true;
+}
+
+int call_follow(berth_call *call, berth_str reference, const char *what)
+{
+    CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(URL_MAX);
+    http_uri from, to;
+    if (!reference.p || !http_uri_resolve(berth_buf_str(&call->url), reference, &url) ||
+        !http_uri_parse(berth_buf_str(&call->url), &from) || !http_uri_parse(berth_buf_str(&url), &to))
+        return call_fail(call, BERTH_E_INVALID, "%s is no URL", what);
+    if ((from.tls || call->client->session.tls) && !to.tls)
+        return call_fail(call, BERTH_E_DENIED, "%s leads from HTTPS to plain HTTP, to '" STR_FMT "'", what,
+                         STR_ARG(to.authority));
+    call->foreign = !http_uri_same_origin(&to, &call->client->origin);
+    berth_buf was = call->url;
+    call->url = url;
+    url = was;
+    return BERTH_OK;
+}
+
 /* --- asking --- */
 
 static bool is_ok(const berth_call *call)
@@ -163,15 +235,26 @@ static bool is_ok(const berth_call *call)
 static int ask(berth_call *call, enum call_state state, size_t body_max)
 {
     berth_error err = BERTH_ERROR_INIT;
+    struct exchange *x = &call->x;
     berth_buf_done(&call->body);
     berth_buf_init(&call->body, MAX(body_max, ERROR_MAX));
-    if (!call->x.url)
+    x->fields = berth_buf_str(&call->sent_fields);
+    if (!x->url || berth_buf_failed(&call->sent_fields))
         return call_fail(call, BERTH_E_NOMEM, "out of memory, or the URL is too long");
-    int r = transport_start(call->client->transport, &call->x, &err);
-    if (r != BERTH_OK)
-        return fail_with(call, &err);
     call->state = state;
-    return BERTH_OK;
+    int r = transport_start(call->client->transport, x, &err);
+    return r == BERTH_OK ? r : call_fail_with(call, &err);
+}
+
+static void begin_fields(berth_call *call, berth_str fields, berth_str authorization)
+{
+    berth_buf *f = &call->sent_fields;
+    berth_buf_done(f);
+    berth_buf_init(f, 2 * FIELDS_MAX);
+    berth_buf_add_str(f, fields);
+    if (authorization.n)
+        berth_buf_addf(f, STR_FMT "\n", STR_ARG(authorization));
+    f->failed |= berth_buf_failed(&call->fields);
 }
 
 static int ask_token(berth_call *call, berth_str asked)
@@ -181,16 +264,36 @@ static int ask_token(berth_call *call, berth_str asked)
     int r = session_token_request(&call->client->session, str_from(call->repository), str_from(call->scope),
                                   asked, t, &err);
     if (r != BERTH_OK)
-        return fail_with(call, &err);
+        return call_fail_with(call, &err);
     struct exchange *x = &call->x;
-    x->method = t->form.n ? "POST" : "GET";
+    x->has_body = t->form.n > 0;
+    x->method = x->has_body ? "POST" : "GET";
     x->url = berth_buf_cstr(&t->url);
-    x->body = berth_buf_str(&t->form);
-    x->large = false;
-    x->n_fields = 0;
-    if (t->authorization.n)
-        x->fields[x->n_fields++] = berth_buf_cstr(&t->authorization);
+    x->bytes = berth_buf_str(&t->form);
+    x->streams = x->expects = x->large = false;
+    begin_fields(call, x->has_body ? STR("Content-Type: application/x-www-form-urlencoded\n") : STR(""),
+                 berth_buf_str(&t->authorization));
     return ask(call, CALL_TOKEN, TOKEN_MAX);
+}
+
+/* Sets the body out from its beginning. */
+static int begin_payload(berth_call *call)
+{
+    struct payload *p = &call->payload;
+    struct exchange *x = &call->x;
+    p->sent = 0;
+    if (p->source && !source_seek(p->source, p->offset))
+        return call_fail(call, BERTH_E_UNSUPPORTED,
+                         "the content has to be sent again, but can be read only once");
+    bool once = p->source && !p->source->rewindable;
+    bool long_one =
+        p->source ? p->length < 0 || (uint64_t)p->length > EXPECT_ABOVE : p->bytes.n > EXPECT_ABOVE;
+    x->has_body = p->present;
+    x->streams = p->source;
+    x->bytes = p->bytes;
+    x->body_length = p->length;
+    x->expects = p->present && (once || (long_one && !call->authorization.n && !call->foreign));
+    return BERTH_OK;
 }
 
 static int ask_registry(berth_call *call)
@@ -202,46 +305,55 @@ static int ask_registry(berth_call *call)
         berth_buf_reset(&call->authorization);
     else if (session_authorize(&call->client->session, str_from(call->repository), str_from(call->scope),
                                &call->authorization, &token_wanted, &err) != BERTH_OK)
-        return fail_with(call, &err);
+        return call_fail_with(call, &err);
     if (token_wanted)
         return ask_token(call, STR(""));
     call->sent_token = str_starts(berth_buf_str(&call->authorization), STR("Authorization: Bearer"));
-    x->method = call->op->method;
+    x->method = call->step->method;
     x->url = berth_buf_cstr(&call->url);
-    x->body = STR("");
-    x->large = call->op->large;
-    x->n_fields = 0;
-    if (call->accept)
-        x->fields[x->n_fields++] = call->accept;
-    if (call->authorization.n)
-        x->fields[x->n_fields++] = berth_buf_cstr(&call->authorization);
-    return ask(call, CALL_ASKING, call->op->body_max);
+    x->large = call->step->large;
+    begin_fields(call, berth_buf_str(&call->fields), berth_buf_str(&call->authorization));
+    int r = begin_payload(call);
+    return r == BERTH_OK ? ask(call, CALL_ASKING, call->step->body_max) : r;
 }
 
 /* --- answers --- */
 
+/* With its method and its body, but for 303: that would make a GET of what is no GET. */
 static int follow_redirect(berth_call *call)
 {
-    berth_str location = exchange_field(&call->x, STR("Location"), 0);
-    CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(URL_MAX);
-    http_uri from, to;
-    if (!location.p || !http_uri_resolve(berth_buf_str(&call->url), location, &url) ||
-        !http_uri_parse(berth_buf_str(&call->url), &from) || !http_uri_parse(berth_buf_str(&url), &to))
-        return call_fail(call, BERTH_E_INVALID, "%s redirects, but to no URL", who_answers(call));
+    const char *method = call->step->method;
+    if (call->x.status == 303 && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+        return call_fail(call, BERTH_E_INVALID, "%s redirects what is no GET with 303", who_answers(call));
     if (++call->redirects > REDIRECTS_MAX)
         return call_fail(call, BERTH_E_INVALID, "it redirects more than %d times", REDIRECTS_MAX);
-    if (from.tls && !to.tls)
-        return call_fail(call, BERTH_E_DENIED, "it redirects from HTTPS to plain HTTP, to '" STR_FMT "'",
-                         STR_ARG(to.authority));
-    if (!http_uri_same_origin(&to, &call->client->origin))
-        call->foreign = true;
-    berth_buf was = call->url;
-    call->url = url;
-    url = was;
+    bool was_foreign = call->foreign;
+    int r = call_follow(call, exchange_field(&call->x, STR("Location"), 0), "where it redirects to");
+    call->foreign |= was_foreign;
+    return r == BERTH_OK ? ask_registry(call) : r;
+}
+
+static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done)
+{
+    *ret_done = !next;
+    if (r != BERTH_OK || !next)
+        return r;
+    call->step = next;
+    call->redirects = call->challenges = 0;
     return ask_registry(call);
 }
 
-static int answer_challenge(berth_call *call)
+/* An answer that the step has to make something of, or nobody. */
+static int take_refusal(berth_call *call, bool *ret_done)
+{
+    const struct step *next = NULL;
+    if (!call->step->refused)
+        return call_fail_by_answer(call);
+    int r = call->step->refused(call, &next);
+    return go_on(call, r, next, ret_done);
+}
+
+static int answer_challenge(berth_call *call, bool *ret_done)
 {
     struct session *s = &call->client->session;
     auth_challenges asked = {0};
@@ -255,10 +367,10 @@ static int answer_challenge(berth_call *call)
     if (call->sent_token)
         session_token_drop(s, str_from(call->scope));
     if (++call->challenges > CHALLENGES_MAX || (sent_basic && !bearer) || !asked.n)
-        return fail_by_answer(call, "the registry");
+        return take_refusal(call, ret_done);
     int r = session_challenged(s, str_from(call->repository), &asked, &err);
     if (r != BERTH_OK) {
-        fail_with(call, &err);
+        call_fail_with(call, &err);
         call->err.http_status = call->x.status;
         return r;
     }
@@ -271,7 +383,7 @@ static int take_token(berth_call *call)
     CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
     auth_token token;
     if (!is_ok(call)) {
-        fail_by_answer(call, "the token endpoint");
+        fail_by_answer_of(call, "the token endpoint");
         if (call->x.status == 400) /* OAuth2's way to refuse a refresh token */
             call->code = call->err.code = BERTH_E_UNAUTH;
         return call->code;
@@ -279,12 +391,12 @@ static int take_token(berth_call *call)
     int r = auth_token_parse(berth_buf_str(&call->body), clock_wall_ms(), &arena, &token, &err);
     if (r == BERTH_OK)
         r = session_token_add(&call->client->session, berth_buf_str(&call->token.scope), &token, &err);
-    return r == BERTH_OK ? ask_registry(call) : fail_with(call, &err);
+    return r == BERTH_OK ? ask_registry(call) : call_fail_with(call, &err);
 }
 
 static int take_answer(berth_call *call, bool *ret_done)
 {
-    bool again = false;
+    const struct step *next = NULL;
     switch (call->x.status) {
     case 301:
     case 302:
@@ -293,21 +405,16 @@ static int take_answer(berth_call *call, bool *ret_done)
     case 308:
         return follow_redirect(call);
     case 401:
-        return call->foreign ? fail_by_answer(call, who_answers(call)) : answer_challenge(call);
+        if (!call->foreign)
+            return answer_challenge(call, ret_done);
+        break;
     default:
         break;
     }
     if (!is_ok(call))
-        return fail_by_answer(call, who_answers(call));
-    int r = call->op->end(call, &again);
-    if (r != BERTH_OK)
-        return r;
-    if (again) {
-        call->redirects = call->challenges = 0;
-        return ask_registry(call);
-    }
-    *ret_done = true;
-    return BERTH_OK;
+        return take_refusal(call, ret_done);
+    int r = call->step->end(call, &next);
+    return go_on(call, r, next, ret_done);
 }
 
 void call_step(berth_call *call)
@@ -339,7 +446,7 @@ static int on_head(struct exchange *x)
     berth_call *call = CONTAINER_OF(x, berth_call, x);
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
-    return call->state == CALL_ASKING && is_ok(call) && call->op->head ? call->op->head(call) : BERTH_OK;
+    return call->state == CALL_ASKING && is_ok(call) && call->step->head ? call->step->head(call) : BERTH_OK;
 }
 
 static int on_body(struct exchange *x, const void *p, size_t n)
@@ -348,8 +455,8 @@ static int on_body(struct exchange *x, const void *p, size_t n)
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
     bool content = call->state == CALL_ASKING && is_ok(call);
-    if (content && call->op->piece)
-        return call->op->piece(call, p, n);
+    if (content && call->step->piece)
+        return call->step->piece(call, p, n);
     if (!content && call->state == CALL_ASKING && call->body.n + n > ERROR_MAX)
         return call_fail(call, BERTH_E_TOO_BIG, "%s answered %d, and at too great a length",
                          who_answers(call), x->status);
@@ -358,13 +465,53 @@ static int on_body(struct exchange *x, const void *p, size_t n)
                                          : BERTH_OK;
 }
 
+static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n)
+{
+    berth_call *call = CONTAINER_OF(x, berth_call, x);
+    struct payload *pay = &call->payload;
+    berth_error err = BERTH_ERROR_INIT;
+    if (atomic_load(&call->cancelled))
+        return call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    if (pay->length >= 0)
+        n = (size_t)MIN((uint64_t)n, (uint64_t)pay->length - pay->sent);
+    int r = n ? source_read(pay->source, p, n, ret_n, &err) : BERTH_OK;
+    if (r != BERTH_OK)
+        return call_fail_with(call, &err);
+    if (n && !*ret_n && pay->length >= 0)
+        return call_fail(call, BERTH_E_INVALID, "the content is shorter than was announced");
+    pay->sent += *ret_n;
+    return BERTH_OK;
+}
+
+static bool on_rewind(struct exchange *x)
+{
+    struct payload *p = &CONTAINER_OF(x, berth_call, x)->payload;
+    if (!source_seek(p->source, p->offset))
+        return false;
+    p->sent = 0;
+    return true;
+}
+
+/* The answer didn't come, or not whole. */
+static int take_break(berth_call *call, bool *ret_done)
+{
+    const struct step *next = NULL;
+    if (call->state != CALL_ASKING || !call->step->broken || atomic_load(&call->cancelled))
+        return call->code;
+    int r = call->step->broken(call, &next);
+    if (r == BERTH_OK)
+        call->code = BERTH_OK;
+    return go_on(call, r, next, ret_done);
+}
+
 static void on_end(struct exchange *x, int code, const berth_error *err)
 {
     berth_call *call = CONTAINER_OF(x, berth_call, x);
+    bool done = false;
     if (call->code == BERTH_OK && code != BERTH_OK)
         call_fail(call, code, "%s%s", call->state == CALL_TOKEN ? "asking for a token: " : "", err->message);
-    if (call->code != BERTH_OK)
-        finish(call);
-    else
+    if (call->code == BERTH_OK)
         call_step(call);
+    else if (take_break(call, &done) != BERTH_OK || done)
+        finish(call);
 }

@@ -195,6 +195,21 @@ berth_str exchange_field(const struct exchange *x, berth_str name, size_t i)
     return STR_NULL;
 }
 
+static size_t on_send(char *p, size_t size, size_t n, void *arg)
+{
+    struct exchange *x = arg;
+    size_t sent = 0;
+    return x->events->send(x, p, size * n, &sent) < 0 ? CURL_READFUNC_ABORT : sent;
+}
+
+/* Curl sends again by itself what a connection took that was closed before it answered. */
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct exchange *x = arg;
+    bool done = offset == 0 && origin == SEEK_SET && x->events->rewind(x);
+    return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+}
+
 static bool add_field(struct handle *h, const char *line)
 {
     struct curl_slist *longer = curl_slist_append(h->fields, line);
@@ -203,24 +218,52 @@ static bool add_field(struct handle *h, const char *line)
     return longer;
 }
 
+/* The exchange's lines. What nobody asked for is not sent: curl has an Accept of its own, and more for
+ * bodies. */
+static bool add_fields(const struct exchange *x, struct handle *h)
+{
+    static const char *const curls[] = {"Accept:", "Content-Type:"};
+    bool has[COUNT(curls)] = {false}, ok = true;
+    berth_str left = x->fields, one;
+    while (left.n) {
+        str_cut(left, '\n', &one, &left);
+        for (size_t i = 0; i < COUNT(curls); i++)
+            has[i] |= str_eq_nocase(str_head(one, strlen(curls[i])), str_from(curls[i]));
+        CLEANUP(freep) char *line = str_dup(one);
+        ok = ok && line && add_field(h, line);
+    }
+    for (size_t i = 0; i < COUNT(curls); i++)
+        ok = ok && (has[i] || add_field(h, curls[i]));
+    return ok && (!x->has_body || add_field(h, x->expects ? "Expect: 100-continue" : "Expect:"));
+}
+
+static bool set_body(struct exchange *x, CURL *e)
+{
+    bool ok = true;
+    if (x->streams) {
+        curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->body_length);
+        curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+        curl_easy_setopt(e, CURLOPT_READDATA, x);
+        curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+        curl_easy_setopt(e, CURLOPT_SEEKDATA, x);
+        curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_BUFFER);
+    } else if (x->has_body) {
+        curl_easy_setopt(e, CURLOPT_POST, 1L);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->bytes.n);
+        ok = curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->bytes.n ? x->bytes.p : "") == CURLE_OK;
+    }
+    if (strcmp(x->method, "HEAD") == 0)
+        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+    else if (strcmp(x->method, "GET") != 0 || x->has_body)
+        ok = ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, x->method) == CURLE_OK;
+    return ok;
+}
+
 static bool set_up(struct transport *t, struct exchange *x, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok = true, accepts = false;
-    for (size_t i = 0; i < x->n_fields; i++) {
-        accepts |= str_starts(str_from(x->fields[i]), STR("Accept:"));
-        ok &= add_field(h, x->fields[i]);
-    }
-    if (!accepts)
-        ok &= add_field(h, "Accept:"); /* what nobody asked for is not sent */
-    if (strcmp(x->method, "HEAD") == 0)
-        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-    if (strcmp(x->method, "POST") == 0) {
-        curl_easy_setopt(e, CURLOPT_POST, 1L);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.n);
-        ok &= curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, x->body.p) == CURLE_OK;
-        ok &= add_field(h, "Expect:");
-    }
+    bool ok = add_fields(x, h) && set_body(x, e);
     ok &= curl_easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     ok &= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
@@ -309,6 +352,9 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
                                why);
     case CURLE_PARTIAL_FILE:
         return berth_error_set(err, BERTH_E_NETWORK, "the body ended early: %s", why);
+    case CURLE_SEND_FAIL_REWIND:
+        return berth_error_set(err, BERTH_E_NETWORK,
+                               "the connection broke, and the content can be sent only once");
     case CURLE_OPERATION_TIMEDOUT:
         return berth_error_set(err, BERTH_E_NETWORK, "no progress in time: %s", why);
     case CURLE_SSL_CONNECT_ERROR:

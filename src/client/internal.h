@@ -12,7 +12,7 @@
 
 #include "auth/challenge.h"
 #include "auth/token.h"
-#include "berth/client.h"
+#include "berth/upload.h"
 #include "http/uri.h"
 #include "oci/digest.h"
 
@@ -24,18 +24,22 @@ struct exchange;
 struct exchange_events {
     int (*head)(struct exchange *x); /* the header is complete; a negative code ends the exchange */
     int (*body)(struct exchange *x, const void *p, size_t n);
+    /* Up to @n bytes of a body that streams; *@ret_n 0: that was all. A negative code ends the exchange. */
+    int (*send)(struct exchange *x, void *p, size_t n, size_t *ret_n);
+    bool (*rewind)(struct exchange *x); /* have send() begin anew; false: it can't */
     void (*end)(struct exchange *x, int code, const berth_error *err); /* once, unless it was cancelled */
 };
 
-#define EXCHANGE_FIELDS_MAX 4
-
-/* One request and its answer. */
+/* One request and its answer. What it points to is lent until the end. */
 struct exchange {
     const struct exchange_events *events;
     const char *method, *url;
-    const char *fields[EXCHANGE_FIELDS_MAX]; /* whole lines: "Accept: …"; lent until the end */
-    size_t n_fields;
-    berth_str body;       /* of a POST */
+    berth_str fields; /* "Accept: …" and so on, each line ended by '\n' */
+    bool has_body;
+    bool streams;         /* its body is asked for by send() */
+    berth_str bytes;      /* its body, if it doesn't */
+    int64_t body_length;  /* of one that streams; -1: unknown */
+    bool expects;         /* the body waits for "100 Continue": it can be sent only once, or may be refused */
     bool large;           /* a body that may be large is expected */
     int status;           /* of the answer */
     int64_t length;       /* what Content-Length says; -1: nothing */
@@ -102,6 +106,30 @@ int session_token_add(struct session *s, berth_str scope, const auth_token *toke
 void session_token_drop(struct session *s,
                         berth_str scope); /* those that allow it: the registry refuses them */
 
+/* --- sources: source.c --- */
+
+/* A berth_source as it is read, from byte 0 on and, if it can, again. */
+struct source {
+    berth_source of;
+    uint64_t at;     /* the next byte that is read */
+    int64_t length;  /* -1: unknown */
+    bool rewindable; /* it can be read from any offset */
+    off_t start;     /* of a file: where it stood */
+    bool hashing;    /* every byte from the first on has been seen so far */
+    berth_hash hash;
+    uint64_t hashed;
+};
+
+int source_open(struct source *s, const berth_source *of, berth_error *err);
+void source_hash(struct source *s, enum hash_algorithm a); /* hash on the way, before anything is read */
+/* All that is read as its digest; false: not every byte was seen. */
+bool source_digest(const struct source *s, berth_digest *ret);
+/* *@ret_n 0: its end. BERTH_E_CANCELLED: what its function said. */
+int source_read(struct source *s, void *p, size_t n, size_t *ret_n, berth_error *err);
+bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
+
+#define PAGE_MAX (64 * MIB) /* a registry that knows no pages answers with all at once */
+
 /* --- calls --- */
 
 enum call_state {
@@ -112,29 +140,54 @@ enum call_state {
     CALL_STATES_
 };
 
-struct operation {
+/* One request of an operation and what becomes of its answer. end(), refused() and broken() may name the
+ * next in *@ret_next, after call_prepare() and with call->url aimed at it; without one the call has ended
+ * well. A negative code, through call_fail(), ends it as well. */
+struct step {
     const char *method;
-    const char *actions;                                     /* "pull"; NULL: no repository */
-    size_t body_max;                                         /* of what is collected for end() */
-    bool large;                                              /* see struct exchange */
-    int (*head)(berth_call *call);                           /* 2xx, before the body; may be NULL */
-    int (*piece)(berth_call *call, const void *p, size_t n); /* of a 2xx body; NULL: collected */
-    /* 2xx, complete. *@ret_again: call->url names the next request. */
-    int (*end)(berth_call *call, bool *ret_again);
+    size_t body_max;                                            /* of what is collected for end() */
+    bool large;                                                 /* see struct exchange */
+    int (*head)(berth_call *call);                              /* 2xx, before the body; may be NULL */
+    int (*piece)(berth_call *call, const void *p, size_t n);    /* of a 2xx body; NULL: collected */
+    int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
+    /* Any other answer that is no redirect, nor a challenge that can be met. NULL: call_fail_by_answer(). */
+    int (*refused)(berth_call *call, const struct step **ret_next);
+    /* No whole answer has come; call->err says why: the network, or what the body is read from. NULL: the
+     * call has failed with that. */
+    int (*broken)(berth_call *call, const struct step **ret_next);
+};
+
+struct operation {
+    const char *actions; /* "pull"; NULL: no repository */
+    const struct step *first;
+    void (*done)(berth_call *call); /* frees what call->own holds; may be NULL */
+};
+
+/* What a request sends. */
+struct payload {
+    bool present;          /* else no body at all; an empty one has a Content-Length of 0 */
+    berth_str bytes;       /* lent, if there is no source */
+    struct source *source; /* the operation's */
+    uint64_t offset;       /* where in the source it begins */
+    int64_t length;        /* -1: to the end of the source, wherever that is */
+    uint64_t sent;
 };
 
 struct berth_call {
     berth_client *client;
     const struct operation *op;
+    const struct step *step;
     enum call_state state;
     struct exchange x;
     berth_arena arena;
     char *subject; /* what it is about, for messages */
     char *repository, *scope;
-    const char *accept; /* "Accept: …", or NULL: none is sent */
-    berth_buf url, authorization, body;
+    berth_buf url;    /* of the request, or the next one */
+    berth_buf fields; /* the operation's own lines for it */
+    struct payload payload;
+    berth_buf authorization, sent_fields, body;
     struct token_request token;
-    bool foreign; /* redirected to another origin: no credentials from here on */
+    bool foreign; /* on another origin than the registry's: no credentials go there */
     unsigned redirects, challenges;
     bool sent_token;
 
@@ -147,9 +200,14 @@ struct berth_call {
     berth_hash hash;
     uint64_t received;
     berth_arena page;
+    unsigned page_size; /* that was asked for; 0: none, or by the registry's own link */
+    size_t bare_url;    /* so much of the URL goes before that */
     berth_sink_fn sink;
     berth_tag_fn tag;
     void *arg;
+    void *own;                  /* the operation's, in the arena */
+    const berth_upload *upload; /* of an operation on a session, when it has ended well */
+    berth_put_outcome outcome;  /* of one that puts a blob */
 
     _Atomic bool cancelled;
     /* lock: */
@@ -175,11 +233,32 @@ struct berth_client {
 /* A call that is not started yet. @repository and @reference may be NULL; both are checked. */
 int call_new(berth_client *c, const struct operation *op, const char *repository, const char *reference,
              berth_call **ret, berth_error *err);
+/* The same; what is named, if not NULL, has to be a digest. */
+int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
+                  berth_call **ret, berth_error *err);
 void call_destroy(berth_call *call);
 void call_start(berth_call *call);
 void call_step(berth_call *call);   /* driver: goes on with what has come */
 void call_cancel(berth_call *call); /* driver */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int call_fail_with(berth_call *call, const berth_error *err);
+int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */
+
+/* Begins the description of the next request: no fields, no body. The URL stays. */
+void call_prepare(berth_call *call);
+/* Adds a line to it: "Content-Type: …". No memory shows when it is sent. */
+void call_field(berth_call *call, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Aims the next request at what an answer names: relative to where that came from, or absolute, with its
+ * query kept whole. On another origin than the registry's it goes without credentials; from HTTPS to HTTP it
+ * doesn't go. @what: "the Location of the upload". */
+int call_follow(berth_call *call, berth_str reference, const char *what);
+
+/* pages.c: call->url gets its wish for a page; end() goes on where Link says; refused() with a smaller one.
+ */
+void call_first_page(berth_call *call);
+int call_next_page(berth_call *call, const struct step **ret_next);
+int call_smaller_page(berth_call *call, const struct step **ret_next);
 
 /* For the blocking forms: waits for what *@call was started as, when @r says that it was. With @ret_call the
  * call is handed out on success, and freed otherwise. */

@@ -37,9 +37,9 @@ static int give(berth_call *call, berth_str type, berth_str digest, uint64_t siz
     return BERTH_OK;
 }
 
-static int end_get(berth_call *call, bool *ret_again)
+static int end_get(berth_call *call, const struct step **ret_next)
 {
-    (void)ret_again;
+    (void)ret_next;
     berth_str body = berth_buf_str(&call->body);
     berth_digest named, have;
     bool by_digest = call->digest.text[0], known = by_digest;
@@ -60,9 +60,9 @@ static int end_get(berth_call *call, bool *ret_again)
     return give(call, type, digest_str(&have), body.n, body.p);
 }
 
-static int end_head(berth_call *call, bool *ret_again)
+static int end_head(berth_call *call, const struct step **ret_next)
 {
-    (void)ret_again;
+    (void)ret_next;
     berth_digest named = call->digest, said;
     if (mediatype_kind(said_type(call)) == MANIFEST_OTHER)
         return no_manifest(call, said_type(call));
@@ -77,18 +77,18 @@ static int end_head(berth_call *call, bool *ret_again)
                 NULL);
 }
 
-static const struct operation get = {
-    .method = "GET", .actions = "pull", .body_max = MANIFEST_MAX, .end = end_get};
-static const struct operation head = {.method = "HEAD", .actions = "pull", .end = end_head};
+static const struct step getting = {.method = "GET", .body_max = MANIFEST_MAX, .end = end_get};
+static const struct step heading = {.method = "HEAD", .end = end_head};
+static const struct operation get = {.actions = "pull", .first = &getting};
+static const struct operation head = {.actions = "pull", .first = &heading};
 
 static int start(berth_client *client, const struct operation *op, const char *repository,
                  const char *reference, berth_accept accept, berth_call **ret_call, berth_error *err)
 {
     static const char *const accepts[] = {
-        [BERTH_ACCEPT_ANY] =
-            "Accept: " MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST,
-        [BERTH_ACCEPT_IMAGE] = "Accept: " MT_OCI_MANIFEST ", " MT_DOCKER_MANIFEST,
-        [BERTH_ACCEPT_INDEX] = "Accept: " MT_OCI_INDEX ", " MT_DOCKER_LIST,
+        [BERTH_ACCEPT_ANY] = MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST,
+        [BERTH_ACCEPT_IMAGE] = MT_OCI_MANIFEST ", " MT_DOCKER_MANIFEST,
+        [BERTH_ACCEPT_INDEX] = MT_OCI_INDEX ", " MT_DOCKER_LIST,
     };
     berth_call *call = NULL;
     if ((size_t)accept >= COUNT(accepts) || !repository || !reference)
@@ -97,7 +97,7 @@ static int start(berth_client *client, const struct operation *op, const char *r
     int r = call_new(client, op, repository, reference, &call, err);
     if (r != BERTH_OK)
         return r;
-    call->accept = accepts[accept];
+    call_field(call, "Accept: %s", accepts[accept]);
     berth_buf_addf(&call->url, "%s/v2/%s/manifests/%s", client->base, repository, reference);
     call_start(call);
     *ret_call = call;

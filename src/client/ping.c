@@ -10,13 +10,14 @@ static int on_head(berth_call *call)
     return BERTH_OK;
 }
 
-static int on_end(berth_call *call, bool *ret_again)
+static int on_end(berth_call *call, const struct step **ret_next)
 {
-    (void)call, (void)ret_again;
+    (void)call, (void)ret_next;
     return BERTH_OK;
 }
 
-static const struct operation ping = {.method = "GET", .head = on_head, .end = on_end, .body_max = MIB};
+static const struct step pinging = {.method = "GET", .body_max = MIB, .head = on_head, .end = on_end};
+static const struct operation ping = {.first = &pinging};
 
 int berth_ping_start(berth_client *client, berth_call **ret_call, berth_error *err)
 {

@@ -1,5 +1,5 @@
 /* tests/unit/client/fixture.h - a scripted registry on 127.0.0.1: it gives its answers in order, one
- * connection each, and keeps the requests. */
+ * connection each, and keeps the requests with their bodies. */
 #ifndef CLIENT_FIXTURE_H
 #define CLIENT_FIXTURE_H
 
@@ -14,13 +14,15 @@
 #include "client/internal.h"
 
 #define ANSWERS_MAX 16
+#define REQUEST_MAX 8192
 
 struct script {
     const char
         *answers[ANSWERS_MAX]; /* whole answers; a NULL ends them. "%p" in one is the server's own port */
     int listener, port;
     _Atomic int n_requests;
-    char requests[ANSWERS_MAX][4096]; /* header blocks */
+    char requests[ANSWERS_MAX][REQUEST_MAX];
+    size_t received[ANSWERS_MAX]; /* bytes, also of those that had no room */
     pthread_t thread;
     char host[32];
     berth_client *client;
@@ -41,6 +43,39 @@ static UNUSED void answer(struct script *s, int fd, const char *text)
     CHECK(send(fd, out.p, out.n, MSG_NOSIGNAL) >= 0 || errno == EPIPE || errno == ECONNRESET);
 }
 
+/* Whether the request is there as a whole. */
+static UNUSED bool is_whole(const char *request, size_t received)
+{
+    const char *end = strstr(request, "\r\n\r\n"), *length = strcasestr(request, "\r\nContent-Length:");
+    if (!end)
+        return false;
+    if (length && length < end)
+        return received >= (size_t)(end + 4 - request) + strtoul(length + 17, NULL, 10);
+    return !strcasestr(request, "\r\nTransfer-Encoding: chunked") || strstr(request, "\r\n0\r\n\r\n");
+}
+
+/* One that waits to be told to go on is told so, unless it is going to be refused. */
+static UNUSED void receive(struct script *s, int fd, int i)
+{
+    char rest[4096], *to = s->requests[i];
+    size_t n = 0;
+    bool refuses = strlen(s->answers[i]) > 9 && s->answers[i][9] > '2', asked_on = false;
+    while (!is_whole(to, s->received[i])) {
+        if (!asked_on && strcasestr(to, "\r\nExpect: 100-continue") && strstr(to, "\r\n\r\n")) {
+            if (refuses)
+                break;
+            asked_on = send(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL) == 25;
+        }
+        bool room = n < REQUEST_MAX - 1;
+        ssize_t got = recv(fd, room ? to + n : rest, room ? REQUEST_MAX - 1 - n : sizeof(rest), 0);
+        if (got <= 0)
+            break;
+        s->received[i] += (size_t)got;
+        n += room ? (size_t)got : 0;
+        to[n] = '\0';
+    }
+}
+
 static UNUSED void *serve(void *arg)
 {
     struct script *s = arg;
@@ -48,15 +83,7 @@ static UNUSED void *serve(void *arg)
         int fd = accept(s->listener, NULL, NULL);
         if (fd < 0)
             break;
-        char *to = s->requests[i];
-        size_t n = 0;
-        while (n < sizeof(s->requests[i]) - 1 && !strstr(to, "\r\n\r\n")) {
-            ssize_t got = recv(fd, to + n, sizeof(s->requests[i]) - 1 - n, 0);
-            if (got <= 0)
-                break;
-            n += (size_t)got;
-            to[n] = '\0';
-        }
+        receive(s, fd, i);
         atomic_store(&s->n_requests, i + 1);
         answer(s, fd, s->answers[i]);
         close(fd);
@@ -97,6 +124,24 @@ static UNUSED const char *asked(const struct script *s, int i, const char *line)
     return strcasestr(s->requests[i], line);
 }
 
+/* The body of a request. */
+static UNUSED const char *sent(const struct script *s, int i)
+{
+    const char *end = strstr(s->requests[i], "\r\n\r\n");
+    return end ? end + 4 : "";
+}
+
+/* The request begins so, and has this body; NULL: any. */
+static UNUSED bool was(const struct script *s, int i, const char *begins, const char *body)
+{
+    return strncmp(s->requests[i], begins, strlen(begins)) == 0 && (!body || strcmp(sent(s, i), body) == 0);
+}
+
+#define EMPTY        "Content-Length: 0\r\n\r\n"
+#define NOT_THERE    "HTTP/1.1 404 Not Found\r\n" EMPTY
+#define ACCEPTED     "HTTP/1.1 202 Accepted\r\n"
+#define CREATED      "HTTP/1.1 201 Created\r\n" EMPTY
+#define BROKEN       "" /* the connection closes without an answer */
 #define OK_EMPTY     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 #define BEARER       "WWW-Authenticate: Bearer realm=\"http://127.0.0.1:%p/token\",service=\"s\","
 #define UNAUTHORIZED "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n"

@@ -1,0 +1,661 @@
+/* tests/unit/client/put.c - every way to put a blob, and what may go wrong on each. */
+#include "fixture.h"
+
+/* "abc" and "abcdef", sha256 and sha512 */
+#define ABC    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+#define ABCDEF "sha256:bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721"
+#define NONE   "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+#define HEAD_ABC    "HEAD /v2/a/blobs/" ABC " HTTP"
+#define HEAD_ABCDEF "HEAD /v2/a/blobs/" ABCDEF " HTTP"
+#define POST        "POST /v2/a/blobs/uploads/ HTTP"
+#define OPENED      ACCEPTED "Location: /up/1?state=x%2Fy&b=c\r\n" EMPTY
+#define TOOK(range) ACCEPTED "Location: /up/2?s=2\r\nRange: " range "\r\n" EMPTY
+#define HAS(range)  "HTTP/1.1 204 No Content\r\nLocation: /up/3\r\nRange: " range "\r\n\r\n"
+#define REFUSES(n)  "HTTP/1.1 " #n " X\r\n" EMPTY
+#define GONE        "HTTP/1.1 204 No Content\r\n\r\n"
+
+struct feed {
+    const char *text;
+    size_t at;
+};
+
+static int feed_read(void *arg, void *p, size_t n, size_t *ret_n)
+{
+    struct feed *f = arg;
+    n = MIN(MIN(n, (size_t)2), strlen(f->text) - f->at);
+    memcpy(p, f->text + f->at, n);
+    f->at += n;
+    *ret_n = n;
+    return 0;
+}
+
+static int feed_seek(void *arg, uint64_t offset)
+{
+    ((struct feed *)arg)->at = (size_t)offset;
+    return 0;
+}
+
+static void count(void *arg, const berth_upload *upload)
+{
+    (void)upload;
+    ++*(int *)arg;
+}
+
+/* How the content is handed over. */
+enum from { BYTES, ONCE, AGAIN, STREAM };
+
+struct row {
+    const char *text, *digest; /* digest: of the options; NULL: none */
+    enum from from;
+    berth_put_mode mode;
+    unsigned chunk, above;
+    bool force, told;
+    const char *mount_from, *resume;
+    const char *answers[12];
+    struct {
+        const char *begins, *body;
+    } asked[12];
+    int code;
+    berth_put_outcome outcome;
+    const char *found; /* the digest in the end */
+};
+
+static void run(const struct row *row, size_t i)
+{
+    struct script s = {0};
+    struct feed f = {.text = row->text};
+    int told = 0;
+    berth_source sources[] = {
+        [BYTES] = BERTH_SOURCE_BYTES(row->text, strlen(row->text)),
+        [ONCE] = BERTH_SOURCE_FN(feed_read, NULL, &f, strlen(row->text)),
+        [AGAIN] = BERTH_SOURCE_FN(feed_read, feed_seek, &f, strlen(row->text)),
+        [STREAM] = BERTH_SOURCE_FN(feed_read, NULL, &f, BERTH_LENGTH_UNKNOWN),
+    };
+    berth_put_options o = BERTH_PUT_OPTIONS_INIT;
+    o.digest = row->digest;
+    o.mode = row->mode;
+    o.chunk_size = row->chunk;
+    o.chunk_above = row->above;
+    o.force = row->force;
+    o.mount_from = row->mount_from;
+    o.resume = row->resume;
+    o.on_upload = row->told ? count : NULL;
+    o.arg = &told;
+    memcpy(s.answers, row->answers, sizeof(row->answers));
+    script_begin(&s, NULL);
+    berth_call *call = NULL;
+    test_err.message[0] = '\0';
+    int code = berth_blob_put(s.client, "a", &sources[row->from], &o, &call, &test_err);
+    if (code != row->code)
+        fail_msg("row %zu: %d, not %d: %s", i, code, row->code, test_err.message);
+    if (code == BERTH_OK) {
+        CHECK_STR_ROW(i, str_from(berth_call_content(call)->digest),
+                      str_from(row->found ? row->found : row->digest));
+        CHECK_ROW(i, berth_call_put_outcome(call) == row->outcome);
+    }
+    CHECK_ROW(i, !row->told || told > 0);
+    berth_call_free(call);
+    script_end(&s);
+    for (int k = 0; row->asked[k].begins; k++)
+        if (!was(&s, k, row->asked[k].begins, row->asked[k].body))
+            fail_msg("row %zu, request %d: %.300s", i, k, s.requests[k]);
+}
+
+static void run_all(const struct row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        run(&rows[i], i);
+}
+
+static void test_client_put__is_a_post_and_a_put(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        /* The query of the Location is kept as it is. */
+        {.text = "abc",
+         .answers = {NOT_THERE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC,
+         .asked = {{HEAD_ABC, ""}, {POST, ""}, {"PUT /up/1?state=x%2Fy&b=c&digest=" ABC " HTTP", "abc"}}},
+        {.text = "abc",
+         .digest = ABC,
+         .from = ONCE,
+         .answers = {NOT_THERE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .asked = {{HEAD_ABC}, {POST}, {"PUT /up/1?state=x%2Fy&b=c&digest=", "abc"}}},
+        {.text = "abc",
+         .digest = ABC,
+         .from = AGAIN,
+         .force = true,
+         .answers = {ACCEPTED "Location: ../up\r\n" EMPTY, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .asked = {{POST}, {"PUT /v2/a/blobs/up?digest=" ABC, "abc"}}},
+        /* Nothing is sent of what is there. */
+        {.text = "abc",
+         .answers = {OK_EMPTY},
+         .outcome = BERTH_PUT_PRESENT,
+         .found = ABC,
+         .asked = {{HEAD_ABC}}},
+        /* A registry that won't say whether it is there is tried nevertheless. */
+        {.text = "abc",
+         .answers = {REFUSES(405), OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC},
+        {.text = "", .answers = {NOT_THERE, OPENED, CREATED}, .outcome = BERTH_PUT_STORED, .found = NONE},
+        /* Anything but 201 in the end is a failure, and so is another digest. */
+        {.text = "abc",
+         .answers = {NOT_THERE, OPENED, OPENED, GONE},
+         .code = BERTH_E_IO,
+         .asked = {{HEAD_ABC}, {POST}, {"PUT ", "abc"}, {"DELETE /up/1?state=x%2Fy&b=c HTTP"}}},
+        {.text = "abc",
+         .answers = {NOT_THERE, OPENED, "HTTP/1.1 201 X\r\nDocker-Content-Digest: " NONE "\r\n" EMPTY, GONE},
+         .code = BERTH_E_DIGEST},
+        {.text = "abc",
+         .answers =
+             {NOT_THERE, OPENED,
+              "HTTP/1.1 400 X\r\nContent-Length: 40\r\n\r\n{\"errors\":[{\"code\":\"DIGEST_INVALID\"}]}    ",
+              REFUSES(404)},
+         .code = BERTH_E_DIGEST},
+        {.text = "abc", .answers = {NOT_THERE, CREATED}, .code = BERTH_E_INVALID},
+        {.text = "abc", .answers = {NOT_THERE, ACCEPTED EMPTY}, .code = BERTH_E_INVALID},
+        {.text = "abc", .answers = {NOT_THERE, REFUSES(403)}, .code = BERTH_E_DENIED},
+        {.text = "abc",
+         .answers = {NOT_THERE, ACCEPTED "Location: ftp://a/b\r\n" EMPTY},
+         .code = BERTH_E_INVALID},
+    };
+    run_all(rows, COUNT(rows));
+}
+
+static void test_client_put__goes_in_chunks(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {.text = "abcdef",
+         .mode = BERTH_PUT_CHUNKED,
+         .chunk = 4,
+         .force = true,
+         .answers = {OPENED, TOOK("0-3"), TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked = {{POST},
+                   {"PATCH /up/1?state=x%2Fy&b=c HTTP", "abcd"},
+                   {"PATCH /up/2?s=2 HTTP", "ef"},
+                   {"PUT /up/2?s=2&digest=" ABCDEF " HTTP", ""}}},
+        /* As small as the registry allows. */
+        {.text = "abcdef",
+         .mode = BERTH_PUT_CHUNKED,
+         .chunk = 1,
+         .force = true,
+         .answers = {ACCEPTED "Location: /up/1\r\nOCI-Chunk-Min-Length: 5\r\n" EMPTY, TOOK("0-4"),
+                     TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked = {{POST}, {"PATCH ", "abcde"}, {"PATCH ", "f"}}},
+        {.text = "abcdef",
+         .chunk = 3,
+         .above = 5,
+         .force = true,
+         .answers = {OPENED, TOOK("0-2"), TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF},
+        {.text = "abcdef",
+         .chunk = 3,
+         .above = 6,
+         .force = true,
+         .answers = {OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF},
+        /* The digest is found on the way, once or again. */
+        {.text = "abcdef",
+         .from = AGAIN,
+         .answers = {OPENED, TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked = {{POST}, {"PATCH /up/1?state=x%2Fy&b=c HTTP", "abcdef"}, {"PUT /up/2?s=2&digest=" ABCDEF}}},
+        {.text = "abcdef",
+         .from = STREAM,
+         .chunk = 4,
+         .answers = {OPENED, TOOK("0-3"), TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked = {{POST}, {"PATCH ", "abcd"}, {"PATCH ", "ef"}}},
+        {.text = "abcdef",
+         .from = STREAM,
+         .chunk = 6,
+         .answers = {OPENED, TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF},
+        /* A short stream needs no chunks: all of it is at hand. */
+        {.text = "abc",
+         .from = STREAM,
+         .answers = {OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC,
+         .asked = {{POST}, {"PUT /up/1?state=x%2Fy&b=c&digest=" ABC, "abc"}}},
+        {.text = "",
+         .from = STREAM,
+         .mode = BERTH_PUT_CHUNKED,
+         .answers = {OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = NONE,
+         .asked = {{POST}, {"PUT /up/1?state=x%2Fy&b=c&digest=" NONE, ""}}},
+        /* A registry that says nothing of ranges has taken it all. */
+        {.text = "abc",
+         .mode = BERTH_PUT_CHUNKED,
+         .force = true,
+         .answers = {OPENED, GONE, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC,
+         .asked = {{POST}, {"PATCH "}, {"PUT /up/1?state=x%2Fy&b=c&digest="}}},
+        /* The digest that was asked for is compared with the one computed before the session is closed. */
+        {.text = "abc",
+         .digest = NONE,
+         .mode = BERTH_PUT_CHUNKED,
+         .force = true,
+         .answers = {OPENED, TOOK("0-2"), GONE},
+         .code = BERTH_E_DIGEST,
+         .asked = {{POST}, {"PATCH "}, {"DELETE /up/2?s=2 HTTP"}}},
+        {.text = "abc",
+         .digest = NONE,
+         .from = STREAM,
+         .force = true,
+         .mode = BERTH_PUT_CHUNKED,
+         .answers = {OPENED, TOOK("0-2"), GONE},
+         .code = BERTH_E_DIGEST},
+        {.text = "abc",
+         .mode = BERTH_PUT_CHUNKED,
+         .force = true,
+         .answers = {OPENED, TOOK("0-7"), GONE},
+         .code = BERTH_E_RANGE},
+        /* Chunks that nobody can keep in memory. */
+        {.text = "abc",
+         .from = STREAM,
+         .answers = {ACCEPTED "Location: /up/1\r\nOCI-Chunk-Min-Length: 9000000000000\r\n" EMPTY, GONE},
+         .code = BERTH_E_TOO_BIG},
+    };
+    run_all(rows, COUNT(rows));
+}
+
+static void test_client_put__goes_on_where_it_broke(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, BROKEN, NOT_THERE, HAS("0-3"), TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked = {{POST},
+                   {"PUT ", "abcdef"},
+                   {HEAD_ABCDEF},
+                   {"GET /up/1?state=x%2Fy&b=c HTTP"},
+                   {"PATCH /up/3 HTTP", "ef"},
+                   {"PUT /up/2?s=2&digest=" ABCDEF " HTTP", ""}}},
+        /* The PUT was taken, and only its answer lost. */
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, BROKEN, OK_EMPTY},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF},
+        /* All but the end is there. */
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, BROKEN, NOT_THERE, HAS("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF},
+        /* "0-0" is one byte, or none: begin anew. */
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, BROKEN, NOT_THERE, HAS("0-0"), GONE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked =
+             {{POST}, {"PUT "}, {HEAD_ABCDEF}, {"GET "}, {"DELETE /up/3 HTTP"}, {POST}, {"PUT ", "abcdef"}}},
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, BROKEN, NOT_THERE, NOT_THERE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF},
+        /* More than there is can't be ours. */
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, BROKEN, NOT_THERE, HAS("0-6"), GONE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF},
+        {.text = "abcdef",
+         .mode = BERTH_PUT_CHUNKED,
+         .chunk = 4,
+         .force = true,
+         .answers = {OPENED, TOOK("0-3"), REFUSES(416), HAS("0-1"), TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked =
+             {{POST}, {"PATCH ", "abcd"}, {"PATCH ", "ef"}, {"GET /up/2?s=2 "}, {"PATCH /up/3 ", "cdef"}}},
+        {.text = "abcdef",
+         .mode = BERTH_PUT_CHUNKED,
+         .chunk = 4,
+         .force = true,
+         .answers = {OPENED, TOOK("0-1"), TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked = {{POST}, {"PATCH ", "abcd"}, {"PATCH ", "cdef"}}},
+        /* A stream's chunk is sent again from memory. */
+        {.text = "abcdef",
+         .from = STREAM,
+         .chunk = 4,
+         .answers = {OPENED, BROKEN, HAS("0-1"), TOOK("0-3"), BROKEN, HAS("0-3"), REFUSES(502), HAS("0-4"),
+                     TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked = {{POST},
+                   {"PATCH ", "abcd"},
+                   {"GET "},
+                   {"PATCH ", "cd"},
+                   {"PATCH ", "ef"},
+                   {"GET "},
+                   {"PATCH ", "ef"},
+                   {"GET "},
+                   {"PATCH ", "f"}}},
+        {.text = "abcdef",
+         .from = STREAM,
+         .chunk = 4,
+         .answers = {OPENED, TOOK("0-3"), BROKEN, HAS("0-1"), GONE},
+         .code = BERTH_E_NOT_FOUND}, /* what lies before the chunk is gone */
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .from = ONCE,
+         .force = true,
+         .answers = {OPENED, BROKEN, GONE},
+         .code = BERTH_E_NETWORK,
+         .asked = {{POST}, {"PUT "}, {"DELETE /up/1?state=x%2Fy&b=c HTTP"}}},
+        /* Somebody knows the session: it stays. */
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .from = ONCE,
+         .force = true,
+         .told = true,
+         .answers = {OPENED, BROKEN},
+         .code = BERTH_E_NETWORK},
+        {.text = "abcdef",
+         .told = true,
+         .force = true,
+         .mode = BERTH_PUT_CHUNKED,
+         .digest = NONE,
+         .answers = {OPENED, TOOK("0-5"), GONE},
+         .code = BERTH_E_DIGEST},
+        /* Not for ever. */
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, BROKEN, BROKEN, BROKEN, BROKEN, BROKEN, BROKEN, GONE},
+         .code = BERTH_E_NETWORK},
+    };
+    run_all(rows, COUNT(rows));
+}
+
+static void test_client_put__goes_on_with_a_session_of_another_process(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .resume = "/up/9?t=1",
+         .told = true,
+         .answers = {NOT_THERE, HAS("0-3"), TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .asked = {{HEAD_ABCDEF},
+                   {"GET /up/9?t=1 HTTP"},
+                   {"PATCH /up/3 HTTP", "ef"},
+                   {"PUT /up/2?s=2&digest=" ABCDEF, ""}}},
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .mode = BERTH_PUT_CHUNKED,
+         .chunk = 1,
+         .force = true,
+         .resume = "/up/9?t=1",
+         .answers = {HAS("0-3"), TOOK("0-4"), TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .asked = {{"GET /up/9?t=1 HTTP"}, {"PATCH ", "e"}, {"PATCH ", "f"}}},
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .resume = "/up/9",
+         .answers = {OK_EMPTY},
+         .outcome = BERTH_PUT_PRESENT},
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .resume = "/up/9",
+         .answers = {NOT_THERE, NOT_THERE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED},
+        {.text = "abcdef", .resume = "/up/9", .from = AGAIN, .code = BERTH_E_INVALID},
+        {.text = "abcdef", .digest = ABCDEF, .resume = "file:///etc/passwd", .code = BERTH_E_INVALID},
+    };
+    run_all(rows, COUNT(rows));
+}
+
+static void test_client_put__is_a_single_post_only_where_asked_for(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {.text = "abc",
+         .mode = BERTH_PUT_SINGLE,
+         .force = true,
+         .answers = {CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC,
+         .asked = {{"POST /v2/a/blobs/uploads/?digest=" ABC " HTTP", "abc"}}},
+        {.text = "abc",
+         .mode = BERTH_PUT_SINGLE,
+         .force = true,
+         .answers = {OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC,
+         .asked = {{"POST ", "abc"}, {"PUT /up/1?state=x%2Fy&b=c&digest=", "abc"}}},
+        {.text = "abc",
+         .mode = BERTH_PUT_SINGLE,
+         .force = true,
+         .answers = {REFUSES(405), OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC},
+        {.text = "abc",
+         .mode = BERTH_PUT_SINGLE,
+         .force = true,
+         .answers = {REFUSES(403)},
+         .code = BERTH_E_DENIED},
+        {.text = "abc", .mode = BERTH_PUT_SINGLE, .from = STREAM, .digest = ABC, .code = BERTH_E_INVALID},
+        {.text = "abc", .mode = BERTH_PUT_SINGLE, .from = AGAIN, .code = BERTH_E_INVALID},
+    };
+    run_all(rows, COUNT(rows));
+}
+
+static void test_client_put__tries_to_mount_first(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {.text = "abc",
+         .digest = ABC,
+         .mount_from = "b/c",
+         .answers = {NOT_THERE, CREATED},
+         .outcome = BERTH_PUT_MOUNTED,
+         .asked = {{HEAD_ABC}, {"POST /v2/a/blobs/uploads/?mount=" ABC "&from=b/c HTTP", ""}}},
+        {.text = "abc",
+         .digest = ABC,
+         .mount_from = "",
+         .answers = {NOT_THERE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .asked = {{HEAD_ABC}, {"POST /v2/a/blobs/uploads/?mount=" ABC " HTTP", ""}, {"PUT /up/1", "abc"}}},
+        {.text = "abc",
+         .digest = ABC,
+         .mount_from = "b",
+         .answers = {NOT_THERE, REFUSES(403), OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .asked = {{HEAD_ABC}, {"POST "}, {POST}, {"PUT ", "abc"}}},
+        {.text = "abc", .digest = ABC, .mount_from = "B", .code = BERTH_E_INVALID},
+        {.text = "abc", .from = AGAIN, .mount_from = "b", .code = BERTH_E_INVALID},
+    };
+    run_all(rows, COUNT(rows));
+}
+
+static void test_client_put__mounts_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *answers[4], *begins;
+        int code;
+    } rows[] = {
+        {"b/c", {CREATED}, "POST /v2/a/blobs/uploads/?mount=" ABC "&from=b/c HTTP", BERTH_OK},
+        {NULL, {CREATED}, "POST /v2/a/blobs/uploads/?mount=" ABC " HTTP", BERTH_OK},
+        {"b", {OPENED, GONE}, "POST ", BERTH_E_NOT_FOUND}, /* and no session is left behind */
+        {"b", {REFUSES(404)}, "POST ", BERTH_E_NOT_FOUND},
+        {"b", {"HTTP/1.1 201 X\r\nDocker-Content-Digest: " NONE "\r\n" EMPTY}, "POST ", BERTH_E_DIGEST},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct script s = {0};
+        memcpy(s.answers, rows[i].answers, sizeof(rows[i].answers));
+        script_begin(&s, NULL);
+        berth_call *call = NULL;
+        CHECK_ROW(i, berth_blob_mount(s.client, "a", ABC, rows[i].from, &call, &test_err) == rows[i].code);
+        CHECK_ROW(i, rows[i].code != BERTH_OK || berth_call_put_outcome(call) == BERTH_PUT_MOUNTED);
+        berth_call_free(call);
+        script_end(&s);
+        CHECK_ROW(i, was(&s, 0, rows[i].begins, ""));
+    }
+}
+
+/* Content-Range says where a chunk belongs; no Range goes along. */
+static void test_client_put__names_the_place_of_a_chunk(void **state)
+{
+    (void)state;
+    static struct script s = {.answers = {OPENED, TOOK("0-3"), TOOK("0-5"), CREATED}};
+    berth_source source = BERTH_SOURCE_BYTES("abcdef", 6);
+    berth_put_options o = BERTH_PUT_OPTIONS_INIT;
+    o.mode = BERTH_PUT_CHUNKED;
+    o.chunk_size = 4;
+    o.force = true;
+    script_begin(&s, NULL);
+    CHECK_OK(berth_blob_put(s.client, "a", &source, &o, NULL, &test_err));
+    script_end(&s);
+    CHECK(asked(&s, 0, "\r\nContent-Length: 0\r\n"));
+    CHECK(asked(&s, 1, "\r\nContent-Range: 0-3\r\n") && asked(&s, 1, "\r\nContent-Length: 4\r\n"));
+    CHECK(asked(&s, 2, "\r\nContent-Range: 4-5\r\n") && !asked(&s, 2, "\r\nRange:") &&
+          !asked(&s, 2, "\r\nExpect:"));
+    CHECK(asked(&s, 1, "\r\nContent-Type: application/octet-stream\r\n"));
+    CHECK(asked(&s, 3, "\r\nContent-Length: 0\r\n") && !asked(&s, 3, "\r\nContent-Type:"));
+}
+
+/* The Location may lie elsewhere: that host gets the bytes, and no credentials. */
+static void test_client_put__sends_no_credentials_to_another_hosts_location(void **state)
+{
+    (void)state;
+    static struct script other = {.answers = {CREATED}};
+    script_begin(&other, NULL);
+    char opened[256];
+    snprintf(opened, sizeof(opened), ACCEPTED "Location: http://%s/put?sig=1\r\n" EMPTY, other.host);
+    struct script s = {
+        .answers = {UNAUTHORIZED "WWW-Authenticate: Basic realm=\"x\"\r\n\r\n", NOT_THERE, opened}};
+    berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+    o.username = "u";
+    o.password = "p";
+    script_begin(&s, &o);
+    berth_source source = BERTH_SOURCE_BYTES("abc", 3);
+    CHECK_OK(berth_blob_put(s.client, "a", &source, NULL, NULL, &test_err));
+    script_end(&s);
+    script_end(&other);
+    CHECK(asked(&s, 2, "\r\nAuthorization: Basic"));
+    CHECK(was(&other, 0, "PUT /put?sig=1&digest=" ABC " HTTP", "abc") &&
+          !asked(&other, 0, "\r\nAuthorization:"));
+}
+
+/* A body that was on its way is sent again after a challenge, and after a redirect. */
+static void test_client_put__sends_a_body_again(void **state)
+{
+    (void)state;
+    static const char *const again[] = {
+        UNAUTHORIZED "WWW-Authenticate: Basic realm=\"x\"\r\n\r\n",
+        "HTTP/1.1 307 X\r\nLocation: /elsewhere\r\n" EMPTY,
+        "HTTP/1.1 308 X\r\nLocation: /elsewhere\r\n" EMPTY,
+    };
+    static const enum from froms[] = {BYTES, AGAIN, ONCE};
+    for (size_t i = 0; i < COUNT(again) * COUNT(froms); i++) {
+        struct script s = {.answers = {OPENED, again[i % COUNT(again)], CREATED}};
+        enum from from = froms[i / COUNT(again)];
+        if (from == ONCE) {
+            s.answers[2] = NULL;
+        }
+        struct feed f = {.text = "abc"};
+        berth_source sources[] = {[BYTES] = BERTH_SOURCE_BYTES("abc", 3),
+                                  [AGAIN] = BERTH_SOURCE_FN(feed_read, feed_seek, &f, 3),
+                                  [ONCE] = BERTH_SOURCE_FN(feed_read, NULL, &f, 3)};
+        berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+        o.username = "u";
+        o.password = "p";
+        berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+        how.digest = ABC;
+        how.force = true;
+        script_begin(&s, &o);
+        CHECK_ROW(i, berth_blob_put(s.client, "a", &sources[from], &how, NULL, &test_err) ==
+                         (from == ONCE ? BERTH_E_UNSUPPORTED : BERTH_OK));
+        script_end(&s);
+        for (int k = 1; k < (from == ONCE ? 2 : 3); k++)
+            CHECK_ROW(i, was(&s, k, "PUT ", "abc"));
+    }
+    static struct script s = {.answers = {OPENED, "HTTP/1.1 303 X\r\nLocation: /elsewhere\r\n" EMPTY}};
+    berth_source source = BERTH_SOURCE_BYTES("abc", 3);
+    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+    how.force = true;
+    script_begin(&s, NULL); /* a GET would put nothing */
+    CHECK_CODE(berth_blob_put(s.client, "a", &source, &how, NULL, &test_err), BERTH_E_INVALID);
+    script_end(&s);
+}
+
+/* What can be sent only once waits until the registry says that it will take it. */
+static void test_client_put__asks_before_it_sends_what_it_can_send_only_once(void **state)
+{
+    (void)state;
+    size_t n = 3 * MIB;
+    char *text = malloc(n + 1);
+    memset(text, 'x', n);
+    text[n] = '\0';
+    berth_digest digest;
+    digest_of(HASH_SHA256, text, n, &digest);
+    struct feed f = {.text = text};
+    static struct script s = {
+        .answers = {OPENED, UNAUTHORIZED "WWW-Authenticate: Basic realm=\"x\"\r\n\r\n", CREATED}};
+    berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+    o.username = "u";
+    o.password = "p";
+    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+    how.digest = digest.text;
+    how.force = true;
+    script_begin(&s, &o);
+    berth_source source = BERTH_SOURCE_FN(feed_read, NULL, &f, n);
+    CHECK_OK(berth_blob_put(s.client, "a", &source, &how, NULL, &test_err));
+    script_end(&s);
+    CHECK(asked(&s, 1, "\r\nExpect: 100-continue\r\n") && !*sent(&s, 1));
+    CHECK(asked(&s, 2, "\r\nExpect: 100-continue\r\n") && s.received[2] > n);
+    free(text);
+}
+
+static void test_client_put__tells_a_source_that_is_too_short(void **state)
+{
+    (void)state;
+    static struct script s = {.answers = {OPENED, BROKEN, GONE}};
+    struct feed f = {.text = "ab"};
+    berth_source source = BERTH_SOURCE_FN(feed_read, NULL, &f, 3);
+    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+    how.digest = ABC;
+    how.force = true;
+    script_begin(&s, NULL);
+    CHECK_CODE(berth_blob_put(s.client, "a", &source, &how, NULL, &test_err), BERTH_E_INVALID);
+    script_end(&s);
+}
+
+RUN_TESTS(TEST(test_client_put__is_a_post_and_a_put), TEST(test_client_put__goes_in_chunks),
+          TEST(test_client_put__goes_on_where_it_broke),
+          TEST(test_client_put__goes_on_with_a_session_of_another_process),
+          TEST(test_client_put__is_a_single_post_only_where_asked_for),
+          TEST(test_client_put__tries_to_mount_first), TEST(test_client_put__mounts_alone),
+          TEST(test_client_put__names_the_place_of_a_chunk),
+          TEST(test_client_put__sends_no_credentials_to_another_hosts_location),
+          TEST(test_client_put__sends_a_body_again),
+          TEST(test_client_put__asks_before_it_sends_what_it_can_send_only_once),
+          TEST(test_client_put__tells_a_source_that_is_too_short))
