@@ -27,7 +27,7 @@ class Clients:
         self.registry, self.home, self.tls = registry, Path(home), registry.scheme == "https"
         self.certificates = certificates
         self.home.mkdir(parents=True, exist_ok=True)
-        theirs = re.compile(r"(REGCTL|DOCKER|REGISTRY|ORAS|NOTATION)_")
+        theirs = re.compile(r"(REGCTL|DOCKER|REGISTRY|ORAS|HELM|NOTATION)_")
         self.env = {k: v for k, v in os.environ.items() if not theirs.match(k)}
         self.env.update(HOME=str(self.home), XDG_RUNTIME_DIR=str(self.home / "run"), XDG_DATA_HOME=str(self.home),
                         XDG_CONFIG_HOME=str(self.home / "config"), TMPDIR=str(self.home / "tmp"),
@@ -86,6 +86,10 @@ class Clients:
     def alone(self, *argv, **more):
         """For tools that would ask services outside: a proxy that is not there answers for all but this machine."""
         return self.run(*argv, HTTPS_PROXY="http://127.0.0.1:1", HTTP_PROXY="http://127.0.0.1:1", **more)
+
+    def helm(self, command, *args, **more):
+        trust = ["--ca-file", self.certificates.ca] if self.tls else ["--plain-http"]
+        return self.alone("helm", *command.split(), *args, *trust, **more)
 
     def notation(self, command, *args, **more):
         """notation's commands that speak to a registry."""

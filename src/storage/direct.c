@@ -1,7 +1,7 @@
 /* storage/direct.c - see direct.h. A ring of pieces: append() fills the next one, the thread writes those
- * that are full, as many as lie together. Why it pays: of 1 GiB through the page cache the copy and the cache's own work take 1.1 to
- * 1.5 s of CPU on a virtual machine and the disk is reached at 0.6 GiB/s; past it 0.1 s and 1.4 to 1.9 GiB/s
- * (docs/adr/0032). */
+ * that are full, as many as lie together. Why it pays: of 1 GiB through the page cache the copy and the
+ * cache's own work take 1.1 to 1.5 s of CPU on a virtual machine and the disk is reached at 0.6 GiB/s; past
+ * it 0.1 s and 1.4 to 1.9 GiB/s (docs/adr/0032). */
 #include "storage/direct.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-"""Signatures by notation, and in the form that cosign gives them. What was stored is found in the registry's own lists,
-comes back byte for byte, and is good where it was copied to."""
+"""Charts and signatures: by Helm and notation, and in the form that cosign gives them. What was stored is found in the
+registry's own lists, comes back byte for byte, and is good where it was copied to."""
 
 import base64
 import json
@@ -49,6 +49,85 @@ def referrers(registry, repository, digest, kind=None):
     for each in listed:
         assert manifest(registry, repository, each["digest"])[1]["subject"]["digest"] == digest
     return listed
+
+
+class TestHelm:
+    @pytest.fixture
+    def chart(self, clients, tmp_path):
+        """chart(version) packages a chart of that version and gives its path."""
+        def make(version):
+            source = tmp_path / version / "berth-demo"
+            (source / "templates").mkdir(parents=True)
+            (source / "Chart.yaml").write_text(f"apiVersion: v2\nname: berth-demo\nversion: {version}\n")
+            (source / "values.yaml").write_text("replicas: 3\n")
+            (source / "templates" / "map.yaml").write_text(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
+                "data:\n  replicas: \"{{ .Values.replicas }}\"\n")
+            clients.alone("helm", "package", source, "-d", tmp_path / version)
+            return tmp_path / version / f"berth-demo-{version}.tgz"
+        return make
+
+    def test_pushes_and_pulls(self, clients, registry, tmp_path, chart):
+        made = chart("0.1.0")
+        pushed = clients.helm("push", made, f"oci://{clients.ref('helm/pushed')}")
+        digest, document = manifest(registry, "helm/pushed/berth-demo", "0.1.0")
+        assert digest in pushed.stdout + pushed.stderr
+        assert document["config"]["mediaType"] == "application/vnd.cncf.helm.config.v1+json"
+        assert json.loads(blob(registry, "helm/pushed/berth-demo", document["config"]))["name"] == "berth-demo"
+        assert [d["mediaType"] for d in document["layers"]] == ["application/vnd.cncf.helm.chart.content.v1.tar+gzip"]
+        there = f"oci://{clients.ref('helm/pushed/berth-demo')}"
+        for name, version in (("tag", ["--version", "0.1.0"]), ("digest", [])):
+            (tmp_path / name).mkdir()
+            clients.helm("pull", there if version else f"{there}@{digest}", *version, "-d", tmp_path / name)
+            assert [p.read_bytes() for p in (tmp_path / name).iterdir()] == [made.read_bytes()]
+
+    def test_carries_the_provenance_along(self, clients, registry, tmp_path, chart):
+        made = chart("0.2.0")
+        provenance = made.with_name(made.name + ".prov")
+        provenance.write_bytes(b"".join(layout.noise(3000, b"provenance")))
+        clients.helm("push", made, f"oci://{clients.ref('helm/provenance')}")
+        document = manifest(registry, "helm/provenance/berth-demo", "0.2.0")[1]
+        assert "application/vnd.cncf.helm.chart.provenance.v1.prov" in [d["mediaType"] for d in document["layers"]]
+        (tmp_path / "back").mkdir()
+        clients.helm("pull", f"oci://{clients.ref('helm/provenance/berth-demo')}", "--version", "0.2.0", "--prov",
+                     "-d", tmp_path / "back")
+        assert (tmp_path / "back" / made.name).read_bytes() == made.read_bytes()
+        assert (tmp_path / "back" / provenance.name).read_bytes() == provenance.read_bytes()
+
+    def test_finds_versions_in_the_list_of_tags(self, clients, registry, tmp_path, chart):
+        name = f"helm/versions-{registry.scheme}"
+        made = {version: chart(version) for version in ("1.9.0", "1.10.0", "2.0.0-rc.1", "1.2.0+build.7")}
+        for path in made.values():
+            clients.helm("push", path, f"oci://{clients.ref(name)}")
+        # A tag can't hold a plus sign: Helm writes and reads it as an underscore.
+        assert sorted(tags(registry, f"{name}/berth-demo")) == ["1.10.0", "1.2.0_build.7", "1.9.0", "2.0.0-rc.1"]
+        there = f"oci://{clients.ref(f'{name}/berth-demo')}"
+        for wanted, found in (("~1.9", "1.9.0"), ("^1.0.0-0", "1.10.0"), (">=2.0.0-0", "2.0.0-rc.1"),
+                              ("1.2.0+build.7", "1.2.0+build.7")):
+            assert f"version: {found}" in clients.helm("show chart", there, "--version", wanted).stdout.splitlines()
+        (tmp_path / "back").mkdir()
+        clients.helm("pull", there, "--version", "1.2.0+build.7", "-d", tmp_path / "back")
+        assert [p.read_bytes() for p in (tmp_path / "back").iterdir()] == [made["1.2.0+build.7"].read_bytes()]
+
+    def test_logs_in_and_out(self, clients, registry, tmp_path, chart):
+        """A registry that asks for no password takes any; what Helm keeps is what it then sends with each request."""
+        kept = tmp_path / "registry.json"
+        clients.helm("registry login", registry.address, "-u", "ada", "-p", "secret", HELM_REGISTRY_CONFIG=str(kept))
+        assert list(json.loads(kept.read_text())["auths"]) == [registry.address]
+        made, there = chart("0.4.0"), f"oci://{clients.ref('helm/private')}"
+        clients.helm("push", made, there, HELM_REGISTRY_CONFIG=str(kept))
+        (tmp_path / "back").mkdir()
+        clients.helm("pull", f"{there}/berth-demo", "--version", "0.4.0", "-d", tmp_path / "back",
+                     HELM_REGISTRY_CONFIG=str(kept))
+        assert (tmp_path / "back" / made.name).read_bytes() == made.read_bytes()
+        clients.alone("helm", "registry", "logout", registry.address, HELM_REGISTRY_CONFIG=str(kept))
+        assert json.loads(kept.read_text())["auths"] == {}
+
+    def test_renders_what_it_pulls(self, clients, chart):
+        clients.helm("push", chart("0.3.0"), f"oci://{clients.ref('helm/rendered')}")
+        there = f"oci://{clients.ref('helm/rendered/berth-demo')}"
+        shown = clients.helm("template", "mine", there, "--version", "0.3.0", "--set", "replicas=5")
+        assert "name: mine" in shown.stdout and 'replicas: "5"' in shown.stdout
 
 
 @pytest.fixture

@@ -61,8 +61,7 @@ static void test_oci_document__escapes_a_byte_at_any_place(void **state)
             memset(in, 'a' + (int)(byte % 26), sizeof(in));
             in[at] = (char)byte;
             CLEANUP(berth_buf_done)
-            berth_buf b = BERTH_BUF_INIT(KIB),
-                      alone = BERTH_BUF_INIT(KIB), want = BERTH_BUF_INIT(KIB);
+            berth_buf b = BERTH_BUF_INIT(KIB), alone = BERTH_BUF_INIT(KIB), want = BERTH_BUF_INIT(KIB);
             oci_print_string(&b, (berth_str){in, sizeof(in)});
             oci_print_string(&alone, (berth_str){in + at, 1});
             berth_buf_addf(&want, "\"%.*s", (int)at, in);
