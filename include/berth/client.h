@@ -147,6 +147,110 @@ BERTH_API int berth_tag_list(berth_client *client, const char *repository, berth
 BERTH_API int berth_tag_list_start(berth_client *client, const char *repository, berth_tag_fn fn, void *arg,
                                    berth_call **ret_call, berth_error *err);
 
+/* Which part of a listing, in what pages. */
+typedef struct berth_list_options {
+    size_t size; /* set by the initialiser */
+    unsigned
+        page_size;    /* entries a page; 0: 1000. Smaller ones are asked for where the registry wants that */
+    bool one_page;    /* the first page alone; berth_call_has_more() says whether there is another */
+    const char *last; /* begin behind this entry; NULL: with the first */
+} berth_list_options;
+#define BERTH_LIST_OPTIONS_INIT                                                                              \
+    {                                                                                                        \
+        sizeof(berth_list_options), 0, false, NULL                                                           \
+    }
+
+/** The same with a say in the pages; @opts may be NULL. */
+BERTH_API int berth_tag_list_with(berth_client *client, const char *repository,
+                                  const berth_list_options *opts, berth_tag_fn fn, void *arg,
+                                  berth_call **ret_call, berth_error *err);
+BERTH_API int berth_tag_list_with_start(berth_client *client, const char *repository,
+                                        const berth_list_options *opts, berth_tag_fn fn, void *arg,
+                                        berth_call **ret_call, berth_error *err);
+
+/** Whether a listing that has ended well left something out. */
+BERTH_API bool berth_call_has_more(const berth_call *call);
+
+typedef berth_tag_fn berth_name_fn; /* the same for the name of a repository */
+
+/** Every repository that the registry shows us. BERTH_E_UNSUPPORTED, BERTH_E_NOT_FOUND or BERTH_E_DENIED:
+ * many show none. */
+BERTH_API int berth_catalog(berth_client *client, const berth_list_options *opts, berth_name_fn fn, void *arg,
+                            berth_call **ret_call, berth_error *err);
+BERTH_API int berth_catalog_start(berth_client *client, const berth_list_options *opts, berth_name_fn fn,
+                                  void *arg, berth_call **ret_call, berth_error *err);
+
+/** The digest at a tag, as the registry names it; where it names none to a HEAD, the manifest is fetched and
+ * hashed. Content: as of berth_manifest_head(). */
+BERTH_API int berth_manifest_digest(berth_client *client, const char *repository, const char *reference,
+                                    berth_call **ret_call, berth_error *err);
+BERTH_API int berth_manifest_digest_start(berth_client *client, const char *repository, const char *reference,
+                                          berth_call **ret_call, berth_error *err);
+
+typedef struct berth_manifest_put_options {
+    size_t size;             /* set by the initialiser */
+    const char *media_type;  /* NULL: as the manifest says, or as its fields show */
+    const char *const *tags; /* further tags; lent for the time of the call that starts it */
+    size_t n_tags;
+    bool no_fallback; /* leave the referrers tag alone where the registry has no referrers API */
+} berth_manifest_put_options;
+#define BERTH_MANIFEST_PUT_OPTIONS_INIT                                                                      \
+    {                                                                                                        \
+        sizeof(berth_manifest_put_options), NULL, NULL, 0, false                                             \
+    }
+
+/** Puts a manifest of @n bytes at @reference: a tag, its digest (BERTH_E_DIGEST: it has another), or NULL,
+ * which is its sha256 digest. What it refers to has to be there. With further tags all are asked for at once,
+ * and one by one what the registry doesn't set so ("Pushing Manifests"). A manifest with a subject is entered
+ * in the referrers tag where the registry has no referrers API. @opts may be NULL. Content: digest, type,
+ * size. */
+BERTH_API int berth_manifest_put(berth_client *client, const char *repository, const char *reference,
+                                 const void *bytes, size_t n, const berth_manifest_put_options *opts,
+                                 berth_call **ret_call, berth_error *err);
+BERTH_API int berth_manifest_put_start(berth_client *client, const char *repository, const char *reference,
+                                       const void *bytes, size_t n, const berth_manifest_put_options *opts,
+                                       berth_call **ret_call, berth_error *err);
+
+/** Removes the manifest @digest, with every tag on it, and its entry in the referrers tag of its subject
+ * where the registry has no referrers API. */
+BERTH_API int berth_manifest_delete(berth_client *client, const char *repository, const char *digest,
+                                    berth_error *err);
+BERTH_API int berth_manifest_delete_start(berth_client *client, const char *repository, const char *digest,
+                                          berth_call **ret_call, berth_error *err);
+
+/** Sets @tag on the manifest at @reference: it comes over the wire and goes back, its blobs don't. Content:
+ * the manifest's. */
+BERTH_API int berth_tag_add(berth_client *client, const char *repository, const char *reference,
+                            const char *tag, berth_call **ret_call, berth_error *err);
+BERTH_API int berth_tag_add_start(berth_client *client, const char *repository, const char *reference,
+                                  const char *tag, berth_call **ret_call, berth_error *err);
+
+/** Removes @tag; with @purge the manifest as well, and so every other tag on it. BERTH_E_UNSUPPORTED: the
+ * registry deletes manifests alone. */
+BERTH_API int berth_tag_delete(berth_client *client, const char *repository, const char *tag, bool purge,
+                               berth_error *err);
+BERTH_API int berth_tag_delete_start(berth_client *client, const char *repository, const char *tag,
+                                     bool purge, berth_call **ret_call, berth_error *err);
+
+/* One that refers to a manifest, valid for the time of the call. */
+typedef struct berth_referrer {
+    const char *digest, *media_type;
+    const char *artifact_type; /* "": none */
+    uint64_t size;
+    const char *annotations; /* a JSON object as text; "": none */
+} berth_referrer;
+/* Another answer than 0 ends the listing with BERTH_E_CANCELLED. */
+typedef int (*berth_referrer_fn)(void *arg, const berth_referrer *referrer);
+
+/** What refers to the manifest @digest; with @artifact_type that alone, filtered here where the registry
+ * doesn't. From the referrers tag where there is no referrers API ("Listing Referrers"). */
+BERTH_API int berth_referrers_list(berth_client *client, const char *repository, const char *digest,
+                                   const char *artifact_type, berth_referrer_fn fn, void *arg,
+                                   berth_error *err);
+BERTH_API int berth_referrers_list_start(berth_client *client, const char *repository, const char *digest,
+                                         const char *artifact_type, berth_referrer_fn fn, void *arg,
+                                         berth_call **ret_call, berth_error *err);
+
 /* The next bytes of a blob. Another answer than 0 ends the call with BERTH_E_CANCELLED. */
 typedef int (*berth_sink_fn)(void *arg, const void *p, size_t n);
 

@@ -9,7 +9,8 @@ const struct cli_command *const cli_commands[] = {
     &cmd_reference,
 #ifdef BERTH_CLIENT
     &cmd_ping,          &cmd_tag_list,    &cmd_manifest_get,
-    &cmd_manifest_head, &cmd_blob_get,
+    &cmd_manifest_head, &cmd_blob_get,    &cmd_inspect,
+    &cmd_index_create,  &cmd_index_add,   &cmd_index_remove,
 #endif
     &cmd_version,       &cmd_help,        NULL,
 };
@@ -20,6 +21,7 @@ const struct cli_family cli_families[] = {
     {"tag", "list the tags of a repository"},
     {"manifest", "get a manifest, or what a registry says of it"},
     {"blob", "get a blob"},
+    {"index", "make one index of several images, or change it"},
 #endif
     {NULL, NULL},
 };

@@ -15,6 +15,7 @@
 #include "berth/upload.h"
 #include "http/uri.h"
 #include "oci/digest.h"
+#include "oci/mediatype.h"
 
 /* --- transport: client_curl.c --- */
 
@@ -202,10 +203,13 @@ struct berth_call {
     berth_arena page;
     unsigned page_size; /* that was asked for; 0: none, or by the registry's own link */
     size_t bare_url;    /* so much of the URL goes before that */
+    char *page_last;
+    bool one_page, more;
     berth_sink_fn sink;
     berth_tag_fn tag;
     void *arg;
     void *own;                  /* the operation's, in the arena */
+    struct fallback *fallback;  /* of one that keeps up a referrers tag */
     const berth_upload *upload; /* of an operation on a session, when it has ended well */
     berth_put_outcome outcome;  /* of one that puts a blob */
 
@@ -256,9 +260,17 @@ int call_follow(berth_call *call, berth_str reference, const char *what);
 
 /* pages.c: call->url gets its wish for a page; end() goes on where Link says; refused() with a smaller one.
  */
-void call_first_page(berth_call *call);
+int call_first_page(berth_call *call, const berth_list_options *opts, berth_error *err);
 int call_next_page(berth_call *call, const struct step **ret_next);
 int call_smaller_page(berth_call *call, const struct step **ret_next);
+
+/* manifests.c: a collected manifest is what was asked for: its digest and type, or the call has failed. */
+int call_check_manifest(berth_call *call, berth_digest *ret_digest, berth_str *ret_type);
+int call_give_manifest(berth_call *call, berth_str type, berth_str digest, uint64_t size, const void *data);
+void call_aim_manifest(berth_call *call, const char *reference); /* the next request, without a body */
+
+#define MANIFEST_MAX (8 * MIB) /* registries take 4 MiB at least (distribution-spec, "Pushing Manifests") */
+#define ACCEPT_ANY   MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST
 
 /* For the blocking forms: waits for what *@call was started as, when @r says that it was. With @ret_call the
  * call is handed out on success, and freed otherwise. */

@@ -3,8 +3,6 @@
 #include "oci/answer.h"
 #include "oci/mediatype.h"
 
-#define MANIFEST_MAX (8 * MIB) /* registries take 4 MiB at least (distribution-spec, "Pushing Manifests") */
-
 /* The digest that the registry names, or none. */
 static bool named_digest(const berth_call *call, berth_digest *ret)
 {
@@ -25,7 +23,7 @@ static int no_manifest(berth_call *call, berth_str type)
                      STR_ARG(printable ? type : STR("something")), printable ? "'" : "");
 }
 
-static int give(berth_call *call, berth_str type, berth_str digest, uint64_t size, const void *data)
+int call_give_manifest(berth_call *call, berth_str type, berth_str digest, uint64_t size, const void *data)
 {
     call->content = (berth_content){.media_type = berth_arena_dup(&call->arena, type),
                                     .digest = berth_arena_dup(&call->arena, digest),
@@ -37,9 +35,8 @@ static int give(berth_call *call, berth_str type, berth_str digest, uint64_t siz
     return BERTH_OK;
 }
 
-static int end_get(berth_call *call, const struct step **ret_next)
+int call_check_manifest(berth_call *call, berth_digest *ret_digest, berth_str *ret_type)
 {
-    (void)ret_next;
     berth_str body = berth_buf_str(&call->body);
     berth_digest named, have;
     bool by_digest = call->digest.text[0], known = by_digest;
@@ -57,7 +54,20 @@ static int end_get(berth_call *call, const struct step **ret_next)
         return call_fail(call, BERTH_E_DIGEST,
                          "the manifest's bytes have the digest %.20s..., not the %.20s... that was %s",
                          have.text, named.text, by_digest ? "asked for" : "announced");
-    return give(call, type, digest_str(&have), body.n, body.p);
+    *ret_digest = have;
+    *ret_type = type;
+    return BERTH_OK;
+}
+
+static int end_get(berth_call *call, const struct step **ret_next)
+{
+    (void)ret_next;
+    berth_digest have;
+    berth_str type;
+    int r = call_check_manifest(call, &have, &type);
+    return r == BERTH_OK
+               ? call_give_manifest(call, type, digest_str(&have), call->body.n, berth_buf_str(&call->body).p)
+               : r;
 }
 
 static int end_head(berth_call *call, const struct step **ret_next)
@@ -73,9 +83,43 @@ static int end_head(berth_call *call, const struct step **ret_next)
         if (!named.text[0])
             named = said;
     }
-    return give(call, said_type(call), digest_str(&named), call->x.length > 0 ? (uint64_t)call->x.length : 0,
-                NULL);
+    return call_give_manifest(call, said_type(call), digest_str(&named),
+                              call->x.length > 0 ? (uint64_t)call->x.length : 0, NULL);
 }
+
+/* The digest alone: where HEAD doesn't name it, or isn't known, the bytes have it. */
+static const struct step hashing;
+
+static int end_digest(berth_call *call, const struct step **ret_next)
+{
+    berth_digest said;
+    if (call->digest.text[0] || named_digest(call, &said))
+        return end_head(call, ret_next);
+    *ret_next = &hashing;
+    return BERTH_OK;
+}
+
+static int refused_digest(berth_call *call, const struct step **ret_next)
+{
+    int status = call->x.status;
+    if (status != 400 && status != 405 && status != 501)
+        return call_fail_by_answer(call);
+    *ret_next = &hashing;
+    return BERTH_OK;
+}
+
+static int end_hashing(berth_call *call, const struct step **ret_next)
+{
+    (void)ret_next;
+    berth_digest have;
+    berth_str type;
+    int r = call_check_manifest(call, &have, &type);
+    return r == BERTH_OK ? call_give_manifest(call, type, digest_str(&have), call->body.n, NULL) : r;
+}
+
+static const struct step hashing = {.method = "GET", .body_max = MANIFEST_MAX, .end = end_hashing};
+static const struct step asking = {.method = "HEAD", .end = end_digest, .refused = refused_digest};
+static const struct operation digest_op = {.actions = "pull", .first = &asking};
 
 static const struct step getting = {.method = "GET", .body_max = MANIFEST_MAX, .end = end_get};
 static const struct step heading = {.method = "HEAD", .end = end_head};
@@ -86,7 +130,7 @@ static int start(berth_client *client, const struct operation *op, const char *r
                  const char *reference, berth_accept accept, berth_call **ret_call, berth_error *err)
 {
     static const char *const accepts[] = {
-        [BERTH_ACCEPT_ANY] = MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST,
+        [BERTH_ACCEPT_ANY] = ACCEPT_ANY,
         [BERTH_ACCEPT_IMAGE] = MT_OCI_MANIFEST ", " MT_DOCKER_MANIFEST,
         [BERTH_ACCEPT_INDEX] = MT_OCI_INDEX ", " MT_DOCKER_LIST,
     };
@@ -116,6 +160,20 @@ int berth_manifest_head_start(berth_client *client, const char *repository, cons
     return start(client, &head, repository, reference, accept, ret_call, err);
 }
 
+int berth_manifest_digest_start(berth_client *client, const char *repository, const char *reference,
+                                berth_call **ret_call, berth_error *err)
+{
+    return start(client, &digest_op, repository, reference, BERTH_ACCEPT_ANY, ret_call, err);
+}
+
+void call_aim_manifest(berth_call *call, const char *reference)
+{
+    call_prepare(call);
+    call->foreign = false;
+    berth_buf_reset(&call->url);
+    berth_buf_addf(&call->url, "%s/v2/%s/manifests/%s", call->client->base, call->repository, reference);
+}
+
 int berth_manifest_get(berth_client *client, const char *repository, const char *reference,
                        berth_accept accept, berth_call **ret_call, berth_error *err)
 {
@@ -129,5 +187,13 @@ int berth_manifest_head(berth_client *client, const char *repository, const char
 {
     berth_call *call = NULL;
     int r = berth_manifest_head_start(client, repository, reference, accept, &call, err);
+    return call_run(r, call, ret_call, err);
+}
+
+int berth_manifest_digest(berth_client *client, const char *repository, const char *reference,
+                          berth_call **ret_call, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = berth_manifest_digest_start(client, repository, reference, &call, err);
     return call_run(r, call, ret_call, err);
 }

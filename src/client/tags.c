@@ -21,8 +21,8 @@ static const struct step listing = {
     .method = "GET", .body_max = PAGE_MAX, .end = on_end, .refused = call_smaller_page};
 static const struct operation list = {.actions = "pull", .first = &listing};
 
-int berth_tag_list_start(berth_client *client, const char *repository, berth_tag_fn fn, void *arg,
-                         berth_call **ret_call, berth_error *err)
+int berth_tag_list_with_start(berth_client *client, const char *repository, const berth_list_options *opts,
+                              berth_tag_fn fn, void *arg, berth_call **ret_call, berth_error *err)
 {
     berth_call *call = NULL;
     if (!repository)
@@ -33,15 +33,31 @@ int berth_tag_list_start(berth_client *client, const char *repository, berth_tag
     call->tag = fn;
     call->arg = arg;
     berth_buf_addf(&call->url, "%s/v2/%s/tags/list", client->base, repository);
-    call_first_page(call);
+    r = call_first_page(call, opts, err);
+    if (r != BERTH_OK) {
+        call_destroy(call);
+        return r;
+    }
     call_start(call);
     *ret_call = call;
     return BERTH_OK;
 }
 
+int berth_tag_list_start(berth_client *client, const char *repository, berth_tag_fn fn, void *arg,
+                         berth_call **ret_call, berth_error *err)
+{
+    return berth_tag_list_with_start(client, repository, NULL, fn, arg, ret_call, err);
+}
+
 int berth_tag_list(berth_client *client, const char *repository, berth_tag_fn fn, void *arg, berth_error *err)
 {
+    return berth_tag_list_with(client, repository, NULL, fn, arg, NULL, err);
+}
+
+int berth_tag_list_with(berth_client *client, const char *repository, const berth_list_options *opts,
+                        berth_tag_fn fn, void *arg, berth_call **ret_call, berth_error *err)
+{
     berth_call *call = NULL;
-    int r = berth_tag_list_start(client, repository, fn, arg, &call, err);
-    return call_run(r, call, NULL, err);
+    int r = berth_tag_list_with_start(client, repository, opts, fn, arg, &call, err);
+    return call_run(r, call, ret_call, err);
 }

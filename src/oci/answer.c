@@ -40,33 +40,46 @@ bool oci_read_error(berth_str body, berth_arena *arena, berth_str *ret_code, ber
     return true;
 }
 
-int oci_read_tags(berth_str body, berth_arena *arena, berth_str **ret_tags, size_t *ret_n, berth_error *err)
+/* The strings below @key, every one of which has to please @valid. */
+static int read_strings(berth_str body, const char *key, const char *what, bool (*valid)(berth_str s),
+                        berth_arena *arena, berth_str **ret, size_t *ret_n, berth_error *err)
 {
     CLEANUP(oci_json_unrefp) json_t *j = NULL;
     json_t *list = NULL;
     int r = oci_json_load_object(body.p, body.n, &limits, &j, err);
     if (r == BERTH_OK)
-        r = oci_json_get(j, "tags", JSON_ARRAY, &list, err);
+        r = oci_json_get(j, key, JSON_ARRAY, &list, err);
     if (r == BERTH_E_NOMEM)
         return r;
-    if (r != BERTH_OK || !json_object_get(j, "tags"))
-        return berth_error_set(err, BERTH_E_INVALID, "what came is no list of tags");
+    if (r != BERTH_OK || !json_object_get(j, key))
+        return berth_error_set(err, BERTH_E_INVALID, "what came is no list of %ss", what);
     size_t n = json_array_size(list);
-    berth_str *tags = berth_arena_alloc(arena, MAX(n, (size_t)1) * sizeof(*tags));
-    for (size_t i = 0; tags && i < n; i++) {
+    berth_str *items = berth_arena_alloc(arena, MAX(n, (size_t)1) * sizeof(*items));
+    for (size_t i = 0; items && i < n; i++) {
         const json_t *v = json_array_get(list, i);
-        berth_str tag = {json_string_value(v), json_string_length(v)};
-        if (!tag.p || !oci_tag_valid(tag))
-            return berth_error_set(err, BERTH_E_INVALID, "the list of tags has an entry that is no tag");
-        tags[i] = berth_arena_str(arena, tag);
-        if (!tags[i].p)
-            tags = NULL;
+        berth_str item = {json_string_value(v), json_string_length(v)};
+        if (!item.p || !valid(item))
+            return berth_error_set(err, BERTH_E_INVALID, "the list of %ss has an entry that is no %s", what,
+                                   what);
+        items[i] = berth_arena_str(arena, item);
+        if (!items[i].p)
+            items = NULL;
     }
-    if (!tags)
+    if (!items)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    *ret_tags = tags;
+    *ret = items;
     *ret_n = n;
     return BERTH_OK;
+}
+
+int oci_read_tags(berth_str body, berth_arena *arena, berth_str **ret_tags, size_t *ret_n, berth_error *err)
+{
+    return read_strings(body, "tags", "tag", oci_tag_valid, arena, ret_tags, ret_n, err);
+}
+
+int oci_read_names(berth_str body, berth_arena *arena, berth_str **ret_names, size_t *ret_n, berth_error *err)
+{
+    return read_strings(body, "repositories", "name", oci_name_valid, arena, ret_names, ret_n, err);
 }
 
 berth_str oci_read_media_type(berth_str body, berth_arena *arena)

@@ -16,6 +16,10 @@ bool oci_read_error(berth_str body, berth_arena *arena, berth_str *ret_code, ber
  * something in it that is no tag. */
 int oci_read_tags(berth_str body, berth_arena *arena, berth_str **ret_tags, size_t *ret_n, berth_error *err);
 
+/* The "repositories" of a catalogue, the same way; each is a valid name. */
+int oci_read_names(berth_str body, berth_arena *arena, berth_str **ret_names, size_t *ret_n,
+                   berth_error *err);
+
 /* What a manifest says of itself in "mediaType", copied; empty: nothing, or no JSON. .p NULL: no memory. */
 berth_str oci_read_media_type(berth_str body, berth_arena *arena);
 

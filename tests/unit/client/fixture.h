@@ -19,6 +19,7 @@
 struct script {
     const char
         *answers[ANSWERS_MAX]; /* whole answers; a NULL ends them. "%p" in one is the server's own port */
+    bool greedy;               /* takes a body before it refuses it */
     int listener, port;
     _Atomic int n_requests;
     char requests[ANSWERS_MAX][REQUEST_MAX];
@@ -59,7 +60,7 @@ static UNUSED void receive(struct script *s, int fd, int i)
 {
     char rest[4096], *to = s->requests[i];
     size_t n = 0;
-    bool refuses = strlen(s->answers[i]) > 9 && s->answers[i][9] > '2', asked_on = false;
+    bool refuses = !s->greedy && strlen(s->answers[i]) > 9 && s->answers[i][9] > '2', asked_on = false;
     while (!is_whole(to, s->received[i])) {
         if (!asked_on && strcasestr(to, "\r\nExpect: 100-continue") && strstr(to, "\r\n\r\n")) {
             if (refuses)
