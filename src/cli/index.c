@@ -29,7 +29,10 @@ struct options {
      .value = "KEY=VALUE",                                                                                   \
      AT(annotations),                                                                                        \
      .help = "of the index; KEY= with nothing behind it removes it"},                                        \
-        {.name = "artifact-type", .kind = CLI_TEXT, .value = "TYPE", AT(artifact_type),                      \
+        {.name = "artifact-type",                                                                            \
+         .kind = CLI_TEXT,                                                                                   \
+         .value = "TYPE",                                                                                    \
+         AT(artifact_type),                                                                                  \
          .help = "what the index is, as a media type"},                                                      \
     {                                                                                                        \
         .name = "subject", .kind = CLI_TEXT, .value = "TAG|DIGEST", AT(subject),                             \
@@ -78,7 +81,8 @@ static void work_done(struct work *w)
 /* --- images --- */
 
 /* Whether one of the platforms that were asked for is this one. */
-static int is_wanted(const struct cli_words *platforms, const berth_platform *have, bool *ret, berth_error *err)
+static int is_wanted(const struct cli_words *platforms, const berth_platform *have, bool *ret,
+                     berth_error *err)
 {
     *ret = platforms->n == 0;
     for (size_t i = 0; i < platforms->n && !*ret; i++) {
@@ -112,7 +116,8 @@ static int add_image(struct work *w, const struct place *from, const berth_manif
     return r;
 }
 
-static int add_children(struct work *w, const struct place *from, const berth_manifest *index, berth_error *err)
+static int add_children(struct work *w, const struct place *from, const berth_manifest *index,
+                        berth_error *err)
 {
     int r = BERTH_OK;
     for (size_t i = 0; r == BERTH_OK && i < index->n_manifests; i++) {
@@ -305,10 +310,11 @@ const struct cli_command cmd_index_create = {
     .name = "index create",
     .summary = "make one index of several images",
     .operands = "REF IMAGE...",
-    .text = "Makes an index of images, each with the platform that its config names; the manifests of an IMAGE "
-            "that is an index itself are taken over. What comes from another repository is copied. The first "
-            "image decides whether this becomes an OCI index or Docker's list: they are not mixed. Prints the "
-            "digest of the index. REF and IMAGE may be oci:PATH:TAG.",
+    .text =
+        "Makes an index of images, each with the platform that its config names; the manifests of an IMAGE "
+        "that is an index itself are taken over. What comes from another repository is copied. The first "
+        "image decides whether this becomes an OCI index or Docker's list: they are not mixed. Prints the "
+        "digest of the index. REF and IMAGE may be oci:PATH:TAG.",
     .options = create_options,
     .fields = fields,
     .examples =
@@ -316,7 +322,8 @@ const struct cli_command cmd_index_create = {
             {"berth index create localhost:5000/team/app:v1 localhost:5000/team/app:v1-amd64 "
              "localhost:5000/team/app:v1-arm64",
              NULL},
-            {"berth index create localhost:5000/team/app:small localhost:5000/team/app:v1 --platform linux/amd64",
+            {"berth index create localhost:5000/team/app:small localhost:5000/team/app:v1 --platform "
+             "linux/amd64",
              NULL},
             {"berth index create oci:folder:v1 registry.example/team/app:v1 --dry-run", NULL},
             {0}},
@@ -329,8 +336,9 @@ const struct cli_command cmd_index_add = {
     .name = "index add",
     .summary = "add images to an index",
     .operands = "REF IMAGE...",
-    .text = "Adds images to the index at REF, and sets its tag on the new one. The same rules hold as for `index "
-            "create`. An image that is there for the same platform with the same digest is replaced.",
+    .text =
+        "Adds images to the index at REF, and sets its tag on the new one. The same rules hold as for `index "
+        "create`. An image that is there for the same platform with the same digest is replaced.",
     .options = create_options,
     .fields = fields,
     .examples = (const struct cli_example[]){{"berth index add localhost:5000/team/app:v1 "
@@ -346,8 +354,9 @@ const struct cli_command cmd_index_remove = {
     .name = "index remove",
     .summary = "remove images from an index",
     .operands = "REF",
-    .text = "Removes images from the index at REF by platform or digest, and sets its tag on the new one. The "
-            "manifests themselves stay in the repository.",
+    .text =
+        "Removes images from the index at REF by platform or digest, and sets its tag on the new one. The "
+        "manifests themselves stay in the repository.",
     .options = remove_options,
     .fields = fields,
     .examples =

@@ -34,8 +34,9 @@ static const struct cli_option options[] = {
     {.name = "validate",
      .kind = CLI_FLAG,
      .at = offsetof(struct options, validate),
-     .help = "read all of it: schemas, sizes, digests of blobs and of unpacked layers; every image of an index, "
-             "unless --platform is given"},
+     .help =
+         "read all of it: schemas, sizes, digests of blobs and of unpacked layers; every image of an index, "
+         "unless --platform is given"},
     {.name = "shared-with",
      .kind = CLI_TEXT,
      .value = "REF",
@@ -54,8 +55,9 @@ static const struct cli_option options[] = {
      .kind = CLI_TEXT,
      .value = "PATH",
      .at = offsetof(struct options, path),
-     .help = "write the file that a container would find at PATH; only the layers from the top down to it are "
-             "read"},
+     .help =
+         "write the file that a container would find at PATH; only the layers from the top down to it are "
+         "read"},
     {.name = "to",
      .letter = 'o',
      .kind = CLI_FILE,
@@ -93,8 +95,8 @@ static int finish(const struct cli_command *c, const struct cli_base *b, struct 
     return cli_print(c, b, j);
 }
 
-static int write_file(const struct options *o, const struct inspected *i, struct target *t, uint64_t *ret_size,
-                      berth_error *err)
+static int write_file(const struct options *o, const struct inspected *i, struct target *t,
+                      uint64_t *ret_size, berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
     char piece[16384];
@@ -110,8 +112,8 @@ static int write_file(const struct options *o, const struct inspected *i, struct
     return r;
 }
 
-static int write_layer(const struct options *o, const struct inspected *i, struct target *t, uint64_t *ret_size,
-                       const char **ret_digest, berth_error *err)
+static int write_layer(const struct options *o, const struct inspected *i, struct target *t,
+                       uint64_t *ret_size, const char **ret_digest, berth_error *err)
 {
     const berth_descriptor *d = inspect_layer(i->image, o->layer, err);
     if (!d)
@@ -205,8 +207,9 @@ static int run_validation(const struct cli_command *c, const struct options *o, 
         json_decref(problems);
         r = cli_printed(c);
     } else
-        r = cli_print(c, &o->remote.base,
-                      json_pack("{s:s, s:b, s:o}", "digest", m->digest, "valid", n == 0, "problems", problems));
+        r = cli_print(
+            c, &o->remote.base,
+            json_pack("{s:s, s:b, s:o}", "digest", m->digest, "valid", n == 0, "problems", problems));
     return r == EXIT_OK && n ? EXIT_PROBLEMS : r;
 }
 
@@ -304,8 +307,8 @@ static int add_sizes(struct options *o, const struct inspected *i, json_t *j, be
         if (r == BERTH_OK)
             json_object_set_new(j, "sharedWith",
                                 json_pack("{s:s, s:s, s:I, s:I}", "reference", o->shared_with, "digest",
-                                          image->digest, "size", (json_int_t)inspect_total(others), "sharedSize",
-                                          (json_int_t)inspect_shared(own, others)));
+                                          image->digest, "size", (json_int_t)inspect_total(others),
+                                          "sharedSize", (json_int_t)inspect_shared(own, others)));
     }
     json_decref(own);
     json_decref(others);
@@ -377,7 +380,8 @@ static int check_options(const struct cli_command *c, const struct options *o)
     int modes = o->raw + o->config + o->validate + o->files + !!o->layer + !!o->path;
     bool writes = o->raw || o->config || o->layer || o->path;
     if (modes > 1)
-        return cli_usage(c->name, "of --raw, --config, --validate, --layer, --files and --file one is enough");
+        return cli_usage(c->name,
+                         "of --raw, --config, --validate, --layer, --files and --file one is enough");
     if (modes && (o->tags || o->shared_with))
         return cli_usage(c->name, "--tags and --shared-with belong to what is printed without other options");
     if (o->file && !writes)
@@ -424,11 +428,12 @@ const struct cli_command cmd_inspect = {
     .name = "inspect",
     .summary = "print what an image says of itself, or take a part out of it",
     .operands = "REF",
-    .text = "Prints what an image says of itself: digests, sizes, platform, labels, what it runs, its layers. Of "
-            "an index it is the image for this machine, unless --platform names another.\n\n"
-            "With --layer or --file a part of it is written, with --files its files are listed, with --validate "
-            "it is read whole and compared with all that it says; the exit code is 6 when something is wrong. "
-            "Digests are checked in any case. REF may be oci:PATH:TAG, an image layout on disk.",
+    .text =
+        "Prints what an image says of itself: digests, sizes, platform, labels, what it runs, its layers. Of "
+        "an index it is the image for this machine, unless --platform names another.\n\n"
+        "With --layer or --file a part of it is written, with --files its files are listed, with --validate "
+        "it is read whole and compared with all that it says; the exit code is 6 when something is wrong. "
+        "Digests are checked in any case. REF may be oci:PATH:TAG, an image layout on disk.",
     .options = options,
     .fields =
         (const struct cli_field[]){
@@ -437,9 +442,11 @@ const struct cli_command cmd_inspect = {
             {"digest", "string", "of what the reference names"},
             {"mediaType", "string", "its media type"},
             {"manifests[]", "object", "of an index: digest, mediaType, size, platform of each"},
-            {"imageDigest", "string", "of an index: the image that the rest is about; imageMediaType likewise"},
-            {"created", "string", "RFC 3339; also author, os, osVersion, architecture, variant, user, workingDir, "
-                                  "stopSignal, each if the config has it"},
+            {"imageDigest", "string",
+             "of an index: the image that the rest is about; imageMediaType likewise"},
+            {"created", "string",
+             "RFC 3339; also author, os, osVersion, architecture, variant, user, workingDir, "
+             "stopSignal, each if the config has it"},
             {"labels", "object", "of the config"},
             {"annotations", "object", "of the manifest"},
             {"env[]", "string", "KEY=VALUE; also entrypoint[], cmd[], exposedPorts[], volumes[]"},

@@ -25,7 +25,8 @@ const berth_descriptor *inspect_layer(const berth_manifest *image, const char *w
     for (size_t i = 0; i < image->n_layers; i++)
         if (strcmp(image->layers[i].digest, which) == 0)
             return &image->layers[i];
-    berth_error_set(err, BERTH_E_NOT_FOUND, "'%.100s' is neither the number nor the digest of a layer", which);
+    berth_error_set(err, BERTH_E_NOT_FOUND, "'%.100s' is neither the number nor the digest of a layer",
+                    which);
     return NULL;
 }
 
@@ -123,9 +124,9 @@ static char *whiteout_of(berth_arena *a, const char *path, bool *ret_opaque)
 struct listing {
     inspect_file_fn fn;
     void *arg;
-    berth_arena arena;     /* of one entry */
-    json_t *seen;          /* paths that upper layers have, or have removed */
-    json_t *hidden;        /* folders whose lower content is gone */
+    berth_arena arena;        /* of one entry */
+    json_t *seen;             /* paths that upper layers have, or have removed */
+    json_t *hidden;           /* folders whose lower content is gone */
     json_t *now, *now_hidden; /* those of the layer that is read */
 };
 
@@ -153,8 +154,11 @@ static int no_memory(berth_error *err)
 
 static int list_entry(void *arg, const struct tar_entry *e, berth_error *err)
 {
-    static const char *const kinds[] = {[TAR_FILE] = "file", [TAR_FOLDER] = "folder", [TAR_SYMLINK] = "symlink",
-                                        [TAR_HARDLINK] = "hardlink", [TAR_OTHER] = "other"};
+    static const char *const kinds[] = {[TAR_FILE] = "file",
+                                        [TAR_FOLDER] = "folder",
+                                        [TAR_SYMLINK] = "symlink",
+                                        [TAR_HARDLINK] = "hardlink",
+                                        [TAR_OTHER] = "other"};
     struct listing *l = arg;
     bool opaque = false;
     berth_arena_reset(&l->arena);
@@ -195,7 +199,8 @@ int inspect_files(const struct place *p, const berth_manifest *image, inspect_fi
         l.now = json_object();
         l.now_hidden = json_object();
         r = l.now && l.now_hidden ? read_layer(p, &image->layers[i], &events, &l, err) : no_memory(err);
-        if (r == BERTH_OK && (json_object_update(l.seen, l.now) || json_object_update(l.hidden, l.now_hidden)))
+        if (r == BERTH_OK &&
+            (json_object_update(l.seen, l.now) || json_object_update(l.hidden, l.now_hidden)))
             r = no_memory(err);
         json_decref(l.now);
         json_decref(l.now_hidden);
@@ -210,10 +215,10 @@ int inspect_files(const struct place *p, const berth_manifest *image, inspect_fi
 
 struct search {
     berth_arena arena;
-    const char *want;  /* the path, clean */
-    char *follow;      /* it is a link, or leads through one: to here */
-    bool found, gone;  /* in this layer; removed by it */
-    int fd;            /* where its bytes go */
+    const char *want; /* the path, clean */
+    char *follow;     /* it is a link, or leads through one: to here */
+    bool found, gone; /* in this layer; removed by it */
+    int fd;           /* where its bytes go */
     bool copying;
     uint64_t size;
 };
@@ -270,7 +275,8 @@ static int search_data(void *arg, const void *p, size_t n, berth_error *err)
     return s->copying ? io_write_all(s->fd, p, n, err) : BERTH_OK;
 }
 
-static int search_layers(const struct place *p, const berth_manifest *image, struct search *s, berth_error *err)
+static int search_layers(const struct place *p, const berth_manifest *image, struct search *s,
+                         berth_error *err)
 {
     static const struct tar_events events = {search_entry, search_data, NULL};
     int r = BERTH_OK;

@@ -79,8 +79,8 @@ static int no_such_platform(const berth_manifest *m, const berth_platform *want,
     CLEANUP(berth_buf_done) berth_buf have = BERTH_BUF_INIT(SHOWN_MAX);
     char text[128], wanted[128];
     for (size_t i = 0; i < m->n_manifests; i++)
-        if (m->manifests[i].platform && strcmp(m->manifests[i].platform->os ? m->manifests[i].platform->os : "",
-                                               "unknown") != 0) {
+        if (m->manifests[i].platform &&
+            strcmp(m->manifests[i].platform->os ? m->manifests[i].platform->os : "", "unknown") != 0) {
             berth_platform_print(m->manifests[i].platform, text, sizeof(text));
             berth_buf_addf(&have, "%s%s", have.n ? ", " : "", text);
         }
@@ -177,7 +177,8 @@ int place_temporary(int *ret_fd, berth_error *err)
     char *path = berth_buf_take(&name);
     int fd = path ? mkostemp(path, O_CLOEXEC) : -1;
     if (fd < 0)
-        berth_error_set(err, BERTH_E_IO, "making a temporary file '%s': %s", path ? path : "", strerror(errno));
+        berth_error_set(err, BERTH_E_IO, "making a temporary file '%s': %s", path ? path : "",
+                        strerror(errno));
     else
         unlink(path); /* it lives as long as it is open */
     free(path);

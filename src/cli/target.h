@@ -1,5 +1,5 @@
-/* cli/target.h - where a command writes bytes: standard output, or a file that has its name only when all went
- * well. */
+/* cli/target.h - where a command writes bytes: standard output, or a file that has its name only when all
+ * went well. */
 #ifndef CLI_TARGET_H
 #define CLI_TARGET_H
 
