@@ -80,6 +80,10 @@ format: ## apply .clang-format
 format-check: ## complain about what `make format` would change
 	@find src include tests bench -name '*.[ch]' -print0 | xargs -0 clang-format --dry-run -Werror
 
+documents: ## write docs/commands.md anew from the tables of commands in src/cli
+documents: all
+	@$(BUILD)/berth help --markdown >docs/commands.md
+
 install: ## install below PREFIX (DESTDIR is for packagers)
 install: all
 	@meson configure $(BUILD) --prefix=$(abspath $(PREFIX)) $(LIBDIR)
@@ -101,4 +105,4 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20
 
-.PHONY: all static deps run test test-unit test-integration conformance hostile crash fuzz bench format format-check install clean help
+.PHONY: all static deps run test test-unit test-integration conformance hostile crash fuzz bench format format-check documents install clean help

@@ -1,12 +1,8 @@
 /* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "cli/remote.h"
-#include "util/io.h"
+#include "cli/target.h"
 
 struct options {
     struct remote remote;
@@ -28,57 +24,24 @@ static void options_done(struct options *o)
     remote_done(&o->remote);
 }
 
-struct target {
-    int fd;
-    char *unfinished; /* the file's name until its digest is known; NULL: standard output */
+struct sink {
+    struct target target;
+    struct progress *progress;
+    struct progress_item *item;
     berth_error err;
 };
 
-static void target_done(struct target *t)
+static void sink_done(struct sink *s)
 {
-    if (t->unfinished) {
-        closep(&t->fd);
-        unlink(t->unfinished); /* gone already when all went well */
-    }
-    free(t->unfinished);
-}
-
-static int target_open(const char *file, struct target *t, berth_error *err)
-{
-    if (!file)
-        return BERTH_OK;
-    CLEANUP(berth_buf_done) berth_buf name = BERTH_BUF_INIT(16 * KIB);
-    berth_buf_addf(&name, "%s.XXXXXX", file);
-    t->unfinished = berth_buf_take(&name);
-    if (!t->unfinished)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    t->fd = mkostemp(t->unfinished, O_CLOEXEC);
-    if (t->fd < 0) {
-        berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "creating '%s': %s", file,
-                        strerror(errno));
-        free(steal(&t->unfinished));
-        return err->code;
-    }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(t->fd, 0666 & ~mask);
-    return BERTH_OK;
-}
-
-static int target_finish(const char *file, struct target *t, berth_error *err)
-{
-    if (file && rename(t->unfinished, file) < 0)
-        return berth_error_set(err, BERTH_E_IO, "naming '%s': %s", file, strerror(errno));
-    return BERTH_OK;
+    progress_free(steal(&s->progress));
+    target_done(&s->target);
 }
 
 static int write_piece(void *arg, const void *p, size_t n)
 {
-    struct target *t = arg;
-    int r = io_write_all(t->fd, p, n, &t->err);
-    if (r != BERTH_OK && !t->unfinished)
-        cli_check_pipe(errno);
-    return r;
+    struct sink *s = arg;
+    progress_advance(s->item, n);
+    return target_write(&s->target, p, n, &s->err);
 }
 
 static json_t *document(const berth_content *blob)
@@ -89,29 +52,32 @@ static json_t *document(const berth_content *blob)
 static int run(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    CLEANUP(target_done) struct target t = {.fd = STDOUT_FILENO};
+    CLEANUP(sink_done) struct sink s = {.target = TARGET_INIT};
     const struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
     int rc = remote_open(c, argc, argv, &o.remote);
     if (rc >= 0)
         return rc;
-    const char *file = o.file && strcmp(o.file, "-") != 0 ? o.file : NULL;
-    if (!file && !cli_wants_text(&r->base))
+    int result = target_open(&s.target, o.file, true, &err);
+    if (result == BERTH_E_INVALID)
+        return cli_usage(c->name, "%s", err.message);
+    if (result != BERTH_OK)
+        return remote_fail(c, &err);
+    if (!s.target.file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
-    if (!file && isatty(STDOUT_FILENO))
-        return cli_usage(c->name, "a blob may be binary, and this is a terminal: -o FILE, or | less");
-    if (target_open(file, &t, &err) != BERTH_OK)
-        return remote_fail(c, &err);
-    int result = berth_blob_get(r->client, r->repository, r->reference, write_piece, &t, &call, &err);
+    s.progress = progress_new(&r->base, c->name);
+    s.item = progress_add(s.progress, r->reference, PROGRESS_UNKNOWN);
+    result = berth_blob_get(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
+    progress_free(steal(&s.progress));
     if (result == BERTH_OK)
-        result = target_finish(file, &t, &err);
+        result = target_finish(&s.target, &err);
     json_t *found =
         result == BERTH_OK && !cli_wants_text(&r->base) ? document(berth_call_content(call)) : NULL;
     berth_call_free(call);
     if (result != BERTH_OK)
-        return remote_fail(c, t.err.code != BERTH_OK ? &t.err : &err);
+        return remote_fail(c, s.err.code != BERTH_OK ? &s.err : &err);
     return cli_wants_text(&r->base) ? cli_printed(c) : cli_print(c, &r->base, found);
 }
 

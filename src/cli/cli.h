@@ -7,15 +7,16 @@
 /* Exit codes tell causes apart; cli/commands.c has their table. */
 enum {
     EXIT_OK = 0,
-    EXIT_FAILED = 1,    /* it was tried and went wrong */
-    EXIT_USAGE = 2,     /* the command line makes no sense */
-    EXIT_CONFIG = 3,    /* the configuration is not valid */
-    EXIT_NOT_FOUND = 4, /* no such folder, file, server */
-    EXIT_BUSY = 5,      /* another process has it, or runs it */
-    EXIT_PROBLEMS = 6,  /* it ran, and found something wrong */
-    EXIT_DENIED = 7,    /* a registry wants other credentials, or does not allow it */
-    EXIT_NETWORK = 8,   /* a registry can't be reached, or broke off */
-    EXIT_DIGEST = 9,    /* what came is not what its digest says */
+    EXIT_FAILED = 1,        /* it was tried and went wrong */
+    EXIT_USAGE = 2,         /* the command line makes no sense */
+    EXIT_CONFIG = 3,        /* the configuration is not valid */
+    EXIT_NOT_FOUND = 4,     /* no such folder, file, server */
+    EXIT_BUSY = 5,          /* another process has it, or runs it */
+    EXIT_PROBLEMS = 6,      /* it ran, and found something wrong */
+    EXIT_DENIED = 7,        /* a registry wants other credentials, or does not allow it */
+    EXIT_NETWORK = 8,       /* a registry can't be reached, or broke off */
+    EXIT_DIGEST = 9,        /* what came is not what its digest says */
+    EXIT_INTERRUPTED = 130, /* what a shell makes of SIGINT */
 };
 
 int cli_exit_code(int berth_code);

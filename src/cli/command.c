@@ -329,7 +329,7 @@ void cli_base_done(struct cli_base *b)
 /* --- which command --- */
 
 /* Whether @argv begins with the words of @name; how many they are. */
-static bool words_match(const char *name, int argc, char **argv, int *ret_words)
+static bool words_match(const char *name, int argc, const char *const *argv, int *ret_words)
 {
     berth_str rest = str_from(name), word;
     int n = 0;
@@ -342,7 +342,7 @@ static bool words_match(const char *name, int argc, char **argv, int *ret_words)
     return true;
 }
 
-const struct cli_command *cli_find(int argc, char **argv, int *ret_words)
+const struct cli_command *cli_find(int argc, const char *const *argv, int *ret_words)
 {
     for (size_t i = 0; cli_commands[i]; i++)
         if (words_match(cli_commands[i]->name, argc, argv, ret_words))

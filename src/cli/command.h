@@ -86,6 +86,13 @@ struct cli_family {
     const char *name, *summary;
 };
 
+/* What an exit code means. */
+struct cli_exit {
+    int code;
+    const char *meaning; /* NULL ends the table */
+};
+
+extern const struct cli_exit cli_exits[];
 extern const struct cli_command *const cli_commands[]; /* NULL ends them */
 extern const struct cli_family cli_families[];         /* a name of NULL ends them */
 
@@ -135,7 +142,7 @@ void cli_help(const struct cli_command *c);
 void cli_family_help(const struct cli_family *f);
 
 /* The command whose words @argv begins with, and how many words those are; NULL: there is none. */
-const struct cli_command *cli_find(int argc, char **argv, int *ret_words);
+const struct cli_command *cli_find(int argc, const char *const *argv, int *ret_words);
 const struct cli_family *cli_find_family(const char *name);
 const struct cli_family *cli_family_of(const struct cli_command *c); /* NULL: it stands alone */
 

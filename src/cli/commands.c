@@ -2,17 +2,16 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_commands[] = {
-    &cmd_serve,         &cmd_gc,          &cmd_check,
-    &cmd_import,        &cmd_export,      &cmd_backup,
-    &cmd_restore,       &cmd_read_only,   &cmd_reload,
-    &cmd_config_check,  &cmd_config_show, &cmd_config_document,
+    &cmd_serve,      &cmd_gc,           &cmd_check,        &cmd_import,
+    &cmd_export,     &cmd_backup,       &cmd_restore,      &cmd_read_only,
+    &cmd_reload,     &cmd_config_check, &cmd_config_show,  &cmd_config_document,
     &cmd_reference,
 #ifdef BERTH_CLIENT
-    &cmd_ping,          &cmd_tag_list,    &cmd_manifest_get,
-    &cmd_manifest_head, &cmd_blob_get,    &cmd_inspect,
-    &cmd_index_create,  &cmd_index_add,   &cmd_index_remove,
+    &cmd_ping,       &cmd_tag_list,     &cmd_manifest_get, &cmd_manifest_head,
+    &cmd_blob_get,   &cmd_inspect,      &cmd_index_create, &cmd_index_add,
+    &cmd_index_remove,
 #endif
-    &cmd_version,       &cmd_help,        NULL,
+    &cmd_completion, &cmd_version,      &cmd_help,         NULL,
 };
 
 const struct cli_family cli_families[] = {
@@ -24,4 +23,19 @@ const struct cli_family cli_families[] = {
     {"index", "make one index of several images, or change it"},
 #endif
     {NULL, NULL},
+};
+
+const struct cli_exit cli_exits[] = {
+    {EXIT_OK, "done"},
+    {EXIT_FAILED, "it was tried and failed"},
+    {EXIT_USAGE, "the command line makes no sense"},
+    {EXIT_CONFIG, "the configuration is not valid"},
+    {EXIT_NOT_FOUND, "no such folder, file or server; a registry has no such repository, tag or blob"},
+    {EXIT_BUSY, "another process has the folder, or the same work is under way; a registry says: later"},
+    {EXIT_PROBLEMS, "it ran, and found problems"},
+    {EXIT_DENIED, "a registry wants other credentials, or does not allow it"},
+    {EXIT_NETWORK, "a registry can't be reached, or broke off"},
+    {EXIT_DIGEST, "what came is not what its digest says"},
+    {EXIT_INTERRUPTED, "Ctrl-C; nothing half-written was left"},
+    {0, NULL},
 };

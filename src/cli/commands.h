@@ -11,6 +11,6 @@ extern const struct cli_command cmd_ping, cmd_tag_list, cmd_manifest_get, cmd_ma
 
 extern const struct cli_command cmd_inspect, cmd_index_create, cmd_index_add, cmd_index_remove;
 
-extern const struct cli_command cmd_version, cmd_help;
+extern const struct cli_command cmd_completion, cmd_version, cmd_help;
 
 #endif

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/document.h"
 
-/* What the exit codes mean; docs and berth(1) are made of it. */
 int cli_exit_code(int code)
 {
     switch (code) {
@@ -56,8 +56,9 @@ static void print_overview(void)
     printf("berth - an OCI registry and client in one small program\n\n"
            "usage: berth COMMAND [OPTION...]\n\ncommands:\n");
     list_commands();
-    printf("\n`berth COMMAND --help` says more. Exit codes: 0 done, 1 failed, 2 usage, 3 configuration,\n"
-           "4 not found, 5 busy, 6 problems found, 7 not allowed, 8 network, 9 wrong digest.\n");
+    printf("\n`berth COMMAND --help` says more.\n\nexit codes:\n");
+    for (const struct cli_exit *e = cli_exits; e->meaning; e++)
+        printf("  %-3d %s\n", e->code, e->meaning);
 }
 
 static int unknown_command(const char *prefix, const char *word)
@@ -87,7 +88,7 @@ static bool is_help(const char *word)
 }
 
 /* `berth help`, `berth help tag`, `berth help tag list`. */
-static int help_about(int argc, char **argv)
+static int help_about(int argc, const char *const *argv)
 {
     int words;
     const struct cli_command *c = cli_find(argc, argv, &words);
@@ -105,11 +106,44 @@ static int help_about(int argc, char **argv)
     return EXIT_OK;
 }
 
+struct help_options {
+    struct cli_base base;
+    bool man, markdown;
+};
+
+static void help_options_done(struct help_options *o)
+{
+    cli_base_done(&o->base);
+}
+
+static const struct cli_option help_options[] = {
+    {.name = "man",
+     .kind = CLI_FLAG,
+     .at = offsetof(struct help_options, man),
+     .help = "as a manual page, for man(1) to read"},
+    {.name = "markdown",
+     .kind = CLI_FLAG,
+     .at = offsetof(struct help_options, markdown),
+     .help = "all commands, as docs/commands.md"},
+    {0},
+};
+
 static int run_help(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(cli_base_done) struct cli_base b = {0};
-    int rc = cli_read(c, argc, argv, &b);
-    return rc >= 0 ? rc : help_about(argc - 1, argv + 1);
+    CLEANUP(help_options_done) struct help_options o = {0};
+    int rc = cli_read(c, argc, argv, &o.base);
+    if (rc >= 0)
+        return rc;
+    if (o.markdown) {
+        document_markdown();
+        return cli_printed(c);
+    }
+    int n = (int)o.base.n_operands;
+    if (!o.man)
+        return help_about(n, o.base.operands);
+    if (n != 1 || !document_man(o.base.operands[0]))
+        return cli_usage(c->name, "--man is for one command or family");
+    return cli_printed(c);
 }
 
 const struct cli_command cmd_help = {
@@ -117,6 +151,7 @@ const struct cli_command cmd_help = {
     .summary = "print this, or the help of a command",
     .operands = "[COMMAND...]",
     .text = "Prints the list of commands, or what COMMAND does, as its --help does.",
+    .options = help_options,
     .examples = (const struct cli_example[]){{"berth help", NULL}, {"berth help tag list", NULL}, {0}},
     .run = run_help,
 };
@@ -155,7 +190,7 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char *)(uintptr_t)cmd_version.name;
     int words;
-    const struct cli_command *c = cli_find(argc - 1, argv + 1, &words);
+    const struct cli_command *c = cli_find(argc - 1, (const char *const *)(argv + 1), &words);
     if (c)
         return c->run(c, argc - words, argv + words);
     const struct cli_family *family = cli_find_family(argv[1]);

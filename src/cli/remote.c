@@ -1,7 +1,7 @@
 /* cli/remote.c - see remote.h. */
 #include "cli/remote.h"
 
-#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 #define PASSWORD_MAX (64 * KIB)
@@ -200,6 +200,7 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
         rc = read_operand(c, r);
     if (rc >= 0)
         return rc;
+    signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of its call; cli_printed() minds standard output */
     if (r->password_stdin && !read_password(r))
         return cli_usage(c->name, "the password on standard input is too long");
     if (!r->username)

@@ -1,29 +1,29 @@
-/* cli/target.h - where a command writes bytes: standard output, or a file that has its name only when all
- * went well. */
+/* cli/target.h - where a command writes what it fetched: a file, which has its name only when it is whole, or
+ * standard output. Whatever ends the program, Ctrl-C too, nothing half-written stays. */
 #ifndef CLI_TARGET_H
 #define CLI_TARGET_H
 
-#include "cli/command.h"
+#include "util/base.h"
 
 struct target {
-    int fd;
-    const char *file;
+    int fd;           /* -1: not open */
+    const char *file; /* lent; NULL: standard output */
     char *unfinished; /* the file's name until then; NULL: standard output */
-    berth_error err;  /* of writing */
 };
 #define TARGET_INIT                                                                                          \
     {                                                                                                        \
-        .fd = STDOUT_FILENO                                                                                  \
+        .fd = -1                                                                                             \
     }
 
-/* @file NULL or "-": standard output. What stands there is replaced by target_finish(). */
-int target_open(const char *file, struct target *t, berth_error *err);
-int target_finish(struct target *t, berth_error *err);
-void target_done(struct target *t);
+/* @file NULL or "-": standard output. BERTH_E_NOT_FOUND: the folder is not there; BERTH_E_INVALID: standard
+ * output is a terminal, and @binary content would act on it. */
+int target_open(struct target *t, const char *file, bool binary, berth_error *err);
+int target_write(struct target *t, const void *p, size_t n, berth_error *err);
+int target_finish(struct target *t, berth_error *err); /* gives the file its name */
+void target_done(struct target *t);                    /* removes what was not finished */
 
-int target_write(void *t, const void *p, size_t n); /* a berth_sink_fn */
-
-/* Standard output is the content's: -1, or the exit code after saying why that can't be. */
-int target_check(const struct cli_command *c, const struct cli_base *b, const char *file);
+/* Ctrl-C, SIGTERM and SIGHUP remove unfinished files, end the line that stands on the terminal, and then do
+ * what they always do: exit code 130 for a shell. target_open() calls it, and so does progress. */
+void target_catch_signals(void);
 
 #endif

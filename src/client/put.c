@@ -32,7 +32,7 @@ static const struct step heading, opening, single, mounting, asking, patching, p
 static void done(berth_call *call)
 {
     struct put *p = call->own;
-    upload_done(&p->upload);
+    upload_release(&p->upload);
     berth_buf_done(&p->piece);
 }
 

@@ -15,7 +15,7 @@ void upload_init(struct upload *u)
     *u = (struct upload){.url = BERTH_BUF_INIT(URL_MAX)};
 }
 
-void upload_done(struct upload *u)
+void upload_release(struct upload *u)
 {
     berth_buf_done(&u->url);
 }
@@ -126,7 +126,7 @@ struct session_call {
 
 static void done(berth_call *call)
 {
-    upload_done(&((struct session_call *)call->own)->upload);
+    upload_release(&((struct session_call *)call->own)->upload);
 }
 
 const berth_upload *berth_call_upload(const berth_call *call)

@@ -12,7 +12,7 @@ struct upload {
 };
 
 void upload_init(struct upload *u);
-void upload_done(struct upload *u);
+void upload_release(struct upload *u);
 int upload_set_url(berth_call *call, struct upload *u, berth_str url);
 
 /* Aims the next request at where new sessions are made, or at the session. */

@@ -8,11 +8,12 @@
 
 #include "util/fault.h"
 
-extern const char meta_schema_0001[], meta_schema_0002[];
+extern const char meta_schema_0001[], meta_schema_0002[], meta_schema_0003[];
 
 const struct migration meta_migrations[] = {
     {1, meta_schema_0001},
     {2, meta_schema_0002},
+    {3, meta_schema_0003},
 };
 const size_t meta_migrations_n = COUNT(meta_migrations);
 
@@ -95,14 +96,17 @@ static int apply(struct db *db, const struct migration *step, berth_error *err)
     char done[128];
     snprintf(done, sizeof(done), "INSERT INTO schema_version(version, applied_at) VALUES(%d, %lld); COMMIT",
              step->version, (long long)sqlite_now(db->m));
-    int r = db_exec(db, "BEGIN IMMEDIATE", err);
+    /* Dropping a table that is about to be put back would delete what refers to it. */
+    int r = db_exec(db, "PRAGMA foreign_keys=OFF; BEGIN IMMEDIATE", err);
     if (r == BERTH_OK)
         r = db_exec(db, step->sql, err);
     if (r == BERTH_OK)
         r = db_exec(db, done, err);
     if (r != BERTH_OK && !sqlite3_get_autocommit(db->handle))
         sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
-    return r;
+    berth_error ignored = BERTH_ERROR_INIT;
+    int on = db_exec(db, "PRAGMA foreign_keys=ON", r == BERTH_OK ? err : &ignored);
+    return r == BERTH_OK ? on : r;
 }
 
 int db_migrate(struct db *db, const char *path, const struct migration *list, size_t n, berth_error *err)

@@ -334,11 +334,16 @@ static const struct source blobs = {
      " SELECT ?1, ?2, ?3, ?4, coalesce(?5, " FRESH_LEASE ") WHERE ?3 IS NOT NULL",
      "UPDATE blobs SET created_at=?4, review_at=coalesce(?5, review_at) WHERE digest=?1 AND ?3 IS NULL"}};
 
-static const struct source blob_keys = {"sqlite_autoindex_blobs_2",
-                                        INDEX("Kd"),
-                                        NULL,
-                                        {"INSERT OR IGNORE INTO salvage_objects(object_key, digest)"
-                                         " SELECT ?1, ?2 WHERE ?1 IS NOT NULL AND NOT " BLOB_THERE}};
+#define ADD_KEY                                                                                              \
+    {                                                                                                        \
+        "INSERT OR IGNORE INTO salvage_objects(object_key, digest) SELECT ?1, ?2 WHERE ?1 IS NOT NULL AND "  \
+        "NOT " BLOB_THERE                                                                                    \
+    }
+
+static const struct source blob_keys[] = {
+    {"blobs_object", INDEX("Kd"), NULL, ADD_KEY},
+    {"sqlite_autoindex_blobs_2", INDEX("Kd"), NULL, ADD_KEY}, /* before version 3 of the schema */
+};
 
 #define ADD_LINK(lease, review)                                                                              \
     {                                                                                                        \
@@ -435,7 +440,7 @@ static int salvage_blobs(struct salvage *s, berth_error *err)
     if (r == BERTH_OK)
         r = pour(s, &blobs, NULL, &blobs_whole, err);
     if (r == BERTH_OK && !blobs_whole)
-        r = pour_known(s, &blob_keys, 1, err);
+        r = pour_known(s, blob_keys, COUNT(blob_keys), err);
     if (r == BERTH_OK)
         r = pour(s, &uploads, NULL, &uploads_whole, err);
     if (r == BERTH_OK && !uploads_whole)

@@ -19,6 +19,8 @@ ELSEWHERE = {
     "http/buffers.c": ("needs connections that wait for each other", "tests/unit/http/body.c"),
     "client/client_curl.c": ("moves bytes for calls: seen by whole calls", "tests/unit/client/client.c"),
     "cli/commands.c": ("a list: every row of it is looked at", "tests/unit/cli/command.c"),
+    "cli/completion.c": ("shells complete with it: real ones", "tests/integration/test_client_frame.py"),
+    "cli/document*.c": ("agree with --help, for every command", "tests/integration/test_client_frame.py"),
     "cli/help.c": ("what it prints is made of rows", "tests/unit/cli/command.c"),
     "cli/output.c": ("what it prints comes from commands", "tests/unit/cli/reference.c"),
     "cli/format_*.c": ("the parts of one language, seen only together", "tests/unit/cli/format.c"),

@@ -399,14 +399,27 @@ def test_progress_is_told_in_lines_and_text_results_can_be_read(berth_binary, ma
 # --- an older schema ---
 
 def make_version_1(database):
-    """What version 2 of the schema changed, changed back."""
+    """What later versions of the schema changed, changed back."""
     with contextlib.closing(sqlite3.connect(database)) as db:
         db.executescript("""
             DROP INDEX manifests_referrers;
             CREATE INDEX manifests_referrers ON manifests(repo_id, subject, artifact_type, digest)
               WHERE subject IS NOT NULL;
+            CREATE TABLE blobs_1(digest TEXT NOT NULL PRIMARY KEY, size BIGINT NOT NULL, object_key TEXT UNIQUE,
+              created_at BIGINT NOT NULL, review_at BIGINT) WITHOUT ROWID;
+            INSERT INTO blobs_1 SELECT digest, size, object_key, created_at, review_at FROM blobs;
+            DROP TABLE blobs;
+            ALTER TABLE blobs_1 RENAME TO blobs;
+            CREATE INDEX blobs_review ON blobs(review_at) WHERE review_at IS NOT NULL;
             DELETE FROM schema_version WHERE version>1;
             PRAGMA wal_checkpoint(TRUNCATE);""")
+
+
+def schema_of(database):
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        assert not db.execute("PRAGMA foreign_key_check").fetchall()
+        return sorted((name, " ".join(sql.replace('"', "").split()) if sql else "") for name, sql in
+                      db.execute("SELECT name, sql FROM sqlite_schema"))
 
 
 def schema_version(database):
@@ -439,11 +452,14 @@ def test_a_folder_of_an_older_schema_is_brought_forward_after_a_copy(berth_binar
     subject, body = with_referrer(own)
     own.stop()
     database = Path(own.data) / "berth.db"
+    new = schema_of(database)
     make_version_1(database)
+    assert schema_of(database) != new
     newer = make_server(data=own.data)
     sees_referrer(newer, subject, body)
     newer.stop()
     assert schema_version(database) > 1 and schema_version(f"{database}.v1.bak") == 1
+    assert schema_of(database) == new
     check(berth_binary, own.data)
 
 

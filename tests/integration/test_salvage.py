@@ -193,7 +193,7 @@ class Database:
 
 TREES = ["sqlite_schema", "schema_version", "repositories", "sqlite_autoindex_repositories_1",
          "sqlite_autoindex_repositories_2", "repositories_listed", "repositories_review", "blobs",
-         "sqlite_autoindex_blobs_2", "blobs_review", "blob_bodies", "sqlite_autoindex_blob_bodies_1", "repo_blobs",
+         "blobs_object", "blobs_review", "blob_bodies", "sqlite_autoindex_blob_bodies_1", "repo_blobs",
          "repo_blobs_digest", "repo_blobs_review", "manifests", "sqlite_autoindex_manifests_1", "manifests_referrers",
          "manifests_review", "manifest_blobs", "manifest_blobs_rev", "manifest_children", "manifest_children_rev",
          "manifest_missing", "manifest_missing_target", "lost_subjects", "tags", "tags_manifest", "tag_history", "uploads",

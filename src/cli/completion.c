@@ -1,0 +1,322 @@
+/* cli/completion.c - `berth completion bash|zsh|fish`: scripts made of the rows of all commands. */
+#include <stdio.h>
+
+#include "cli/commands.h"
+
+/* Whether an operand of this command is a file or a folder. */
+static bool takes_files(const struct cli_command *c)
+{
+    return strstr(c->operands, "FILE") || strstr(c->operands, "DIR") || strstr(c->operands, "PATH");
+}
+
+/* Words that an operand is one of: "on|off". NULL: none. */
+static const char *operand_words(const struct cli_command *c)
+{
+    return strchr(c->operands, '|') && !strpbrk(c->operands, "[ABCDEFGHIJKLMNOPQRSTUVWXYZ") ? c->operands
+                                                                                            : NULL;
+}
+
+/* "text|json" with blanks instead. */
+static void print_words(const char *choices)
+{
+    for (const char *at = choices; *at; at++)
+        putchar(*at == '|' ? ' ' : *at);
+}
+
+static bool is_path(const struct cli_option *o)
+{
+    return o->kind == CLI_FILE ||
+           (o->value && (strcmp(o->value, "FILE") == 0 || strcmp(o->value, "DIR") == 0));
+}
+
+/* Text between single quotes, where @extra letters get a backslash. */
+static void print_quoted(const char *text, const char *extra)
+{
+    for (const char *at = text; *at; at++)
+        if (*at == '\'')
+            printf("'\\''");
+        else
+            printf("%s%c", strchr(extra, *at) ? "\\" : "", *at);
+}
+
+/* The first words: commands that stand alone, and families, each once. */
+static void each_first_word(void (*print)(const char *name, const char *summary))
+{
+    const struct cli_family *last = NULL;
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct cli_family *family = cli_family_of(cli_commands[i]);
+        if (!family || family != last)
+            print(family ? family->name : cli_commands[i]->name,
+                  family ? family->summary : cli_commands[i]->summary);
+        last = family;
+    }
+}
+
+static const char *second_word(const struct cli_command *c)
+{
+    return strchr(c->name, ' ') + 1;
+}
+
+/* --- bash --- */
+
+static void bash_word(const char *name, const char *summary)
+{
+    (void)summary;
+    printf(" %s", name);
+}
+
+static void bash_options(const struct cli_command *c)
+{
+    const struct cli_option *o;
+    printf("    '%s')\n        case $prev in\n", c->name);
+    for (size_t i = 0; (o = cli_option_at(c, i)); i++) {
+        if (!o->value)
+            continue;
+        printf("        --%s", o->name);
+        if (o->letter)
+            printf("|-%c", o->letter);
+        if (o->kind == CLI_CHOICE) {
+            printf(") words='");
+            print_words(o->value);
+            printf("' ;;\n");
+        } else {
+            printf(") files=%d ;;\n", is_path(o));
+        }
+    }
+    printf("        *)\n            words='");
+    for (size_t i = 0; (o = cli_option_at(c, i)); i++)
+        printf("%s--%s", i ? " " : "", o->name);
+    printf("'\n            [[ $cur == -* ]] || { words='");
+    if (operand_words(c))
+        print_words(operand_words(c));
+    printf("'; files=%d; }\n            ;;\n        esac ;;\n", takes_files(c));
+}
+
+static void print_bash(void)
+{
+    printf("# bash completion for berth; made by `berth completion bash`\n"
+           "_berth()\n{\n"
+           "    local line=${COMP_LINE:0:COMP_POINT} cur prev command words='' files=0\n"
+           "    local -a typed\n"
+           "    read -ra typed <<<\"$line\"\n"
+           "    [[ $line == *[[:space:]] ]] && typed+=('')\n"
+           "    cur=${typed[${#typed[@]}-1]} prev=${typed[${#typed[@]}-2]}\n"
+           "    if [[ $cur == --*=* ]]; then\n"
+           "        prev=${cur%%%%=*} cur=${cur#*=}\n"
+           "    fi\n"
+           "    command=${typed[1]}\n"
+           "    COMPREPLY=()\n"
+           "    if ((${#typed[@]} == 2)); then\n"
+           "        words='");
+    each_first_word(bash_word);
+    printf("'\n    else\n        case $command in\n");
+    for (const struct cli_family *f = cli_families; f->name; f++) {
+        printf("        %s)\n            if ((${#typed[@]} == 3)); then\n                words='", f->name);
+        for (size_t i = 0; cli_commands[i]; i++)
+            if (cli_family_of(cli_commands[i]) == f)
+                printf(" %s", second_word(cli_commands[i]));
+        printf("'\n            fi\n            command=\"$command ${typed[2]}\" ;;\n");
+    }
+    printf("        esac\n    fi\n    case $command in\n");
+    for (size_t i = 0; cli_commands[i]; i++)
+        bash_options(cli_commands[i]);
+    printf("    esac\n"
+           "    if ((files)); then\n"
+           "        compopt -o filenames 2>/dev/null\n"
+           "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+           "    else\n"
+           "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+           "    fi\n"
+           "}\ncomplete -F _berth berth\n");
+}
+
+/* --- zsh --- */
+
+static void zsh_word(const char *name, const char *summary)
+{
+    printf("        '%s:", name);
+    print_quoted(summary, ":\\");
+    printf("'\n");
+}
+
+static void zsh_option(const struct cli_option *o)
+{
+    printf("            ");
+    const char *repeated = o->kind == CLI_WORDS || o->kind == CLI_SETTING ? "*" : "";
+    if (o->letter)
+        printf("'(-%c --%s)'{-%c%s,--%s%s}'[", o->letter, o->name, o->letter, o->value ? "+" : "", o->name,
+               o->value ? "=" : "");
+    else
+        printf("'%s--%s%s[", repeated, o->name, o->value ? "=" : "");
+    print_quoted(o->help, "[]:\\");
+    printf("]");
+    if (o->value && o->kind == CLI_CHOICE) {
+        printf(":%s:(", o->name);
+        print_words(o->value);
+        printf(")");
+    } else if (o->value) {
+        printf(":");
+        print_quoted(o->value, ":\\");
+        printf(":%s", is_path(o) ? "_files" : "");
+    }
+    printf("'\n");
+}
+
+static void zsh_options(const struct cli_command *c)
+{
+    const struct cli_option *o;
+    printf("    '%s')\n        arguments=(\n", c->name);
+    for (size_t i = 0; (o = cli_option_at(c, i)); i++)
+        zsh_option(o);
+    printf("            '*:");
+    print_quoted(*c->operands ? c->operands : "no more", ":\\");
+    printf(":");
+    if (operand_words(c)) {
+        printf("(");
+        print_words(operand_words(c));
+        printf(")");
+    } else {
+        printf("%s", takes_files(c) ? "_files" : " ");
+    }
+    printf("'\n        ) ;;\n");
+}
+
+static void print_zsh(void)
+{
+    printf("#compdef berth\n# zsh completion for berth; made by `berth completion zsh`\n"
+           "_berth()\n{\n"
+           "    local command=$words[2]\n"
+           "    local -a commands arguments\n"
+           "    commands=(\n");
+    each_first_word(zsh_word);
+    printf("    )\n"
+           "    if ((CURRENT == 2)); then\n"
+           "        _describe -t commands command commands\n"
+           "        return\n"
+           "    fi\n"
+           "    case $command in\n");
+    for (const struct cli_family *f = cli_families; f->name; f++) {
+        printf("    %s)\n        commands=(\n", f->name);
+        for (size_t i = 0; cli_commands[i]; i++)
+            if (cli_family_of(cli_commands[i]) == f)
+                zsh_word(second_word(cli_commands[i]), cli_commands[i]->summary);
+        printf("        )\n"
+               "        if ((CURRENT == 3)); then\n"
+               "            _describe -t commands command commands\n"
+               "            return\n"
+               "        fi\n"
+               "        command=\"$command $words[3]\"\n"
+               "        shift words\n"
+               "        ((CURRENT--)) ;;\n");
+    }
+    printf("    esac\n    shift words\n    ((CURRENT--))\n    case $command in\n");
+    for (size_t i = 0; cli_commands[i]; i++)
+        zsh_options(cli_commands[i]);
+    printf("    *) return 1 ;;\n"
+           "    esac\n"
+           "    _arguments -S $arguments\n"
+           "}\n"
+           "if [[ $funcstack[1] == _berth ]]; then\n"
+           "    _berth \"$@\"\n"
+           "else\n"
+           "    compdef _berth berth\n"
+           "fi\n");
+}
+
+/* --- fish --- */
+
+static void fish_word(const char *name, const char *summary)
+{
+    printf("complete -c berth -n '__berth_has 1' -a %s -d '", name);
+    print_quoted(summary, "");
+    printf("'\n");
+}
+
+static void fish_option(const struct cli_command *c, const struct cli_option *o)
+{
+    printf("complete -c berth -n '__berth_in %s' -l %s", c->name, o->name);
+    if (o->letter)
+        printf(" -s %c", o->letter);
+    if (o->kind == CLI_CHOICE) {
+        printf(" -x -a '");
+        print_words(o->value);
+        printf("'");
+    } else if (o->value) {
+        printf(is_path(o) ? " -r -F" : " -x");
+    }
+    printf(" -d '");
+    for (const char *at = o->help; *at; at++) /* fish knows \' inside quotes */
+        printf("%s%c", *at == '\'' || *at == '\\' ? "\\" : "", *at);
+    printf("'\n");
+}
+
+static void print_fish(void)
+{
+    printf("# fish completion for berth; made by `berth completion fish`\n"
+           "function __berth_has # so many words are there, and the next is being typed\n"
+           "    test (count (commandline -opc)) -eq $argv[1]\n"
+           "end\n"
+           "function __berth_in # the words behind berth are these\n"
+           "    set -l typed (commandline -opc)\n"
+           "    test (count $typed) -gt (count $argv); and test \"$typed[2..(math (count $argv) + 1)]\" = "
+           "\"$argv\"\n"
+           "end\n"
+           "complete -c berth -f\n");
+    each_first_word(fish_word);
+    for (size_t i = 0; cli_commands[i]; i++) {
+        const struct cli_command *c = cli_commands[i];
+        const struct cli_family *f = cli_family_of(c);
+        const struct cli_option *o;
+        if (f) {
+            printf("complete -c berth -n '__berth_in %s; and __berth_has 2' -a %s -d '", f->name,
+                   second_word(c));
+            print_quoted(c->summary, "");
+            printf("'\n");
+        }
+        for (size_t k = 0; (o = cli_option_at(c, k)); k++)
+            fish_option(c, o);
+        if (operand_words(c)) {
+            printf("complete -c berth -n '__berth_in %s' -a '", c->name);
+            print_words(operand_words(c));
+            printf("'\n");
+        } else if (takes_files(c)) {
+            printf("complete -c berth -n '__berth_in %s' -F\n", c->name);
+        }
+    }
+}
+
+/* --- the command --- */
+
+static int run(const struct cli_command *c, int argc, char **argv)
+{
+    static const struct {
+        const char *shell;
+        void (*print)(void);
+    } shells[] = {{"bash", print_bash}, {"zsh", print_zsh}, {"fish", print_fish}};
+    CLEANUP(cli_base_done) struct cli_base b = {0};
+    int rc = cli_read(c, argc, argv, &b);
+    if (rc >= 0)
+        return rc;
+    for (size_t i = 0; i < COUNT(shells); i++)
+        if (strcmp(b.operands[0], shells[i].shell) == 0) {
+            shells[i].print();
+            return cli_printed(c);
+        }
+    return cli_usage(c->name, "there is completion for bash, zsh and fish, not for '%s'", b.operands[0]);
+}
+
+const struct cli_command cmd_completion = {
+    .name = "completion",
+    .summary = "print what makes a shell complete berth's commands and options",
+    .operands = "bash|zsh|fish",
+    .text =
+        "Prints a script for a shell, which then completes commands, options and their values. `make "
+        "install` "
+        "puts all three where the shells look for them; elsewhere, have the shell read it when it starts.",
+    .examples =
+        (const struct cli_example[]){{"source <(berth completion bash)", "bash, in ~/.bashrc"},
+                                     {"source <(berth completion zsh)", "zsh, in ~/.zshrc after compinit"},
+                                     {"berth completion fish | source", "fish, in config.fish"},
+                                     {0}},
+    .run = run,
+};

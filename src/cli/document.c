@@ -1,0 +1,48 @@
+/* cli/document.c - see document.h. */
+#include "cli/document.h"
+
+const struct document_row document_variables[] = {
+    {"DOCKER_CONFIG", "the folder of config.json, instead of ~/.docker"},
+    {"https_proxy, http_proxy, no_proxy", "proxies, as curl(1) reads them"},
+    {"NO_COLOR", "if it is set and not empty, progress has no colours"},
+    {NULL, NULL},
+};
+
+const struct document_row document_files[] = {
+    {"~/.docker/config.json",
+     "credentials, as docker login writes them: the entry with the longest path that leads "
+     "to the repository, else the one of the host"},
+    {NULL, NULL},
+};
+
+/* The page that a command stands on. */
+static berth_str page_of(const struct cli_command *c)
+{
+    const struct cli_family *f = cli_family_of(c);
+    return str_from(f ? f->name : c->name);
+}
+
+const struct cli_command *document_member(const char *name, size_t i)
+{
+    for (size_t k = 0; cli_commands[k]; k++)
+        if (str_eq(page_of(cli_commands[k]), str_from(name)) && i-- == 0)
+            return cli_commands[k];
+    return NULL;
+}
+
+const char *document_summary(const char *name)
+{
+    const struct cli_family *f = cli_find_family(name);
+    const struct cli_command *c = document_member(name, 0);
+    return f ? f->summary : c ? c->summary : NULL;
+}
+
+const char *document_page(size_t i)
+{
+    for (size_t k = 0; cli_commands[k]; k++) {
+        berth_str page = page_of(cli_commands[k]);
+        if ((k == 0 || !str_eq(page, page_of(cli_commands[k - 1]))) && i-- == 0)
+            return page.p;
+    }
+    return NULL;
+}

@@ -1,0 +1,30 @@
+/* cli/document.h - documents made of the commands' rows: manual pages and docs/commands.md. */
+#ifndef CLI_DOCUMENT_H
+#define CLI_DOCUMENT_H
+
+#include "cli/command.h"
+
+/* Prints the page of a command that stands alone, or of a family. false: there is neither. */
+bool document_man(const char *name);
+
+/* Prints docs/commands.md. */
+void document_markdown(void);
+
+/* --- what both are made of --- */
+
+/* The @i-th command of the page @name; NULL: no more. */
+const struct cli_command *document_member(const char *name, size_t i);
+
+/* What the page is about: the summary of the command or family. */
+const char *document_summary(const char *name);
+
+/* The pages in their order; NULL: no more. */
+const char *document_page(size_t i);
+
+/* A variable of the environment, or a file, that commands on a registry look at. */
+struct document_row {
+    const char *name, *meaning;
+};
+extern const struct document_row document_variables[], document_files[]; /* a name of NULL ends them */
+
+#endif
