@@ -2,16 +2,24 @@
 #include "cli/commands.h"
 
 const struct cli_command *const cli_commands[] = {
-    &cmd_serve,      &cmd_gc,           &cmd_check,        &cmd_import,
-    &cmd_export,     &cmd_backup,       &cmd_restore,      &cmd_read_only,
-    &cmd_reload,     &cmd_config_check, &cmd_config_show,  &cmd_config_document,
+    &cmd_serve,         &cmd_gc,
+    &cmd_check,         &cmd_import,
+    &cmd_export,        &cmd_backup,
+    &cmd_restore,       &cmd_read_only,
+    &cmd_reload,        &cmd_config_check,
+    &cmd_config_show,   &cmd_config_document,
     &cmd_reference,
 #ifdef BERTH_CLIENT
-    &cmd_ping,       &cmd_tag_list,     &cmd_manifest_get, &cmd_manifest_head,
-    &cmd_blob_get,   &cmd_inspect,      &cmd_index_create, &cmd_index_add,
-    &cmd_index_remove,
+    &cmd_ping,          &cmd_tag_list,
+    &cmd_manifest_get,  &cmd_manifest_head,
+    &cmd_blob_get,      &cmd_inspect,
+    &cmd_index_create,  &cmd_index_add,
+    &cmd_index_remove,  &cmd_artifact_push,
+    &cmd_artifact_pull, &cmd_artifact_attach,
+    &cmd_artifact_tree,
 #endif
-    &cmd_completion, &cmd_version,      &cmd_help,         NULL,
+    &cmd_completion,    &cmd_version,
+    &cmd_help,          NULL,
 };
 
 const struct cli_family cli_families[] = {
@@ -21,6 +29,7 @@ const struct cli_family cli_families[] = {
     {"manifest", "get a manifest, or what a registry says of it"},
     {"blob", "get a blob"},
     {"index", "make one index of several images, or change it"},
+    {"artifact", "keep files in a registry, alone or beside an image"},
 #endif
     {NULL, NULL},
 };

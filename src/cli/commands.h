@@ -9,7 +9,8 @@ extern const struct cli_command cmd_serve, cmd_gc, cmd_check, cmd_import, cmd_ex
 
 extern const struct cli_command cmd_ping, cmd_tag_list, cmd_manifest_get, cmd_manifest_head, cmd_blob_get;
 
-extern const struct cli_command cmd_inspect, cmd_index_create, cmd_index_add, cmd_index_remove;
+extern const struct cli_command cmd_inspect, cmd_index_create, cmd_index_add, cmd_index_remove,
+    cmd_artifact_push, cmd_artifact_pull, cmd_artifact_attach, cmd_artifact_tree;
 
 extern const struct cli_command cmd_completion, cmd_version, cmd_help;
 

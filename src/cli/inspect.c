@@ -112,8 +112,8 @@ static int finish(const struct cli_command *c, const struct cli_base *b, struct 
     return cli_print(c, b, j);
 }
 
-static int write_file(const struct options *o, const struct inspected *i, struct sink *t,
-                      uint64_t *ret_size, berth_error *err)
+static int write_file(const struct options *o, const struct inspected *i, struct sink *t, uint64_t *ret_size,
+                      berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
     char piece[16384];
@@ -128,8 +128,8 @@ static int write_file(const struct options *o, const struct inspected *i, struct
     return r;
 }
 
-static int write_layer(const struct options *o, const struct inspected *i, struct sink *t,
-                       uint64_t *ret_size, const char **ret_digest, berth_error *err)
+static int write_layer(const struct options *o, const struct inspected *i, struct sink *t, uint64_t *ret_size,
+                       const char **ret_digest, berth_error *err)
 {
     const berth_descriptor *d = inspect_layer(i->image, o->layer, err);
     if (!d)

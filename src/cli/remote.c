@@ -200,7 +200,8 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
         rc = read_operand(c, r);
     if (rc >= 0)
         return rc;
-    signal(SIGPIPE, SIG_IGN); /* a peer that leaves is an error of its call; cli_printed() minds standard output */
+    signal(SIGPIPE,
+           SIG_IGN); /* a peer that leaves is an error of its call; cli_printed() minds standard output */
     if (r->password_stdin && !read_password(r))
         return cli_usage(c->name, "the password on standard input is too long");
     if (!r->username)
