@@ -102,12 +102,12 @@ class Server:
         """A quiet end: SIGTERM, exit status 0, and nothing from a sanitizer in the log."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        self.reader.join(self.timeout)        # the end of its output is seen at once; wait() with a time limit polls
         try:
-            status = self.process.wait(self.timeout)
+            status = self.process.wait(5)
         except subprocess.TimeoutExpired:
             self.kill9()
             raise AssertionError(f"the server did not end within {self.timeout} s of SIGTERM") from None
-        self.reader.join()
         self.check_log()
         assert status == 0, f"the server ended with status {status}: {self.stderr()[-4000:]}"
 

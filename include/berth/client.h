@@ -37,6 +37,17 @@ typedef enum berth_transport {
     BERTH_TRANSPORT_HTTPS = 2,
 } berth_transport;
 
+/* What went wrong before a request is sent again. */
+typedef struct berth_retry {
+    unsigned tries;         /* made so far */
+    uint32_t wait_ms;       /* until the next, at least */
+    const berth_error *why; /* lent */
+} berth_retry;
+
+/* Called before the wait, by the thread that drives the client. It may renew what the request is made of; 0:
+ * try again. Any other answer ends the call with what went wrong. */
+typedef int (*berth_retry_fn)(void *arg, berth_call *call, const berth_retry *retry);
+
 typedef struct berth_client_options {
     size_t size;                  /* set by the initialiser; lets old callers keep working */
     const char *user_agent;       /* NULL: "berth/<version>" */
@@ -48,10 +59,31 @@ typedef struct berth_client_options {
     uint32_t timeout_ms;          /* without any progress; 0: wait for ever */
     berth_transport transport;
     bool insecure; /* take any certificate */
+
+    /* Trying again: after a connection that broke, and the answers 408, 429, 500, 502, 503 and 504; requests
+     * whose body can't be had again are not. A wait doubles from try to try, and its length is somewhere
+     * between a half and all of that; Retry-After (seconds or date) makes it longer, but one beyond
+     * @longest_wait_ms ends the call with BERTH_E_BUSY. After a 429, and a 503 with Retry-After, no call of
+     * this client sends before the wait is over. A host that could never be reached is not tried again. */
+    unsigned retries;                        /* 0: none */
+    uint32_t first_wait_ms, longest_wait_ms; /* milliseconds */
+    berth_retry_fn on_retry;                 /* of every call; NULL: none */
+    void *on_retry_arg;
+
+    /* At once: a 429 halves the number, down to 1, and an answer adds one, up to what stands here; further
+     * calls wait for their turn. 0: no limit. */
+    unsigned reads_at_once, writes_at_once;
+    unsigned requests_per_second; /* 0: no limit */
+
+    /* Time-outs in milliseconds beside @timeout_ms, which holds for each step alone. */
+    uint32_t connect_timeout_ms; /* name, connection and TLS; 0: @timeout_ms */
+    uint32_t answer_timeout_ms;  /* from the request's last byte to the answer's first; 0: @timeout_ms */
+    uint32_t call_timeout_ms;    /* a whole call with its tries and waits; 0: none */
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
-        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false       \
+        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false, 5,   \
+            500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0                                                         \
     }
 
 /**
@@ -82,6 +114,32 @@ typedef void (*berth_done_fn)(berth_call *call, void *arg);
 
 /** Have @fn called once when the call has ended, or now if it has. It may free the call. */
 BERTH_API void berth_call_on_done(berth_call *call, berth_done_fn fn, void *arg);
+
+/** Have @fn called before each further try of this call, instead of the client's. Before the client is
+ * processed next, or from a callback of the call. */
+BERTH_API void berth_call_on_retry(berth_call *call, berth_retry_fn fn, void *arg);
+
+/* What a call is about to do, or is at. */
+typedef enum berth_step {
+    BERTH_STEP_WAITS = 0,    /* for its turn, or for another try */
+    BERTH_STEP_CONNECTS = 1, /* name, connection, TLS */
+    BERTH_STEP_SENDS = 2,
+    BERTH_STEP_ANSWER = 3, /* all is sent, nothing has come */
+    BERTH_STEP_RECEIVES = 4,
+} berth_step;
+
+typedef struct berth_progress {
+    berth_step step;
+    unsigned tries; /* that failed so far */
+    uint64_t done;  /* bytes of content that went over, also those of earlier tries */
+    uint64_t total; /* UINT64_MAX: not known */
+} berth_progress;
+
+/** Called at each new step and with each piece of content, by the thread that drives the client. */
+typedef void (*berth_progress_fn)(void *arg, const berth_call *call, const berth_progress *progress);
+
+/** Have @fn told how far the call is. Before the client is processed next, or from a callback of the call. */
+BERTH_API void berth_call_on_progress(berth_call *call, berth_progress_fn fn, void *arg);
 
 /** Blocks until the call has ended, and returns its result: BERTH_OK, or a negative code with @err filled in.
  * Several threads may wait at once, one of them drives the client. Not from a callback: BERTH_E_INVALID. */

@@ -258,8 +258,8 @@ static void print_fish(void)
            "end\n"
            "function __berth_in # the words behind berth are these\n"
            "    set -l typed (commandline -opc)\n"
-           "    test (count $typed) -gt (count $argv); and test \"$typed[2..(math (count $argv) + 1)]\" = "
-           "\"$argv\"\n"
+           "    set -l last (math (count $argv) + 1)\n"
+           "    test (count $typed) -ge $last; and test \"$typed[2..$last]\" = \"$argv\"\n"
            "end\n"
            "complete -c berth -f\n");
     each_first_word(fish_word);

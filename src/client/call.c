@@ -28,8 +28,9 @@ static int on_body(struct exchange *x, const void *p, size_t n);
 static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n);
 static bool on_rewind(struct exchange *x);
 static void on_end(struct exchange *x, int code, const berth_error *err);
+static void on_moved(struct exchange *x);
 
-static const struct exchange_events events = {on_head, on_body, on_send, on_rewind, on_end};
+static const struct exchange_events events = {on_head, on_body, on_send, on_rewind, on_end, on_moved};
 
 /* --- birth and death --- */
 
@@ -57,7 +58,10 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     call->op = op;
     call->step = op->first;
     call->x.events = &events;
+    call->deadline_ms = INT64_MAX;
+    call->progress.total = UINT64_MAX;
     berth_buf_init(&call->url, URL_MAX);
+    berth_buf_init(&call->first_url, URL_MAX);
     call_prepare(call);
     int r = repository ? check_inputs(call, repository, reference, err) : BERTH_OK;
     if (r != BERTH_OK) {
@@ -105,6 +109,7 @@ void call_destroy(berth_call *call)
     exchange_done(&call->x);
     token_request_done(&call->token);
     berth_buf_done(&call->url);
+    berth_buf_done(&call->first_url);
     berth_buf_done(&call->fields);
     berth_buf_done(&call->authorization);
     berth_buf_done(&call->sent_fields);
@@ -176,14 +181,40 @@ int call_fail_by_answer(berth_call *call)
 
 static void finish(berth_call *call)
 {
+    retry_leave(call);
     call->state = CALL_DONE;
     client_settle(call);
 }
 
-void call_cancel(berth_call *call)
+static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done);
+
+/* The answer didn't come, or not whole, and there is no other try. */
+static int take_break(berth_call *call, bool *ret_done)
+{
+    const struct step *next = NULL;
+    bool broke = call->state == CALL_ASKING && call->x.failure != FAILURE_NONE;
+    if (!broke || !call->step->broken || atomic_load(&call->cancelled))
+        return call->code;
+    int r = call->step->broken(call, &next);
+    if (r == BERTH_OK)
+        call->code = BERTH_OK;
+    return go_on(call, r, next, ret_done);
+}
+
+/* It failed: for good, or it tries again later. */
+static void finish_or_retry(berth_call *call)
+{
+    bool done = false, broken = false;
+    if (retry_call(call, &broken))
+        return;
+    if (broken || take_break(call, &done) != BERTH_OK || done)
+        finish(call);
+}
+
+void call_cancel(berth_call *call, int code, const char *why)
 {
     transport_cancel(call->client->transport, &call->x);
-    call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    call_fail(call, code, "%s", why);
     finish(call);
 }
 
@@ -296,7 +327,8 @@ static int begin_payload(berth_call *call)
     return BERTH_OK;
 }
 
-static int ask_registry(berth_call *call)
+/* Has a place, and it is time. */
+static int send_request(berth_call *call)
 {
     berth_error err = BERTH_ERROR_INIT;
     struct exchange *x = &call->x;
@@ -317,6 +349,16 @@ static int ask_registry(berth_call *call)
     return r == BERTH_OK ? ask(call, CALL_ASKING, call->step->body_max) : r;
 }
 
+/* Now, or when its turn has come. */
+static int ask_registry(berth_call *call)
+{
+    if (call->foreign || retry_enter(call))
+        return send_request(call);
+    call->state = CALL_WAITING;
+    progress_tell(call, BERTH_STEP_WAITS);
+    return BERTH_OK;
+}
+
 /* --- answers --- */
 
 /* With its method and its body, but for 303: that would make a GET of what is no GET. */
@@ -327,6 +369,8 @@ static int follow_redirect(berth_call *call)
         return call_fail(call, BERTH_E_INVALID, "%s redirects what is no GET with 303", who_answers(call));
     if (++call->redirects > REDIRECTS_MAX)
         return call_fail(call, BERTH_E_INVALID, "it redirects more than %d times", REDIRECTS_MAX);
+    if (!call->first_url.n)
+        berth_buf_add_str(&call->first_url, berth_buf_str(&call->url));
     bool was_foreign = call->foreign;
     int r = call_follow(call, exchange_field(&call->x, STR("Location"), 0), "where it redirects to");
     call->foreign |= was_foreign;
@@ -338,7 +382,8 @@ static int go_on(berth_call *call, int r, const struct step *next, bool *ret_don
     *ret_done = !next;
     if (r != BERTH_OK || !next)
         return r;
-    call->step = next;
+    retry_leave(call);
+    retry_step(call, next);
     call->redirects = call->challenges = 0;
     return ask_registry(call);
 }
@@ -347,7 +392,7 @@ static int go_on(berth_call *call, int r, const struct step *next, bool *ret_don
 static int take_refusal(berth_call *call, bool *ret_done)
 {
     const struct step *next = NULL;
-    if (!call->step->refused)
+    if (!call->step->refused || retry_is_worth(call))
         return call_fail_by_answer(call);
     int r = call->step->refused(call, &next);
     return go_on(call, r, next, ret_done);
@@ -425,6 +470,9 @@ void call_step(berth_call *call)
     case CALL_NEW:
         r = ask_registry(call);
         break;
+    case CALL_WAITING:
+        r = send_request(call);
+        break;
     case CALL_TOKEN:
         r = take_token(call);
         break;
@@ -435,7 +483,9 @@ void call_step(berth_call *call)
     case CALL_STATES_:
         return;
     }
-    if (r != BERTH_OK || done)
+    if (r != BERTH_OK)
+        finish_or_retry(call);
+    else if (done)
         finish(call);
 }
 
@@ -446,6 +496,7 @@ static int on_head(struct exchange *x)
     berth_call *call = CONTAINER_OF(x, berth_call, x);
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    call->client->answered |= !call->foreign && call->state == CALL_ASKING;
     return call->state == CALL_ASKING && is_ok(call) && call->step->head ? call->step->head(call) : BERTH_OK;
 }
 
@@ -492,26 +543,22 @@ static bool on_rewind(struct exchange *x)
     return true;
 }
 
-/* The answer didn't come, or not whole. */
-static int take_break(berth_call *call, bool *ret_done)
-{
-    const struct step *next = NULL;
-    if (call->state != CALL_ASKING || !call->step->broken || atomic_load(&call->cancelled))
-        return call->code;
-    int r = call->step->broken(call, &next);
-    if (r == BERTH_OK)
-        call->code = BERTH_OK;
-    return go_on(call, r, next, ret_done);
-}
-
 static void on_end(struct exchange *x, int code, const berth_error *err)
 {
     berth_call *call = CONTAINER_OF(x, berth_call, x);
-    bool done = false;
     if (call->code == BERTH_OK && code != BERTH_OK)
         call_fail(call, code, "%s%s", call->state == CALL_TOKEN ? "asking for a token: " : "", err->message);
     if (call->code == BERTH_OK)
         call_step(call);
-    else if (take_break(call, &done) != BERTH_OK || done)
-        finish(call);
+    else
+        finish_or_retry(call);
+}
+
+static void on_moved(struct exchange *x)
+{
+    static const berth_step steps[] = {[EXCHANGE_CONNECTS] = BERTH_STEP_CONNECTS,
+                                       [EXCHANGE_SENDS] = BERTH_STEP_SENDS,
+                                       [EXCHANGE_WAITS] = BERTH_STEP_ANSWER,
+                                       [EXCHANGE_RECEIVES] = BERTH_STEP_RECEIVES};
+    progress_tell(CONTAINER_OF(x, berth_call, x), steps[x->step]);
 }

@@ -4,6 +4,9 @@
 #include <stdio.h>
 
 #include "http/block.h"
+#include "util/clock.h"
+
+#define ROUNDS 16 /* in one go: the loop that we are part of has others to serve */
 
 static bool is_loopback(berth_str host)
 {
@@ -62,6 +65,10 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     if (r == BERTH_OK && (!copy(&s->host, host) || !copy(&s->username, o.username) ||
                           !copy(&s->password, o.password) || !copy(&s->credentials_file, o.credentials_file)))
         r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    limits_init(&c->limits, o.reads_at_once, o.writes_at_once, o.requests_per_second);
+    c->retry =
+        (struct retry_policy){o.retries, o.first_wait_ms, o.longest_wait_ms, o.on_retry, o.on_retry_arg};
+    c->call_timeout_ms = o.call_timeout_ms;
     if (r == BERTH_OK)
         r = transport_new(&o, &c->transport, err);
     if (r != BERTH_OK) {
@@ -117,16 +124,68 @@ static berth_call *take_pending(berth_client *c)
     return call;
 }
 
+/* A call is under way from its first step on, and may be until its deadline. */
+static void begin(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (c->call_timeout_ms)
+        call->deadline_ms = clock_mono_ms() + c->call_timeout_ms;
+    call->prev_running = c->last_running;
+    *(c->last_running ? &c->last_running->next_running : &c->first_running) = call;
+    c->last_running = call;
+    call_step(call);
+}
+
+static void forget_running(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (!call->prev_running && c->first_running != call)
+        return; /* it never began */
+    *(call->prev_running ? &call->prev_running->next_running : &c->first_running) = call->next_running;
+    *(call->next_running ? &call->next_running->prev_running : &c->last_running) = call->prev_running;
+    call->next_running = call->prev_running = NULL;
+}
+
 static void run_pending(berth_client *c)
 {
     for (berth_call *call; (call = take_pending(c));) {
         if (call->state == CALL_DONE)
             continue;
         if (atomic_load(&call->cancelled))
-            call_cancel(call);
+            call_cancel(call, BERTH_E_CANCELLED, "cancelled");
         else if (call->state == CALL_NEW)
-            call_step(call);
+            begin(call);
     }
+}
+
+/* Calls whose turn has come, and those whose time is over. */
+static void run_due(berth_client *c)
+{
+    int64_t now = clock_mono_ms();
+    while (c->first_running && c->first_running->deadline_ms <= now)
+        call_cancel(c->first_running, BERTH_E_NETWORK, "the call took longer than it may");
+    for (struct limits_ticket *t; (t = limits_next(&c->limits, now));)
+        call_step(CONTAINER_OF(t, berth_call, ticket));
+}
+
+static bool has_pending(berth_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool has = c->pending;
+    pthread_mutex_unlock(&c->lock);
+    return has;
+}
+
+static void run_ready(berth_client *c)
+{
+    do {
+        run_pending(c);
+        run_due(c);
+    } while (has_pending(c));
+    int64_t due = limits_due(&c->limits, clock_mono_ms());
+    if (c->first_running)
+        due = MIN(due, c->first_running->deadline_ms);
+    transport_set_timer(c->transport, due);
 }
 
 /* Drives the client until it has nothing to do; first waits until it has, if @waits. Under the lock, which is
@@ -138,9 +197,12 @@ static void drive(berth_client *c, bool waits)
     pthread_mutex_unlock(&c->lock);
     if (waits)
         transport_wait(c->transport);
-    run_pending(c);
-    transport_process(c->transport);
-    run_pending(c);
+    unsigned rounds = 0;
+    do
+        run_ready(c);
+    while (transport_process(c->transport) && ++rounds < ROUNDS);
+    if (rounds == ROUNDS)
+        transport_wake(c->transport);
     pthread_mutex_lock(&c->lock);
     c->driving = false;
     pthread_cond_broadcast(&c->changed);
@@ -195,6 +257,7 @@ static void forget_pending(berth_call *call)
 void client_settle(berth_call *call)
 {
     berth_client *c = call->client;
+    forget_running(call);
     pthread_mutex_lock(&c->lock);
     while (call->done && !call->told && !call->orphan) { /* before anyone who waits may free it */
         call->told = true;

@@ -1,8 +1,8 @@
 /* client/client_curl.c - the transport: the only file that sees libcurl.
  *
- * One epoll descriptor holds curl's sockets, a timer for curl's time-outs and an event that other threads
- * wake us by. Whoever drives the client calls transport_process(); nothing here blocks but transport_wait().
- */
+ * One epoll descriptor holds curl's sockets, a timer for all that is waited for, and an event that other
+ * threads wake us by. Whoever drives the client calls transport_process(); nothing here blocks but
+ * transport_wait(). Curl's handles are used again: what all requests share is told them once. */
 #include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
@@ -12,24 +12,35 @@
 #include <sys/timerfd.h>
 
 #include "client/internal.h"
+#include "util/clock.h"
 
 #define HEADER_MAX   (256 * KIB) /* all lines of one answer */
 #define LARGE_BUFFER (256 * KIB) /* curl's for large bodies: fewer calls into the kernel */
 #define EVENTS       64
-
-struct transport {
-    CURLM *multi;
-    int epoll, timer, event;
-    char *user_agent, *ca_file;
-    uint32_t timeout_ms;
-    bool insecure;
-};
+#define IDLE_HANDLES 64 /* more are freed when they are done */
 
 /* What one exchange needs of curl. */
 struct handle {
     CURL *easy;
     struct curl_slist *fields;
     char why[CURL_ERROR_SIZE];
+    struct exchange *x;         /* NULL: idle */
+    struct handle *next, *prev; /* of the running, or of the idle (next alone) */
+    int64_t since_ms;           /* the last sign of life, or the begin of the step */
+};
+
+struct transport {
+    CURLM *multi;
+    int epoll, timer, event;
+    char *user_agent, *ca_file;
+    uint32_t limits_ms[EXCHANGE_STEPS_]; /* of each step; 0: none */
+    bool insecure;
+    struct handle *running, *idle;
+    size_t n_idle;
+    int64_t armed_ms;             /* what the timer is set to; INT64_MAX: nothing */
+    int64_t curls_ms, callers_ms; /* who wants to be called */
+    int64_t steps_ms;             /* the first of the steps to take too long, at the earliest */
+    bool woken;                   /* curl has something to do at once */
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -59,14 +70,33 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
     return 0;
 }
 
+/* Sets the timer to what comes first. It may go off early, for what is not wanted any more: that costs less
+ * than telling the kernel of every change. */
+static void arm(struct transport *t)
+{
+    int64_t due = MIN(MIN(t->curls_ms, t->callers_ms), t->steps_ms);
+    if (due >= t->armed_ms)
+        return;
+    int64_t ms = MAX(due - clock_mono_ms(), 0);
+    struct itimerspec at = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = ms ? ms % 1000 * 1000000 : 1}};
+    timerfd_settime(t->timer, 0, &at, NULL);
+    t->armed_ms = due;
+}
+
 static int on_timer(CURLM *multi, long ms, void *arg)
 {
     (void)multi;
     struct transport *t = arg;
-    struct itimerspec at = {0}; /* -1: none */
-    if (ms >= 0)
-        at.it_value = (struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms ? ms % 1000 * 1000000 : 1};
-    return timerfd_settime(t->timer, 0, &at, NULL);
+    t->woken = ms == 0;
+    t->curls_ms = ms > 0 ? clock_mono_ms() + ms + 1 : INT64_MAX; /* -1: none */
+    arm(t);
+    return 0;
+}
+
+void transport_set_timer(struct transport *t, int64_t due_ms)
+{
+    t->callers_ms = due_ms;
+    arm(t);
 }
 
 static bool watch(struct transport *t, int fd)
@@ -92,7 +122,10 @@ int transport_new(const berth_client_options *opts, struct transport **ret, bert
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
     t->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     t->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    t->timeout_ms = opts->timeout_ms;
+    t->limits_ms[EXCHANGE_CONNECTS] = opts->connect_timeout_ms ? opts->connect_timeout_ms : opts->timeout_ms;
+    t->limits_ms[EXCHANGE_SENDS] = t->limits_ms[EXCHANGE_RECEIVES] = opts->timeout_ms;
+    t->limits_ms[EXCHANGE_WAITS] = opts->answer_timeout_ms ? opts->answer_timeout_ms : opts->timeout_ms;
+    t->armed_ms = t->curls_ms = t->callers_ms = t->steps_ms = INT64_MAX;
     t->insecure = opts->insecure;
     if (t->epoll < 0 || !watch(t, t->timer) || !watch(t, t->event)) {
         berth_error_set(err, BERTH_E_IO, "making descriptors: %s", strerror(errno));
@@ -117,6 +150,11 @@ void transport_free(struct transport *t)
 {
     if (!t)
         return;
+    for (struct handle *h; (h = t->idle);) {
+        t->idle = h->next;
+        curl_easy_cleanup(h->easy);
+        free(h);
+    }
     if (t->multi)
         curl_multi_cleanup(t->multi);
     closep(&t->epoll);
@@ -145,18 +183,74 @@ void transport_wait(struct transport *t)
     poll(&p, 1, -1); /* a signal that was caught: the caller looks again */
 }
 
+/* --- steps --- */
+
+static void watch_step(struct transport *t, const struct handle *h)
+{
+    uint32_t limit = t->limits_ms[h->x->step];
+    if (limit && h->since_ms + limit < t->steps_ms)
+        t->steps_ms = h->since_ms + limit;
+}
+
+static void enter_step(struct handle *h, enum exchange_step step)
+{
+    struct exchange *x = h->x;
+    h->since_ms = clock_mono_ms();
+    x->step = step;
+    watch_step(x->transport, h);
+    if (x->events->moved)
+        x->events->moved(x);
+}
+
+/* The connection is there: the request goes out. */
+static int on_connected(void *arg, char *ip, char *own_ip, int port, int own_port)
+{
+    (void)ip, (void)own_ip, (void)port, (void)own_port;
+    struct exchange *x = arg;
+    enter_step(x->handle, x->has_body ? EXCHANGE_SENDS : EXCHANGE_WAITS);
+    return CURL_PREREQFUNC_OK;
+}
+
+/* Of a request with a body alone: so many bytes of it have left. */
+static int on_transfer(void *arg, curl_off_t to_come, curl_off_t came, curl_off_t to_send, curl_off_t sent)
+{
+    (void)to_come, (void)came, (void)to_send;
+    struct handle *h = arg;
+    struct exchange *x = h->x;
+    if (x->step != EXCHANGE_SENDS || (uint64_t)sent == x->sent)
+        return 0;
+    uint64_t whole = x->streams ? (uint64_t)x->body_length : x->bytes.n;
+    x->sent = (uint64_t)sent;
+    h->since_ms = clock_mono_ms();
+    if (x->sent == whole)
+        enter_step(h, EXCHANGE_WAITS);
+    else if (x->events->moved)
+        x->events->moved(x);
+    return 0;
+}
+
+static bool is_interim(berth_str line)
+{
+    const char *space = memchr(line.p, ' ', line.n);
+    return space && space + 1 < line.p + line.n && space[1] == '1';
+}
+
 /* --- one exchange --- */
 
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     (void)size;
     struct exchange *x = arg;
-    const struct handle *h = x->handle;
+    struct handle *h = x->handle;
     berth_str line = {p, n};
     if (x->header_complete)
         return n;
-    if (str_starts(line, STR("HTTP/"))) /* the first line, also of the answer behind a 100 */
+    h->since_ms = clock_mono_ms();
+    if (str_starts(line, STR("HTTP/"))) { /* the first line, also of the answer behind a 100 */
         berth_buf_reset(&x->header);
+        if (!is_interim(line))
+            enter_step(h, EXCHANGE_RECEIVES);
+    }
     berth_buf_add_str(&x->header, line);
     if (berth_buf_failed(&x->header))
         return 0;
@@ -178,6 +272,8 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     (void)size;
     struct exchange *x = arg;
+    struct handle *h = x->handle;
+    h->since_ms = clock_mono_ms();
     return x->events->body(x, p, n) < 0 ? CURL_WRITEFUNC_ERROR : n;
 }
 
@@ -218,6 +314,35 @@ static bool add_field(struct handle *h, const char *line)
     return longer;
 }
 
+/* What all requests of this client have in common. */
+static bool set_up(struct transport *t, struct handle *h)
+{
+    CURL *e = h->easy;
+    bool ok = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+    ok &= curl_easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
+    if (t->ca_file)
+        ok &= curl_easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
+    if (t->insecure) {
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    /* Curl's own limit is 300 s; the steps have ours. */
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                     t->limits_ms[EXCHANGE_CONNECTS] ? 2l * t->limits_ms[EXCHANGE_CONNECTS]
+                                                     : (long)INT32_MAX);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->why);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_transfer);
+    curl_easy_setopt(e, CURLOPT_XFERINFODATA, h);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, h);
+    return ok;
+}
+
 /* The exchange's lines. What nobody asked for is not sent: curl has an Accept of its own, and more for
  * bodies. */
 static bool add_fields(const struct exchange *x, struct handle *h)
@@ -240,6 +365,10 @@ static bool add_fields(const struct exchange *x, struct handle *h)
 static bool set_body(struct exchange *x, CURL *e)
 {
     bool ok = true;
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* nothing of the request before */
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, NULL);
+    curl_easy_setopt(e, CURLOPT_NOPROGRESS, (long)!x->has_body);
+    curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, NULL);
     if (x->streams) {
         curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
         curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->body_length);
@@ -260,75 +389,98 @@ static bool set_body(struct exchange *x, CURL *e)
     return ok;
 }
 
-static bool set_up(struct transport *t, struct exchange *x, struct handle *h)
+static bool set_request(struct exchange *x, struct handle *h)
 {
     CURL *e = h->easy;
     bool ok = add_fields(x, h) && set_body(x, e);
     ok &= curl_easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
-    ok &= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-    ok &= curl_easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
-    if (t->ca_file)
-        ok &= curl_easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
-    if (t->insecure) {
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
-    }
-    if (t->timeout_ms) {
-        curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)t->timeout_ms);
-        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (long)MAX(t->timeout_ms / 1000, 1u));
-    }
-    if (x->large)
-        curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)LARGE_BUFFER);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->why);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
     curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, x);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, x);
     return ok;
 }
 
-static void drop_handle(struct exchange *x)
+static struct handle *take_handle(struct transport *t)
 {
-    struct handle *h = x->handle;
-    if (!h)
-        return;
-    curl_easy_cleanup(h->easy);
-    curl_slist_free_all(h->fields);
+    struct handle *h = t->idle;
+    if (h) {
+        t->idle = h->next;
+        t->n_idle--;
+        h->next = NULL;
+        return h;
+    }
+    h = calloc(1, sizeof(*h));
+    if (h)
+        h->easy = curl_easy_init();
+    if (h && h->easy && set_up(t, h))
+        return h;
+    if (h)
+        curl_easy_cleanup(h->easy);
     free(h);
-    x->handle = NULL;
+    return NULL;
+}
+
+/* Out of the running; idle for another, or freed. */
+static void give_back(struct transport *t, struct handle *h)
+{
+    if (h->prev || t->running == h)
+        *(h->prev ? &h->prev->next : &t->running) = h->next;
+    if (h->next)
+        h->next->prev = h->prev;
+    h->next = h->prev = NULL;
+    h->x->handle = NULL;
+    h->x = NULL;
+    curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_slist_free_all(h->fields);
+    h->fields = NULL;
+    h->why[0] = '\0';
+    if (t->n_idle < IDLE_HANDLES) {
+        h->next = t->idle;
+        t->idle = h;
+        t->n_idle++;
+        return;
+    }
+    curl_easy_cleanup(h->easy);
+    free(h);
 }
 
 int transport_start(struct transport *t, struct exchange *x, berth_error *err)
 {
     berth_buf_done(&x->header);
     berth_buf_init(&x->header, HEADER_MAX);
+    x->transport = t;
     x->header_complete = false;
+    x->failure = FAILURE_NONE;
+    x->sent = 0;
     x->status = 0;
     x->length = -1;
-    struct handle *h = calloc(1, sizeof(*h));
+    struct handle *h = take_handle(t);
     if (!h)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     x->handle = h;
-    h->easy = curl_easy_init();
-    if (!h->easy || !set_up(t, x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
-        drop_handle(x);
+    h->x = x;
+    if (!set_request(x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
+        give_back(t, h);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
+    h->next = t->running;
+    if (h->next)
+        h->next->prev = h;
+    t->running = h;
+    enter_step(h, EXCHANGE_CONNECTS);
+    arm(t);
     return BERTH_OK;
 }
 
 void transport_cancel(struct transport *t, struct exchange *x)
 {
     struct handle *h = x->handle;
-    if (h)
-        curl_multi_remove_handle(t->multi, h->easy);
-    drop_handle(x);
+    if (!h)
+        return;
+    curl_multi_remove_handle(t->multi, h->easy);
+    give_back(t, h);
 }
 
 void exchange_done(struct exchange *x)
@@ -337,6 +489,30 @@ void exchange_done(struct exchange *x)
 }
 
 /* --- what has ended --- */
+
+static enum exchange_failure kind_of(CURLcode result)
+{
+    switch ((int)result) {
+    case CURLE_OK:
+        return FAILURE_NONE;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_OPERATION_TIMEDOUT: /* curl's own is that of connecting */
+        return FAILURE_UNREACHED;
+    case CURLE_GOT_NOTHING:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        return FAILURE_BROKEN;
+    default:
+        return FAILURE_LASTING;
+    }
+}
 
 static int explain(const struct exchange *x, CURLcode result, berth_error *err)
 {
@@ -367,34 +543,87 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
     }
 }
 
-static void take_ended(struct transport *t)
+static void end_exchange(struct transport *t, struct handle *h, int code, const berth_error *err)
+{
+    struct exchange *x = h->x;
+    curl_multi_remove_handle(t->multi, h->easy);
+    give_back(t, h);
+    x->events->end(x, code, err);
+}
+
+static bool take_ended(struct transport *t)
 {
     CURLMsg *m;
     int left;
+    bool any = false;
     while ((m = curl_multi_info_read(t->multi, &left))) {
-        struct exchange *x = NULL;
-        if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &x) != CURLE_OK)
+        struct handle *h = NULL;
+        if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &h) != CURLE_OK)
             continue;
         berth_error err = BERTH_ERROR_INIT;
-        int code = explain(x, m->data.result, &err);
-        curl_multi_remove_handle(t->multi, m->easy_handle); /* m is gone from here on */
-        drop_handle(x);
-        x->events->end(x, code, &err);
+        h->x->failure = kind_of(m->data.result);
+        int code = explain(h->x, m->data.result, &err);
+        end_exchange(t, h, code, &err); /* m is gone from here on */
+        any = true;
     }
+    return any;
 }
 
-void transport_process(struct transport *t)
+/* Ends what has been at one step for too long, and looks when the next may have been. */
+static bool end_late(struct transport *t)
+{
+    static const char *const what[] = {[EXCHANGE_CONNECTS] = "no connection",
+                                       [EXCHANGE_SENDS] = "no progress in sending",
+                                       [EXCHANGE_WAITS] = "no answer",
+                                       [EXCHANGE_RECEIVES] = "no progress"};
+    int64_t now = clock_mono_ms();
+    bool any = false;
+    struct handle *next;
+    if (now < t->steps_ms)
+        return false;
+    t->steps_ms = INT64_MAX;
+    for (struct handle *h = t->running; h; h = next) {
+        struct exchange *x = h->x;
+        uint32_t limit = t->limits_ms[x->step];
+        next = h->next;
+        if (!limit || now - h->since_ms < limit) {
+            watch_step(t, h);
+            continue;
+        }
+        berth_error err = BERTH_ERROR_INIT;
+        berth_error_set(&err, BERTH_E_NETWORK, "%s in %g seconds", what[x->step], limit / 1000.0);
+        x->failure = x->step == EXCHANGE_RECEIVES ? FAILURE_BROKEN : FAILURE_UNREACHED;
+        end_exchange(t, h, BERTH_E_NETWORK, &err);
+        any = true;
+        next = t->running; /* whatever the end has set off */
+    }
+    return any;
+}
+
+/* Curl's turn, where its time has come. */
+static void run_curl(struct transport *t)
+{
+    int running;
+    if (!t->woken && t->curls_ms > clock_mono_ms())
+        return;
+    t->woken = false;
+    t->curls_ms = INT64_MAX;
+    curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
+bool transport_process(struct transport *t)
 {
     struct epoll_event ready[EVENTS];
     int n, running;
     uint64_t count;
+    bool any = false;
     do {
         n = epoll_wait(t->epoll, ready, EVENTS, 0);
         for (int i = 0; i < n; i++) {
             int fd = ready[i].data.fd;
             if (fd == t->event || fd == t->timer) {
                 if (read(fd, &count, sizeof(count)) > 0 && fd == t->timer)
-                    curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+                    t->armed_ms = INT64_MAX;
                 continue;
             }
             int what = (ready[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
@@ -402,6 +631,10 @@ void transport_process(struct transport *t)
                        (ready[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
             curl_multi_socket_action(t->multi, fd, what, &running);
         }
-        take_ended(t);
+        run_curl(t);
+        any |= take_ended(t);
+        any |= end_late(t);
     } while (n == EVENTS);
+    arm(t);
+    return any || t->woken;
 }

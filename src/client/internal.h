@@ -13,6 +13,7 @@
 #include "auth/challenge.h"
 #include "auth/token.h"
 #include "berth/upload.h"
+#include "client/limits.h"
 #include "http/uri.h"
 #include "oci/digest.h"
 #include "oci/mediatype.h"
@@ -29,6 +30,17 @@ struct exchange_events {
     int (*send)(struct exchange *x, void *p, size_t n, size_t *ret_n);
     bool (*rewind)(struct exchange *x); /* have send() begin anew; false: it can't */
     void (*end)(struct exchange *x, int code, const berth_error *err); /* once, unless it was cancelled */
+    void (*moved)(struct exchange *x);                                 /* to another step; may be NULL */
+};
+
+/* Each has its own time-out. */
+enum exchange_step { EXCHANGE_CONNECTS, EXCHANGE_SENDS, EXCHANGE_WAITS, EXCHANGE_RECEIVES, EXCHANGE_STEPS_ };
+
+enum exchange_failure {
+    FAILURE_NONE,
+    FAILURE_LASTING,   /* asking again is of no use */
+    FAILURE_UNREACHED, /* no connection, or no answer in time */
+    FAILURE_BROKEN,    /* the connection broke, or the answer did not go on */
 };
 
 /* One request and its answer. What it points to is lent until the end. */
@@ -46,7 +58,11 @@ struct exchange {
     int64_t length;       /* what Content-Length says; -1: nothing */
     berth_buf header;     /* its lines */
     bool header_complete; /* what follows are trailers */
-    void *handle;         /* the transport's */
+    enum exchange_failure failure;
+    enum exchange_step step;
+    uint64_t sent; /* bytes of its body */
+    struct transport *transport;
+    void *handle; /* its */
 };
 
 int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err);
@@ -54,7 +70,8 @@ void transport_free(struct transport *t); /* NULL is fine; nothing may be under 
 int transport_fd(const struct transport *t);
 void transport_wake(struct transport *t);    /* makes the descriptor readable; any thread */
 void transport_wait(struct transport *t);    /* until the descriptor is readable */
-void transport_process(struct transport *t); /* what is ready; events come from here */
+bool transport_process(struct transport *t); /* what is ready; events come from here. True: there is more */
+void transport_set_timer(struct transport *t, int64_t due_ms); /* readable then, too; INT64_MAX: never */
 int transport_start(struct transport *t, struct exchange *x, berth_error *err);
 void transport_cancel(struct transport *t, struct exchange *x); /* not from one of its events */
 
@@ -107,6 +124,46 @@ int session_token_add(struct session *s, berth_str scope, const auth_token *toke
 void session_token_drop(struct session *s,
                         berth_str scope); /* those that allow it: the registry refuses them */
 
+/* --- trying again: retry.c --- */
+
+struct retry_policy {
+    unsigned retries;
+    uint32_t first_wait_ms, longest_wait_ms;
+    berth_retry_fn fn; /* of every call */
+    void *arg;
+};
+
+/* Before the try behind @tries failed ones: doubled each time, up to the longest, and of that between a half
+ * and all, as @random says. */
+uint32_t retry_wait_ms(const struct retry_policy *p, unsigned tries, uint32_t random);
+
+/* The call has failed. True: it sleeps, and will ask again. *@ret_broken: its step's broken() was asked. */
+bool retry_call(berth_call *call, bool *ret_broken);
+
+/* The answer may be another one later, and there are tries left. */
+bool retry_is_worth(const berth_call *call);
+
+/* True: the request of call->step may be sent now. False: the call waits for its turn. */
+bool retry_enter(berth_call *call);
+
+/* The call is through with its request: its place goes to another, and the host's limits learn of the
+ * answer. */
+void retry_leave(berth_call *call);
+
+struct step;
+/* The step that comes after a good answer. */
+void retry_step(berth_call *call, const struct step *next);
+
+/* --- progress.c --- */
+
+struct progress {
+    berth_progress_fn fn;
+    void *arg;
+    uint64_t done, total; /* of content, as in berth_progress */
+};
+
+void progress_tell(const berth_call *call, berth_step step); /* driver */
+
 /* --- sources: source.c --- */
 
 /* A berth_source as it is read, from byte 0 on and, if it can, again. */
@@ -135,8 +192,9 @@ bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
 
 enum call_state {
     CALL_NEW,
-    CALL_ASKING, /* the registry, or where it redirected us */
-    CALL_TOKEN,  /* a token endpoint */
+    CALL_WAITING, /* for a place, the end of a pause, or another try */
+    CALL_ASKING,  /* the registry, or where it redirected us */
+    CALL_TOKEN,   /* a token endpoint */
     CALL_DONE,
     CALL_STATES_
 };
@@ -153,8 +211,10 @@ struct step {
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
     /* Any other answer that is no redirect, nor a challenge that can be met. NULL: call_fail_by_answer(). */
     int (*refused)(berth_call *call, const struct step **ret_next);
-    /* No whole answer has come; call->err says why: the network, or what the body is read from. NULL: the
-     * call has failed with that. */
+    /* No whole answer has come, or call->may_retry; call->err says why: the network, what the body is read
+     * from, or "later". With call->may_retry what comes next, *@ret_next or the same again, is sent after a
+     * wait. NULL: the same again, if the body can be sent again and is no PATCH, and no piece of the answer
+     * was taken. */
     int (*broken)(berth_call *call, const struct step **ret_next);
 };
 
@@ -183,14 +243,25 @@ struct berth_call {
     berth_arena arena;
     char *subject; /* what it is about, for messages */
     char *repository, *scope;
-    berth_buf url;    /* of the request, or the next one */
-    berth_buf fields; /* the operation's own lines for it */
+    berth_buf first_url; /* what was asked for before redirects; empty: the same */
+    berth_buf url;       /* of the request, or the next one */
+    berth_buf fields;    /* the operation's own lines for it */
     struct payload payload;
     berth_buf authorization, sent_fields, body;
     struct token_request token;
     bool foreign; /* on another origin than the registry's: no credentials go there */
     unsigned redirects, challenges;
     bool sent_token;
+    struct limits_ticket ticket;
+    unsigned tries;    /* that failed, without getting further */
+    uint64_t broke_at; /* of progress.done */
+    bool may_retry;    /* for broken() */
+    bool recovers;     /* on a detour that a failure made */
+    int64_t deadline_ms;
+    berth_call *next_running, *prev_running;
+    berth_retry_fn retry;
+    void *retry_arg;
+    struct progress progress;
 
     int code;
     berth_error err;
@@ -226,6 +297,11 @@ struct berth_client {
     http_uri origin;
     struct transport *transport;
     struct session session;
+    struct limits limits;
+    struct retry_policy retry;
+    bool answered; /* something came from the host at least once */
+    uint32_t call_timeout_ms;
+    berth_call *first_running, *last_running; /* in the order of their deadlines */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* lock: */
@@ -242,8 +318,8 @@ int call_new_blob(berth_client *c, const struct operation *op, const char *repos
                   berth_call **ret, berth_error *err);
 void call_destroy(berth_call *call);
 void call_start(berth_call *call);
-void call_step(berth_call *call);   /* driver: goes on with what has come */
-void call_cancel(berth_call *call); /* driver */
+void call_step(berth_call *call);                              /* driver: goes on with what has come */
+void call_cancel(berth_call *call, int code, const char *why); /* driver */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int call_fail_with(berth_call *call, const berth_error *err);
 int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */

@@ -32,7 +32,7 @@ static const struct step heading, opening, single, mounting, asking, patching, p
 static void done(berth_call *call)
 {
     struct put *p = call->own;
-    upload_release(&p->upload);
+    client_upload_done(&p->upload);
     berth_buf_done(&p->piece);
 }
 
@@ -56,7 +56,7 @@ static int give_up(berth_call *call, const struct step **ret_next)
     if (!p->upload.url.n || (p->o.on_upload && can_go_on))
         return call->code;
     p->failure = call->err;
-    if (upload_aim(call, &p->upload) != BERTH_OK) {
+    if (client_upload_aim(call, &p->upload) != BERTH_OK) {
         call->err = p->failure;
         return call->code = p->failure.code;
     }
@@ -80,8 +80,8 @@ static int open_session(berth_call *call, const struct step **ret_next)
     struct put *p = call->own;
     p->upload.url.n = 0;
     p->upload.offset = 0;
-    upload_aim_new(call);
-    upload_add_bytes(call, STR(""));
+    client_upload_aim_new(call);
+    client_upload_add_bytes(call, STR(""));
     *ret_next = &opening;
     return BERTH_OK;
 }
@@ -126,8 +126,8 @@ static int close_session(berth_call *call, const struct step **ret_next)
         return give_up(call, ret_next);
     }
     p->closed = true;
-    int r = upload_aim_close(call, &p->upload);
-    upload_add_bytes(call, STR(""));
+    int r = client_upload_aim_close(call, &p->upload);
+    client_upload_add_bytes(call, STR(""));
     *ret_next = &closing;
     return r;
 }
@@ -136,11 +136,12 @@ static int patch(berth_call *call, uint64_t n, const struct step **ret_next)
 {
     struct put *p = call->own;
     uint64_t from = p->upload.offset;
-    int r = upload_aim(call, &p->upload);
+    int r = client_upload_aim(call, &p->upload);
     if (p->kept)
-        upload_add_bytes(call, str_from_offset(berth_buf_str(&p->piece), (size_t)(from - p->piece_at)));
+        client_upload_add_bytes(call,
+                                str_from_offset(berth_buf_str(&p->piece), (size_t)(from - p->piece_at)));
     else
-        upload_add_source(call, &p->source, from, (int64_t)n);
+        client_upload_add_source(call, &p->source, from, (int64_t)n);
     call_field(call, "Content-Range: %llu-%llu", (unsigned long long)from,
                (unsigned long long)(from + n - 1));
     *ret_next = &patching;
@@ -152,11 +153,11 @@ static int put_whole(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
     p->closed = true;
-    int r = upload_aim_close(call, &p->upload);
+    int r = client_upload_aim_close(call, &p->upload);
     if (p->kept)
-        upload_add_bytes(call, berth_buf_str(&p->piece));
+        client_upload_add_bytes(call, berth_buf_str(&p->piece));
     else
-        upload_add_source(call, &p->source, 0, p->source.length);
+        client_upload_add_source(call, &p->source, 0, p->source.length);
     *ret_next = &putting;
     return r;
 }
@@ -230,7 +231,7 @@ static int ask_how_far(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
     *ret_next = &asking;
-    return upload_aim(call, &p->upload);
+    return client_upload_aim(call, &p->upload);
 }
 
 static int look(berth_call *call, const struct step **ret_next)
@@ -251,8 +252,7 @@ static int recover(berth_call *call, const struct step **ret_next)
         p->breaks = 0;
     p->broke_at = p->upload.offset;
     int status = call->x.status;
-    bool worth =
-        call->code == BERTH_E_NETWORK || status == 416 || status == 408 || status == 429 || status >= 500;
+    bool worth = call->may_retry || (call->x.failure == FAILURE_NONE && status == 416);
     if (!p->upload.url.n)
         return call->code;
     if (!worth || ++p->breaks > BREAKS_MAX || !can_go_on_from(p, p->upload.offset))
@@ -273,17 +273,17 @@ static int begin_anew(berth_call *call, bool drop, const struct step **ret_next)
     if (!drop)
         return open_session(call, ret_next);
     *ret_next = &dropping;
-    return upload_aim(call, &p->upload);
+    return client_upload_aim(call, &p->upload);
 }
 
 static int end_ask(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
     uint64_t offset;
-    int r = upload_take_place(call, &p->upload);
+    int r = client_upload_take_place(call, &p->upload);
     if (r != BERTH_OK)
         return r;
-    if (!upload_read_range(call, &offset) || !can_go_on_from(p, offset))
+    if (!client_upload_read_range(call, &offset) || !can_go_on_from(p, offset))
         return begin_anew(call, true, ret_next);
     p->upload.offset = offset;
     p->closed = false;
@@ -318,21 +318,21 @@ static int end_head(berth_call *call, const struct step **ret_next)
 static int begin_upload(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
-    upload_aim_new(call);
+    client_upload_aim_new(call);
     if (p->o.resume)
         return ask_how_far(call, ret_next);
     if (p->o.mount_from) {
         berth_buf_addf(&call->url, "?mount=%s", call->digest.text);
         if (p->o.mount_from[0])
             berth_buf_addf(&call->url, "&from=%s", p->o.mount_from);
-        upload_add_bytes(call, STR(""));
+        client_upload_add_bytes(call, STR(""));
         *ret_next = &mounting;
         return BERTH_OK;
     }
     if (p->o.mode != BERTH_PUT_SINGLE)
         return open_session(call, ret_next);
     berth_buf_addf(&call->url, "?digest=%s", call->digest.text);
-    upload_add_source(call, &p->source, 0, p->source.length);
+    client_upload_add_source(call, &p->source, 0, p->source.length);
     *ret_next = &single;
     return BERTH_OK;
 }
@@ -352,7 +352,7 @@ static int end_open(berth_call *call, const struct step **ret_next)
     if (call->x.status != 202)
         return call_fail(call, BERTH_E_INVALID, "the registry answered %d to an upload's beginning",
                          call->x.status);
-    int r = upload_take_place(call, &p->upload);
+    int r = client_upload_take_place(call, &p->upload);
     if (r != BERTH_OK)
         return r;
     tell(call);
@@ -364,7 +364,7 @@ static int end_single(berth_call *call, const struct step **ret_next)
     struct put *p = call->own;
     if (call->x.status == 202)
         return end_open(call, ret_next); /* it opened a session, and passed the body over */
-    int r = upload_check_created(call);
+    int r = client_upload_check_created(call);
     return r == BERTH_OK ? end_well(call, BERTH_PUT_STORED, (uint64_t)p->source.length) : r;
 }
 
@@ -373,7 +373,7 @@ static int refused_single(berth_call *call, const struct step **ret_next)
     struct put *p = call->own;
     int status = call->x.status;
     bool never = status == 401 || status == 403 || status == 429 || status >= 500;
-    upload_fail_close(call);
+    client_upload_fail_close(call);
     if (never || call->code == BERTH_E_DIGEST || !can_go_on_from(p, 0))
         return call->code;
     call->code = BERTH_OK;
@@ -384,12 +384,12 @@ static int end_mount(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
     if (call->x.status == 201) {
-        int r = upload_check_created(call);
+        int r = client_upload_check_created(call);
         return r == BERTH_OK ? end_well(call, BERTH_PUT_MOUNTED, 0) : r;
     }
     if (!p->mounting)
         return end_open(call, ret_next);
-    if (upload_take_place(call, &p->upload) == BERTH_OK)
+    if (client_upload_take_place(call, &p->upload) == BERTH_OK)
         call_fail(call, BERTH_E_NOT_FOUND, "the registry would take the blob, but not from there");
     return give_up(call, ret_next);
 }
@@ -405,10 +405,10 @@ static int end_patch(berth_call *call, const struct step **ret_next)
     struct put *p = call->own;
     struct payload sent = call->payload;
     uint64_t offset = p->upload.offset + (sent.source ? sent.sent : sent.bytes.n), had;
-    int r = upload_take_place(call, &p->upload);
+    int r = client_upload_take_place(call, &p->upload);
     if (r != BERTH_OK)
         return r;
-    if (!upload_read_range(call, &had))
+    if (!client_upload_read_range(call, &had))
         had = offset;
     if (had > offset) {
         call_fail(call, BERTH_E_RANGE, "the registry says that it has more of the upload than it was sent");
@@ -433,7 +433,7 @@ static int end_close(berth_call *call, const struct step **ret_next)
     struct put *p = call->own;
     uint64_t size =
         p->source.length >= 0 ? (uint64_t)p->source.length : MAX(p->source.hashed, p->upload.offset);
-    if (upload_check_created(call) != BERTH_OK)
+    if (client_upload_check_created(call) != BERTH_OK)
         return give_up(call, ret_next);
     return end_well(call, BERTH_PUT_STORED, size);
 }
@@ -442,7 +442,7 @@ static int end_close(berth_call *call, const struct step **ret_next)
 static int refused_piece(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
-    upload_fail_close(call);
+    client_upload_fail_close(call);
     if (call->x.status == 404) {
         call->code = BERTH_OK;
         return begin_anew(call, false, ret_next);
@@ -551,17 +551,17 @@ static int make(berth_client *client, const char *repository, const berth_source
         call_destroy(call);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
-    upload_init(&p->upload);
+    client_upload_init(&p->upload);
     p->o = *o;
     p->mounting = mounting_alone;
     r = take_inputs(call, source, err);
     if (r == BERTH_OK && !p->mounting)
         r = plan(call, err);
-    upload_aim_new(call); /* what a relative URL of a session is relative to */
+    client_upload_aim_new(call); /* what a relative URL of a session is relative to */
     if (r == BERTH_OK && p->o.resume) {
         r = call_follow(call, str_from(p->o.resume), "the URL of the upload");
         if (r == BERTH_OK)
-            r = upload_set_url(call, &p->upload, berth_buf_str(&call->url));
+            r = client_upload_set_url(call, &p->upload, berth_buf_str(&call->url));
         if (r != BERTH_OK && err)
             *err = call->err;
     }

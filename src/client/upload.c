@@ -10,24 +10,24 @@
 
 /* --- the session --- */
 
-void upload_init(struct upload *u)
+void client_upload_init(struct upload *u)
 {
     *u = (struct upload){.url = BERTH_BUF_INIT(URL_MAX)};
 }
 
-void upload_release(struct upload *u)
+void client_upload_done(struct upload *u)
 {
     berth_buf_done(&u->url);
 }
 
-int upload_set_url(berth_call *call, struct upload *u, berth_str url)
+int client_upload_set_url(berth_call *call, struct upload *u, berth_str url)
 {
     berth_buf_reset(&u->url);
     berth_buf_add_str(&u->url, url);
     return berth_buf_cstr(&u->url) ? BERTH_OK : call_fail(call, BERTH_E_NOMEM, "out of memory");
 }
 
-void upload_aim_new(berth_call *call)
+void client_upload_aim_new(berth_call *call)
 {
     call_prepare(call);
     berth_buf_reset(&call->url);
@@ -35,7 +35,7 @@ void upload_aim_new(berth_call *call)
     call->foreign = false;
 }
 
-int upload_aim(berth_call *call, const struct upload *u)
+int client_upload_aim(berth_call *call, const struct upload *u)
 {
     call_prepare(call);
     return call_follow(call, berth_buf_str(&u->url), "the URL of the upload");
@@ -48,28 +48,28 @@ static void add_digest(berth_call *call)
     berth_buf_addf(&call->url, "%sdigest=%s", query ? "&" : "?", call->digest.text);
 }
 
-int upload_aim_close(berth_call *call, const struct upload *u)
+int client_upload_aim_close(berth_call *call, const struct upload *u)
 {
-    int r = upload_aim(call, u);
+    int r = client_upload_aim(call, u);
     if (r == BERTH_OK)
         add_digest(call);
     return r;
 }
 
-void upload_add_bytes(berth_call *call, berth_str bytes)
+void client_upload_add_bytes(berth_call *call, berth_str bytes)
 {
     if (bytes.n)
         call_field(call, "Content-Type: application/octet-stream");
     call->payload = (struct payload){.present = true, .bytes = bytes};
 }
 
-void upload_add_source(berth_call *call, struct source *s, uint64_t offset, int64_t length)
+void client_upload_add_source(berth_call *call, struct source *s, uint64_t offset, int64_t length)
 {
     call_field(call, "Content-Type: application/octet-stream");
     call->payload = (struct payload){.present = true, .source = s, .offset = offset, .length = length};
 }
 
-int upload_take_place(berth_call *call, struct upload *u)
+int client_upload_take_place(berth_call *call, struct upload *u)
 {
     berth_str location = exchange_field(&call->x, STR("Location"), 0);
     uint64_t min;
@@ -80,10 +80,10 @@ int upload_take_place(berth_call *call, struct upload *u)
     if (!location.p)
         return call_fail(call, BERTH_E_INVALID, "the registry opened an upload, but doesn't say where");
     int r = call_follow(call, location, "the Location of the upload");
-    return r == BERTH_OK ? upload_set_url(call, u, berth_buf_str(&call->url)) : r;
+    return r == BERTH_OK ? client_upload_set_url(call, u, berth_buf_str(&call->url)) : r;
 }
 
-bool upload_read_range(const berth_call *call, uint64_t *ret)
+bool client_upload_read_range(const berth_call *call, uint64_t *ret)
 {
     berth_str field = exchange_field(&call->x, STR("Range"), 0);
     struct http_range range;
@@ -95,7 +95,7 @@ bool upload_read_range(const berth_call *call, uint64_t *ret)
     return true;
 }
 
-int upload_check_created(berth_call *call)
+int client_upload_check_created(berth_call *call)
 {
     berth_digest said;
     berth_str field = exchange_field(&call->x, STR("Docker-Content-Digest"), 0);
@@ -109,7 +109,7 @@ int upload_check_created(berth_call *call)
     return BERTH_OK;
 }
 
-int upload_fail_close(berth_call *call)
+int client_upload_fail_close(berth_call *call)
 {
     call_fail_by_answer(call);
     if (strcmp(call->err.oci_code, "DIGEST_INVALID") == 0)
@@ -126,7 +126,7 @@ struct session_call {
 
 static void done(berth_call *call)
 {
-    upload_release(&((struct session_call *)call->own)->upload);
+    client_upload_done(&((struct session_call *)call->own)->upload);
 }
 
 const berth_upload *berth_call_upload(const berth_call *call)
@@ -145,7 +145,7 @@ static int end_open(berth_call *call, const struct step **ret_next)
 {
     (void)ret_next;
     struct upload *u = &((struct session_call *)call->own)->upload;
-    int r = upload_take_place(call, u);
+    int r = client_upload_take_place(call, u);
     return r == BERTH_OK ? give(call, u) : r;
 }
 
@@ -153,10 +153,10 @@ static int end_status(berth_call *call, const struct step **ret_next)
 {
     (void)ret_next;
     struct upload *u = &((struct session_call *)call->own)->upload;
-    int r = upload_take_place(call, u);
+    int r = client_upload_take_place(call, u);
     if (r != BERTH_OK)
         return r;
-    upload_read_range(call, &u->offset); /* "0-0" is how most say that there is nothing */
+    client_upload_read_range(call, &u->offset); /* "0-0" is how most say that there is nothing */
     return give(call, u);
 }
 
@@ -164,24 +164,24 @@ static int end_append(berth_call *call, const struct step **ret_next)
 {
     (void)ret_next;
     struct upload *u = &((struct session_call *)call->own)->upload;
-    int r = upload_take_place(call, u);
+    int r = client_upload_take_place(call, u);
     if (r != BERTH_OK)
         return r;
     u->offset += call->payload.sent;
-    upload_read_range(call, &u->offset);
+    client_upload_read_range(call, &u->offset);
     return give(call, u);
 }
 
 static int end_close(berth_call *call, const struct step **ret_next)
 {
     (void)ret_next;
-    return upload_check_created(call);
+    return client_upload_check_created(call);
 }
 
 static int refused_close(berth_call *call, const struct step **ret_next)
 {
     (void)ret_next;
-    return upload_fail_close(call);
+    return client_upload_fail_close(call);
 }
 
 static int end_cancel(berth_call *call, const struct step **ret_next)
@@ -218,14 +218,14 @@ static int make(berth_client *client, const struct operation *op, const char *re
         call_destroy(call);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
-    upload_init(&own->upload);
-    upload_aim_new(call); /* what a relative URL is relative to */
+    client_upload_init(&own->upload);
+    client_upload_aim_new(call); /* what a relative URL is relative to */
     if (source)
         r = source_open(&own->source, source, err);
     if (r == BERTH_OK && url) {
         r = call_follow(call, str_from(url), "the URL of the upload");
         if (r == BERTH_OK)
-            r = upload_set_url(call, &own->upload, berth_buf_str(&call->url));
+            r = client_upload_set_url(call, &own->upload, berth_buf_str(&call->url));
         if (r != BERTH_OK && err)
             *err = call->err;
     }
@@ -252,7 +252,7 @@ int berth_upload_open_start(berth_client *client, const char *repository, berth_
     berth_call *call = NULL;
     int r = make(client, &open_op, repository, NULL, NULL, NULL, &call, err);
     if (r == BERTH_OK)
-        upload_add_bytes(call, STR(""));
+        client_upload_add_bytes(call, STR(""));
     return begin(r, call, ret_call);
 }
 
@@ -276,7 +276,7 @@ int berth_upload_append_start(berth_client *client, const char *repository, cons
     struct session_call *own = call->own;
     int64_t length = own->source.length;
     own->upload.offset = offset;
-    upload_add_source(call, &own->source, 0, length);
+    client_upload_add_source(call, &own->source, 0, length);
     if (length > 0)
         call_field(call, "Content-Range: %llu-%llu", (unsigned long long)offset,
                    (unsigned long long)(offset + (uint64_t)length - 1));
@@ -294,9 +294,9 @@ int berth_upload_close_start(berth_client *client, const char *repository, const
     struct session_call *own = call->own;
     add_digest(call);
     if (source)
-        upload_add_source(call, &own->source, 0, own->source.length);
+        client_upload_add_source(call, &own->source, 0, own->source.length);
     else
-        upload_add_bytes(call, STR(""));
+        client_upload_add_bytes(call, STR(""));
     return begin(r, call, ret_call);
 }
 

@@ -11,26 +11,26 @@ struct upload {
     berth_upload seen; /* the same for the caller */
 };
 
-void upload_init(struct upload *u);
-void upload_release(struct upload *u);
-int upload_set_url(berth_call *call, struct upload *u, berth_str url);
+void client_upload_init(struct upload *u);
+void client_upload_done(struct upload *u);
+int client_upload_set_url(berth_call *call, struct upload *u, berth_str url);
 
 /* Aims the next request at where new sessions are made, or at the session. */
-void upload_aim_new(berth_call *call);
-int upload_aim(berth_call *call, const struct upload *u);
-int upload_aim_close(berth_call *call, const struct upload *u); /* with the digest in the query */
+void client_upload_aim_new(berth_call *call);
+int client_upload_aim(berth_call *call, const struct upload *u);
+int client_upload_aim_close(berth_call *call, const struct upload *u); /* with the digest in the query */
 
 /* Takes what an answer says of the session: Location if it has one, OCI-Chunk-Min-Length. */
-int upload_take_place(berth_call *call, struct upload *u);
+int client_upload_take_place(berth_call *call, struct upload *u);
 /* How many bytes the registry has. False: it doesn't say, or so that it might be one byte or none. */
-bool upload_read_range(const berth_call *call, uint64_t *ret);
+bool client_upload_read_range(const berth_call *call, uint64_t *ret);
 
 /* After a closing PUT, or a POST that did all: only 201 will do. */
-int upload_check_created(berth_call *call);
+int client_upload_check_created(berth_call *call);
 /* After a closing PUT was refused. */
-int upload_fail_close(berth_call *call);
+int client_upload_fail_close(berth_call *call);
 
-void upload_add_bytes(berth_call *call, berth_str bytes); /* the next request's body */
-void upload_add_source(berth_call *call, struct source *s, uint64_t offset, int64_t length);
+void client_upload_add_bytes(berth_call *call, berth_str bytes); /* the next request's body */
+void client_upload_add_source(berth_call *call, struct source *s, uint64_t offset, int64_t length);
 
 #endif

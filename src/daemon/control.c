@@ -169,9 +169,12 @@ static struct session *free_session(control *c)
 static void *accept_main(void *arg)
 {
     control *c = arg;
-    while (!atomic_load(&c->stop)) {
+    for (;;) {
         struct pollfd p = {.fd = c->fd, .events = POLLIN};
-        if (poll(&p, 1, 500) <= 0)
+        int ready = poll(&p, 1, -1);
+        if (atomic_load(&c->stop))
+            break;
+        if (ready <= 0)
             continue;
         int fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd < 0) {
@@ -231,6 +234,7 @@ void control_stop(control *c)
     if (!c)
         return;
     atomic_store(&c->stop, true);
+    shutdown(c->fd, SHUT_RDWR); /* wakes the thread that waits for callers */
     pthread_join(c->thread, NULL);
     for (size_t i = 0; i < SESSIONS_MAX; i++)
         atomic_store(&c->sessions[i].stop, true);

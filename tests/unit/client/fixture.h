@@ -27,6 +27,7 @@ struct script {
     pthread_t thread;
     char host[32];
     berth_client *client;
+    bool retries; /* as the options say; else none, for each answer is given once */
 };
 
 static UNUSED void answer(struct script *s, int fd, const char *text)
@@ -103,7 +104,13 @@ static UNUSED void script_begin(struct script *s, const berth_client_options *op
     s->port = ntohs(a.sin_port);
     snprintf(s->host, sizeof(s->host), "127.0.0.1:%d", s->port);
     CHECK(pthread_create(&s->thread, NULL, serve, s) == 0);
-    CHECK_OK(berth_client_new(s->host, opts, &s->client, &test_err));
+    berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+    o.first_wait_ms = 1;
+    if (opts)
+        o = *opts;
+    if (!s->retries)
+        o.retries = 0;
+    CHECK_OK(berth_client_new(s->host, &o, &s->client, &test_err));
 }
 
 /* Every answer was given. */

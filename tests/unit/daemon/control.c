@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "daemon/control.h"
+#include "util/clock.h"
 
 static atomic_int runs, waiting;
 static atomic_bool gate;
@@ -171,6 +172,15 @@ static void test_daemon_control__says_so_when_too_many_commands_run(void **state
     control_stop(c);
 }
 
+static void test_daemon_control__stops_at_once_when_nobody_asks(void **state)
+{
+    (void)state;
+    int64_t begin = clock_mono_ms();
+    for (unsigned i = 0; i < 20; i++)
+        control_stop(start());
+    CHECK(clock_mono_ms() - begin < 5000); /* the thread that waits for callers is woken */
+}
+
 static void test_daemon_control__stopping_ends_what_runs(void **state)
 {
     (void)state;
@@ -242,6 +252,7 @@ RUN_TESTS(FOLDER_TEST(test_daemon_control__carries_answers_line_by_line),
           FOLDER_TEST(test_daemon_control__works_in_a_folder_whose_path_is_long),
           FOLDER_TEST(test_daemon_control__drops_peers_that_send_no_command),
           FOLDER_TEST(test_daemon_control__says_so_when_too_many_commands_run),
+          FOLDER_TEST(test_daemon_control__stops_at_once_when_nobody_asks),
           FOLDER_TEST(test_daemon_control__stopping_ends_what_runs),
           FOLDER_TEST(test_daemon_control__tells_how_the_conversation_ended),
           FOLDER_TEST(test_daemon_control__an_asker_may_be_interrupted))

@@ -1,0 +1,180 @@
+/* cli/manifest_manage.c - `berth manifest put|delete|digest`. */
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/remote.h"
+#include "util/io.h"
+
+#define MANIFEST_MAX (64 * MIB) /* no registry takes as much */
+
+struct options {
+    struct remote remote;
+    struct cli_words tags;
+    const char *media_type;
+    bool no_referrers_tag;
+};
+
+static void options_done(struct options *o)
+{
+    remote_done(&o->remote);
+}
+
+static int read_manifest(const char *file, berth_buf *out, berth_error *err)
+{
+    char piece[16 * KIB];
+    ssize_t n;
+    if (strcmp(file, "-") != 0)
+        return io_read_file(file, out, err);
+    while ((n = read(STDIN_FILENO, piece, sizeof(piece))) > 0)
+        berth_buf_add(out, piece, (size_t)n);
+    return n == 0 && !berth_buf_failed(out)
+               ? BERTH_OK
+               : berth_error_set(err, BERTH_E_IO, "standard input can't be read, or is too long");
+}
+
+static int run_put(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(berth_buf_done) berth_buf body = BERTH_BUF_INIT(MANIFEST_MAX);
+    const struct remote *r = &o.remote;
+    berth_error err = BERTH_ERROR_INIT;
+    berth_call *call = NULL;
+    int rc = remote_open(c, argc, argv, &o.remote);
+    if (rc >= 0)
+        return rc;
+    const char *file = r->base.operands[1];
+    if (strcmp(file, "-") == 0 && r->password_stdin)
+        return cli_usage(c->name, "standard input has the password already");
+    if (read_manifest(file, &body, &err) != BERTH_OK)
+        return remote_fail(c, &err);
+    berth_manifest_put_options how = BERTH_MANIFEST_PUT_OPTIONS_INIT;
+    how.media_type = o.media_type;
+    how.tags = o.tags.p;
+    how.n_tags = o.tags.n;
+    how.no_fallback = o.no_referrers_tag;
+    berth_str bytes = berth_buf_str(&body);
+    int result =
+        berth_manifest_put(r->client, r->repository, r->reference, bytes.p, bytes.n, &how, &call, &err);
+    if (result != BERTH_OK)
+        return remote_fail(c, &err);
+    const berth_content *m = berth_call_content(call);
+    if (cli_wants_text(&r->base)) {
+        printf("%s\n", m->digest);
+        rc = cli_printed(c);
+    } else {
+        rc = cli_print(c, &r->base,
+                       json_pack("{s:s, s:s, s:I}", "digest", m->digest, "mediaType", m->media_type, "size",
+                                 (json_int_t)m->size));
+    }
+    berth_call_free(call);
+    return rc;
+}
+
+static int run_delete(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(remote_done) struct remote r = REMOTE_INIT;
+    berth_error err = BERTH_ERROR_INIT;
+    int rc = remote_open(c, argc, argv, &r);
+    if (rc >= 0)
+        return rc;
+    if (berth_manifest_delete(r.client, r.repository, r.reference, &err) != BERTH_OK)
+        return remote_fail(c, &err);
+    if (!cli_wants_text(&r.base))
+        return cli_print(c, &r.base, json_pack("{s:s, s:s}", "name", r.repository, "digest", r.reference));
+    printf("%s  deleted\n", r.reference);
+    return cli_printed(c);
+}
+
+static int run_digest(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(remote_done) struct remote r = REMOTE_INIT;
+    berth_error err = BERTH_ERROR_INIT;
+    berth_call *call = NULL;
+    int rc = remote_open(c, argc, argv, &r);
+    if (rc >= 0)
+        return rc;
+    if (berth_manifest_digest(r.client, r.repository, r.reference, &call, &err) != BERTH_OK)
+        return remote_fail(c, &err);
+    const berth_content *m = berth_call_content(call);
+    if (cli_wants_text(&r.base)) {
+        printf("%s\n", m->digest);
+        rc = cli_printed(c);
+    } else {
+        rc = cli_print(c, &r.base, json_pack("{s:s, s:s}", "name", r.repository, "digest", m->digest));
+    }
+    berth_call_free(call);
+    return rc;
+}
+
+const struct cli_command cmd_manifest_put = {
+    .name = "manifest put",
+    .summary = "put a manifest at a tag or its digest",
+    .operands = "REF FILE",
+    .text = "Puts FILE (- is standard input), byte for byte, as a manifest at the tag or digest that REF "
+            "names, or "
+            "at its sha256 digest where it names none, and prints its digest. What it refers to has to be "
+            "there.\n\n"
+            "Its media type is what it says of itself, or what its fields show. A manifest with a subject is "
+            "entered in the subject's referrers tag where the registry has no referrers API.",
+    .options = (const struct cli_option[]){{.name = "tag",
+                                            .letter = 't',
+                                            .kind = CLI_WORDS,
+                                            .value = "TAG",
+                                            .at = offsetof(struct options, tags),
+                                            .help = "one more tag for it; may be given again"},
+                                           {.name = "media-type",
+                                            .kind = CLI_TEXT,
+                                            .value = "TYPE",
+                                            .at = offsetof(struct options, media_type),
+                                            .help = "instead of the one that it says or shows"},
+                                           {.name = "no-referrers-tag",
+                                            .kind = CLI_FLAG,
+                                            .at = offsetof(struct options, no_referrers_tag),
+                                            .help = "leave the subject's referrers tag as it is"},
+                                           {0}},
+    .fields = (const struct cli_field[]){{"digest", "string", "the manifest's digest"},
+                                         {"mediaType", "string", "the media type that it was put with"},
+                                         {"size", "number", "its bytes"},
+                                         {0}},
+    .examples =
+        (const struct cli_example[]){
+            {"berth manifest put localhost:5000/team/app:v1 manifest.json --tag latest", NULL},
+            {"berth manifest get localhost:5000/team/app:v1 | berth manifest put localhost:5000/copy:v1 -",
+             NULL},
+            {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT,
+    .operand = CLI_OPERAND_REPOSITORY,
+    .run = run_put,
+};
+
+const struct cli_command cmd_manifest_delete = {
+    .name = "manifest delete",
+    .summary = "delete a manifest, and every tag on it",
+    .operands = "REF@DIGEST",
+    .text = "Deletes a manifest, and with it every tag that points at it. `berth tag delete` removes a tag "
+            "alone. A manifest with a subject leaves the subject's referrers tag too, where the registry has "
+            "no referrers API.",
+    .fields = (const struct cli_field[]){{"name", "string", "the repository"},
+                                         {"digest", "string", "the manifest's digest"},
+                                         {0}},
+    .examples =
+        (const struct cli_example[]){{"berth manifest delete localhost:5000/team/app@sha256:…", NULL}, {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT,
+    .operand = CLI_OPERAND_DIGEST,
+    .run = run_delete,
+};
+
+const struct cli_command cmd_manifest_digest = {
+    .name = "manifest digest",
+    .summary = "print the digest that a tag points at",
+    .operands = "REF",
+    .text = "Prints the digest of a manifest as the registry names it; where it does not, the manifest is "
+            "fetched and hashed.",
+    .fields = (const struct cli_field[]){{"name", "string", "the repository"},
+                                         {"digest", "string", "the manifest's digest"},
+                                         {0}},
+    .examples = (const struct cli_example[]){{"berth manifest digest localhost:5000/team/app:v1", NULL}, {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT,
+    .operand = CLI_OPERAND_REFERENCE,
+    .run = run_digest,
+};
