@@ -161,12 +161,8 @@ static int print(const struct cli_command *c, const struct work *w)
                          json_pack("{s:s, s:s, s:O, s:I}", "name", w->from.name, "digest", w->image->digest,
                                    "files", w->files, "skipped", (json_int_t)w->skipped));
     for (size_t i = 0; i < json_array_size(w->files); i++) {
-        CLEANUP(freep)
-        char *title = strdup(json_string_value(json_object_get(json_array_get(w->files, i), "title")));
-        for (char *p = title; p && *p; p++) /* nothing in it shall act on a terminal */
-            if ((unsigned char)*p < 0x20 || *p == 0x7f)
-                *p = '?';
-        printf("%s\n", title ? title : "");
+        place_print(json_string_value(json_object_get(json_array_get(w->files, i), "title")));
+        printf("\n");
     }
     if (w->skipped)
         fprintf(stderr,

@@ -72,12 +72,6 @@ static int grow(const struct work *w, json_t *node, uint64_t depth, berth_error 
     return r;
 }
 
-static void print_text(const char *s)
-{
-    for (; s && *s; s++)
-        putchar((unsigned char)*s < 0x20 || *s == 0x7f ? '?' : *s);
-}
-
 /* @before: what stands before each line of this level. */
 static void print_branch(const json_t *node, const char *before)
 {
@@ -88,7 +82,7 @@ static void print_branch(const json_t *node, const char *before)
         CLEANUP(berth_buf_done) berth_buf next = BERTH_BUF_INIT(4 * KIB);
         berth_buf_addf(&next, "%s%s", before, i + 1 < n ? "│   " : "    ");
         printf("%s%s", before, i + 1 < n ? "├── " : "└── ");
-        print_text(type ? json_string_value(type) : json_string_value(json_object_get(child, "mediaType")));
+        place_print(type ? json_string_value(type) : json_string_value(json_object_get(child, "mediaType")));
         printf("  %s\n", json_string_value(json_object_get(child, "digest")));
         const char *deeper = berth_buf_cstr(&next);
         print_branch(child, deeper ? deeper : "");

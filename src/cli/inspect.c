@@ -181,11 +181,9 @@ static int on_file(void *arg, const char *path, uint64_t size, const char *kind)
     if (l->files)
         return json_array_append_new(
             l->files, json_pack("{s:s, s:I, s:s}", "path", path, "size", (json_int_t)size, "type", kind));
-    CLEANUP(freep) char *shown = strdup(path);
-    for (char *p = shown; p && *p; p++) /* nothing in it shall act on a terminal */
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    printf("%12llu  %-8s  %s\n", (unsigned long long)size, kind, shown ? shown : "");
+    printf("%12llu  %-8s  ", (unsigned long long)size, kind);
+    place_print(path);
+    printf("\n");
     return ferror(stdout);
 }
 
@@ -217,7 +215,7 @@ static int run_validation(const struct cli_command *c, const struct options *o, 
     size_t n = json_array_size(problems);
     if (cli_wants_text(&o->remote.base)) {
         for (size_t k = 0; k < n; k++)
-            printf("%s\n", json_string_value(json_array_get(problems, k)));
+            place_print(json_string_value(json_array_get(problems, k))), printf("\n");
         if (n == 0)
             printf("%s is whole and valid\n", m->digest);
         json_decref(problems);
@@ -334,33 +332,43 @@ static int add_sizes(struct options *o, const struct inspected *i, json_t *j, be
     return r;
 }
 
-static void print_value(const char *key, const json_t *v)
+static void print_entry(const char *key, const char *name, const json_t *v)
 {
+    const json_t *digest = json_object_get(v, "digest"), *platform = json_object_get(v, "platform");
+    printf("%-13s ", key);
+    place_print(name);
     if (json_is_string(v))
-        printf("%-13s %s\n", key, json_string_value(v));
+        place_print(json_string_value(v));
     else if (json_is_integer(v))
-        printf("%-13s %lld\n", key, (long long)json_integer_value(v));
-    for (size_t i = 0; i < json_array_size(v); i++) {
-        const json_t *e = json_array_get(v, i), *platform = json_object_get(e, "platform");
-        printf("%-13s ", i ? "" : key);
-        if (json_is_string(e))
-            printf("%s\n", json_string_value(e));
-        else
-            printf("%s  %lld  %s\n", json_string_value(json_object_get(e, "digest")),
-                   (long long)json_integer_value(json_object_get(e, "size")),
-                   json_is_string(platform) ? json_string_value(platform)
-                                            : json_string_value(json_object_get(e, "mediaType")));
+        printf("%lld", (long long)json_integer_value(v));
+    else if (digest) {
+        printf("%s  %lld  ", json_string_value(digest),
+               (long long)json_integer_value(json_object_get(v, "size")));
+        place_print(json_string_value(json_is_string(platform) ? platform : json_object_get(v, "mediaType")));
     }
+    printf("\n");
+}
+
+static void print_value(const char *key, json_t *v)
+{
     const char *name;
     json_t *value;
-    bool first = true;
-    json_object_foreach((json_t *)(uintptr_t)v, name, value)
+    CLEANUP(berth_buf_done) berth_buf label = BERTH_BUF_INIT(MIB);
+    if (json_is_array(v)) {
+        for (size_t i = 0; i < json_array_size(v); i++)
+            print_entry(i ? "" : key, NULL, json_array_get(v, i));
+        return;
+    }
+    if (!json_is_object(v) || json_object_get(v, "mediaType")) { /* a text, a number, or a descriptor */
+        print_entry(key, NULL, v);
+        return;
+    }
+    json_object_foreach(v, name, value)
     {
-        if (json_is_string(value))
-            printf("%-13s %s=%s\n", first ? key : "", name, json_string_value(value));
-        else
-            printf("%-13s %s=%lld\n", first ? key : "", name, (long long)json_integer_value(value));
-        first = false;
+        berth_buf_reset(&label);
+        berth_buf_addf(&label, "%s=", name);
+        print_entry(key, berth_buf_cstr(&label), value);
+        key = "";
     }
 }
 

@@ -258,6 +258,18 @@ int place_copy(const struct place *from, const struct place *to, const berth_man
     return copy_manifest(from, to, m, reference, 0, err);
 }
 
+/* --- texts --- */
+
+/* Control characters, and those of ISO 6429 beyond ASCII, which UTF-8 writes as 0xc2 and one of 32 bytes. */
+void place_print(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; p && *p; p++) {
+        bool beyond = *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+        putchar(*p < 0x20 || *p == 0x7f || beyond ? '?' : *p);
+        p += beyond;
+    }
+}
+
 /* --- documents --- */
 
 void place_set_text(json_t *object, const char *key, const char *value)

@@ -48,6 +48,9 @@ int place_temporary(int *ret_fd, berth_error *err); /* such a file, empty */
 int place_copy(const struct place *from, const struct place *to, const berth_manifest *m,
                const char *reference, berth_error *err);
 
+/* Prints a stranger's text with what could act on a terminal replaced. */
+void place_print(const char *text);
+
 /* For documents: "linux/arm64/v8" as a string, or null. */
 json_t *place_platform_json(const berth_platform *p);
 /* {"digest":…,"mediaType":…,"size":…}, with platform, artifact type and annotations where there are some. */

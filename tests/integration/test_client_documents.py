@@ -124,6 +124,16 @@ class TestInspect:
         assert said["sharedWith"]["sharedSize"] == len(images.lower) + len(images.upper)
         assert said["sharedWith"]["digest"] == images.single[2]["digest"]
 
+    def test_nothing_acts_on_the_terminal(self, berth, tmp_path):
+        made = layout.Layout(tmp_path / "made")
+        layer, diff = tar([("etc/\x1b[31m", b"", FILE)])
+        image = made.add_image([made.add(layer, layout.LAYER)], diff_ids=[diff], extra={
+            "config": {"Labels": {"\x1b[31m": "\x9b31m"}, "Env": ["\x1b]0;x\x07"]}, "created": "\x1b[31m"})
+        made.tag({k: v for k, v in image.items() if k != "platform"}, "v1")
+        for option, code in ((), 0), (("--files",), 0), (("--validate",), PROBLEMS):
+            out = berth("inspect", f"oci:{made.path}:v1", *option, code=code).out.decode()
+            assert "\x1b" not in out and "\x9b" not in out and "\x07" not in out and out
+
     def test_makes_no_sense(self, berth, images, tmp_path):
         berth("inspect", f"{images.ref}:amd64", "--raw", "--config", code=USAGE)
         berth("inspect", f"{images.ref}:amd64", "-o", "x", code=USAGE)
