@@ -56,12 +56,14 @@ struct work {
     struct place from;
     berth_manifest *root, *image;
     int dir_fd;
+    struct progress *progress;
     json_t *files;
     size_t skipped;
 };
 
 static void work_done(struct work *w)
 {
+    progress_free(w->progress);
     json_decref(w->files);
     closep(&w->dir_fd);
     berth_manifest_free(w->image);
@@ -118,7 +120,11 @@ static int pull_one(struct work *w, const berth_descriptor *d, const char *title
 {
     const char *unpack = berth_descriptor_annotation(d, ARTIFACT_UNPACK);
     bool folder = unpack && strcmp(unpack, "true") == 0 && !w->o.keep_packed;
+    struct progress_item *item = progress_add(w->progress, title, d->size);
+    place_progress(&w->from, item);
     int r = folder ? pull_folder(w, d, title, err) : pull_file(w, d, title, err);
+    place_progress(&w->from, NULL);
+    progress_end(item);
     if (r != BERTH_OK)
         return r;
     json_t *j = place_descriptor_json(d);
@@ -189,8 +195,10 @@ static int run(const struct cli_command *c, int argc, char **argv)
         r = place_image(&w.from, w.root, w.o.platform, &w.image, &err);
     if (r == BERTH_OK)
         r = open_folder(&w, &err);
+    w.progress = progress_new(&w.o.remote.base, c->name);
     if (r == BERTH_OK)
         r = pull(&w, &err);
+    progress_free(steal(&w.progress)); /* its bars must not stand in what is printed */
     return r == BERTH_OK ? print(c, &w) : remote_fail(c, &err);
 }
 
@@ -215,7 +223,7 @@ const struct cli_command cmd_artifact_pull = {
     .examples =
         (const struct cli_example[]){{"berth artifact pull localhost:5000/team/files:v1 -o folder", NULL},
                                      {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };

@@ -59,11 +59,13 @@ struct work {
     struct options o;
     struct place to;
     berth_builder *b;
+    struct progress *progress;
     json_t *files;
 };
 
 static void work_done(struct work *w)
 {
+    progress_free(w->progress);
     json_decref(w->files);
     berth_builder_free(w->b);
     place_done(&w->to);
@@ -107,7 +109,11 @@ static int put(struct work *w, int fd, berth_descriptor *d, berth_error *err)
 
 static int add_layer(struct work *w, int fd, berth_descriptor *d, const char *title, berth_error *err)
 {
+    struct progress_item *item = progress_add(w->progress, title, d->size);
+    place_progress(&w->to, item);
     int r = put(w, fd, d, err);
+    place_progress(&w->to, NULL);
+    progress_end(item);
     if (r == BERTH_OK)
         r = berth_builder_add_layer(w->b, d, err);
     if (r == BERTH_OK) {
@@ -303,10 +309,12 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (attaches && !w.o.artifact_type)
         return cli_usage(c->name, "say what it is: --artifact-type");
     int r = place_open_first(&w.o.remote, !attaches, &w.to, &err);
+    w.progress = progress_new(&w.o.remote.base, c->name);
     if (r == BERTH_OK)
         r = build(&w, attaches, &m, &err);
     if (r == BERTH_OK)
         r = write_manifest(&w, m, attaches, &err);
+    progress_free(steal(&w.progress)); /* its bars must not stand in what is printed */
     rc = r == BERTH_OK ? print(c, &w, m) : remote_fail(c, &err);
     berth_manifest_free(m);
     return rc;
@@ -344,7 +352,7 @@ const struct cli_command cmd_artifact_push = {
              "application/spdx+json",
              NULL},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };
@@ -362,7 +370,7 @@ const struct cli_command cmd_artifact_attach = {
                                               "--artifact-type application/spdx+json",
                                               NULL},
                                              {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };

@@ -213,6 +213,17 @@ int place_blob_file(const struct place *p, const berth_descriptor *blob, int *re
     return r;
 }
 
+static void on_progress(void *arg, uint64_t bytes)
+{
+    progress_at(arg, bytes);
+}
+
+void place_progress(struct place *p, struct progress_item *item)
+{
+    p->c->progress = item ? on_progress : NULL;
+    p->c->progress_arg = item;
+}
+
 /* --- copying --- */
 
 static int copy_blob(const struct place *from, const struct place *to, const berth_descriptor *d,

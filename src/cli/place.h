@@ -5,6 +5,7 @@
 
 #include <berth/config.h>
 
+#include "cli/progress.h"
 #include "cli/remote.h"
 #include "content/content.h"
 
@@ -47,6 +48,9 @@ int place_temporary(int *ret_fd, berth_error *err); /* such a file, empty */
  * @reference as in content.h. */
 int place_copy(const struct place *from, const struct place *to, const berth_manifest *m,
                const char *reference, berth_error *err);
+
+/* While @item is not NULL, what is put into or got from @p moves it. */
+void place_progress(struct place *p, struct progress_item *item);
 
 /* Prints a stranger's text with what could act on a terminal replaced. */
 void place_print(const char *text);

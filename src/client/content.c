@@ -41,9 +41,10 @@ static int manifest_get(content *c, const char *reference, berth_manifest **ret,
 
 /* No more of a blob is handed on than its descriptor promises. */
 struct measured {
+    const content *c;
     berth_sink_fn fn;
     void *arg;
-    uint64_t left;
+    uint64_t left, done;
     bool too_long;
 };
 
@@ -54,13 +55,15 @@ static int on_piece(void *arg, const void *p, size_t n)
     if (m->too_long)
         return 1;
     m->left -= n;
+    m->done += n;
+    content_tell(m->c, m->done);
     return m->fn(m->arg, p, n);
 }
 
 static int blob_get(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg, berth_error *err)
 {
     const struct registry *r = registry_of(c);
-    struct measured m = {.fn = fn, .arg = arg, .left = blob->size};
+    struct measured m = {.c = c, .fn = fn, .arg = arg, .left = blob->size};
     berth_call *call = NULL;
     int rc = berth_blob_get(r->client, r->repository, blob->digest, on_piece, &m, &call, err);
     berth_call_free(call);
@@ -83,6 +86,12 @@ static int blob_has(content *c, const char *digest, bool *ret, berth_error *err)
     return BERTH_OK;
 }
 
+static void on_progress(void *arg, const berth_call *call, const berth_progress *progress)
+{
+    (void)call;
+    content_tell(arg, progress->done);
+}
+
 static int blob_put(content *c, const berth_descriptor *blob, const struct content_source *from,
                     berth_error *err)
 {
@@ -93,7 +102,11 @@ static int blob_put(content *c, const berth_descriptor *blob, const struct conte
     how.digest = blob->digest;
     if (!from->p && lseek(from->fd, 0, SEEK_SET) < 0)
         return berth_error_set(err, BERTH_E_IO, "a file can't be read from its beginning");
-    int rc = berth_blob_put(r->client, r->repository, from->p ? &bytes : &file, &how, &call, err);
+    int rc = berth_blob_put_start(r->client, r->repository, from->p ? &bytes : &file, &how, &call, err);
+    if (rc == BERTH_OK) {
+        berth_call_on_progress(call, on_progress, c);
+        rc = berth_call_wait(call, err);
+    }
     berth_call_free(call);
     return rc;
 }

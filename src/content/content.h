@@ -43,7 +43,16 @@ struct content_ops {
 
 struct content { /* each place embeds this first */
     const struct content_ops *ops;
+    /* How many bytes of the blob that is put or got have gone so far; NULL: nobody asks. */
+    void (*progress)(void *arg, uint64_t bytes);
+    void *progress_arg;
 };
+
+static inline void content_tell(const content *c, uint64_t bytes)
+{
+    if (c->progress)
+        c->progress(c->progress_arg, bytes);
+}
 
 static inline void content_free(content *c)
 {

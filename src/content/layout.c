@@ -222,6 +222,7 @@ static int blob_get(content *c, const berth_descriptor *blob, berth_sink_fn fn, 
     while (r == BERTH_OK && (r = io_pread(fd, piece, PIECE, at, &n, err)) == BERTH_OK && n) {
         hash_update(&h, piece, n);
         at += n;
+        content_tell(c, at);
         if (fn(arg, piece, n) != 0)
             r = berth_error_set(err, BERTH_E_CANCELLED, "cancelled");
     }
@@ -246,7 +247,8 @@ static int blob_has(content *c, const char *digest, bool *ret, berth_error *err)
     return BERTH_OK;
 }
 
-static int copy(const struct content_source *from, uint64_t size, int fd, berth_hash *h, berth_error *err)
+static int copy(const content *c, const struct content_source *from, uint64_t size, int fd, berth_hash *h,
+                berth_error *err)
 {
     CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
     if (!piece)
@@ -263,6 +265,7 @@ static int copy(const struct content_source *from, uint64_t size, int fd, berth_
             return r;
         hash_update(h, p, n);
         at += n;
+        content_tell(c, at);
     }
     return BERTH_OK;
 }
@@ -287,7 +290,7 @@ static int blob_put(content *c, const berth_descriptor *blob, const struct conte
     if (r != BERTH_OK)
         return r;
     hash_init(&h, (enum hash_algorithm)want.algorithm);
-    r = copy(from, blob->size, part.fd, &h, err);
+    r = copy(c, from, blob->size, part.fd, &h, err);
     if (r != BERTH_OK)
         return r;
     digest_from_hash(&h, &have);
