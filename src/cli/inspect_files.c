@@ -130,21 +130,16 @@ struct listing {
     json_t *now, *now_hidden; /* those of the layer that is read */
 };
 
-static bool is_hidden(const struct listing *l, const char *path)
+/* @path, or a folder that leads to it, is an upper layer's. @path is cut on the way, and whole again. */
+static bool is_hidden(const struct listing *l, char *path)
 {
-    berth_str rest = str_from(path);
-    char upper[4096];
-    if (json_object_get(l->seen, path))
-        return true;
-    for (size_t i = 0; i <= rest.n && i < sizeof(upper); i++) { /* each folder that leads to it */
-        if (i < rest.n && path[i] != '/' && i > 0)
-            continue;
-        memcpy(upper, path, i);
-        upper[i] = '\0';
-        if (i < rest.n && json_object_get(l->hidden, upper))
-            return true;
+    bool hidden = json_object_get(l->seen, path) || json_object_get(l->hidden, "");
+    for (char *slash = strchr(path, '/'); slash && !hidden; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        hidden = json_object_get(l->hidden, path);
+        *slash = '/';
     }
-    return false;
+    return hidden;
 }
 
 static int no_memory(berth_error *err)
@@ -214,11 +209,11 @@ int inspect_files(const struct place *p, const berth_manifest *image, inspect_fi
 /* --- one file --- */
 
 struct search {
-    berth_arena arena;
-    const char *want; /* the path, clean */
-    char *follow;     /* it is a link, or leads through one: to here */
-    bool found, gone; /* in this layer; removed by it */
-    int fd;           /* where its bytes go */
+    berth_arena arena, entry; /* of @follow; of one entry */
+    const char *want;         /* the path, clean */
+    char *follow;             /* it is a link, or leads through one: to here */
+    bool found, gone;         /* in this layer; removed by it */
+    int fd;                   /* where its bytes go */
     bool copying;
     uint64_t size;
 };
@@ -238,10 +233,11 @@ static int search_entry(void *arg, const struct tar_entry *e, berth_error *err)
 {
     struct search *s = arg;
     bool opaque = false;
-    char *path = clean(&s->arena, str_from(e->path));
+    berth_arena_reset(&s->entry);
+    char *path = clean(&s->entry, str_from(e->path));
     if (!path)
         return no_memory(err);
-    char *gone = whiteout_of(&s->arena, path, &opaque);
+    char *gone = whiteout_of(&s->entry, path, &opaque);
     s->copying = false;
     if (gone) {
         s->gone = s->gone || (is_below(s->want, gone) && !(opaque && strcmp(s->want, gone) == 0));
@@ -303,6 +299,7 @@ int inspect_file(const struct place *p, const berth_manifest *image, const char 
         bool found = s.found && !s.follow;
         *ret_size = s.size;
         berth_arena_done(&s.arena);
+        berth_arena_done(&s.entry);
         if (r == BERTH_OK && !want)
             r = no_memory(err);
         if (found)

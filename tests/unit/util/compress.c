@@ -51,8 +51,8 @@ static void test_util_compress__unpacks_each_format_in_any_pieces(void **state)
 {
     (void)state;
     CLEANUP(berth_buf_done)
-    berth_buf plain = BERTH_BUF_INIT(8 * MIB),
-              gzip = BERTH_BUF_INIT(8 * MIB), again = BERTH_BUF_INIT(8 * MIB), zstd = BERTH_BUF_INIT(8 * MIB);
+    berth_buf plain = BERTH_BUF_INIT(8 * MIB), gzip = BERTH_BUF_INIT(8 * MIB),
+              again = BERTH_BUF_INIT(8 * MIB), zstd = BERTH_BUF_INIT(8 * MIB);
     fill(&plain);
     pack(berth_buf_str(&plain), &gzip);
     pack(berth_buf_str(&plain), &again);
