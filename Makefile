@@ -102,7 +102,11 @@ bench:
 clean: ## remove what was built
 	@rm -rf $(BUILD) $(BUILD)-static build-test
 
+reference: ## write the reference of libberth to build/reference
+	@tools/reference $(BUILD)/reference
+	@echo "$(BUILD)/reference/index.md"
+
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20
 
-.PHONY: all static deps run test test-unit test-integration conformance hostile crash fuzz bench format format-check documents install clean help
+.PHONY: all static deps run test test-unit test-integration conformance hostile crash fuzz bench format format-check documents install clean reference help

@@ -7,8 +7,8 @@
  *     berth_call *call;
  *     berth_error err;
  *     if (berth_client_new("registry.example", NULL, &registry, &err) == BERTH_OK &&
- *         berth_manifest_get(registry, "library/alpine", "latest", BERTH_ACCEPT_ANY, &call, &err) ==
- * BERTH_OK) puts(berth_call_content(call)->digest);
+ *         berth_manifest_get(registry, "team/app", "v1", BERTH_ACCEPT_ANY, &call, &err) == BERTH_OK)
+ *         puts(berth_call_content(call)->digest);
  *
  * No function reads the environment (proxies are libcurl's to find: https_proxy, no_proxy), writes a log, or
  * starts a thread (libcurl may, to look up a name). Credentials are never sent to another host than the one
@@ -37,6 +37,16 @@ typedef enum berth_transport {
     BERTH_TRANSPORT_HTTPS = 2,
 } berth_transport;
 
+/* What berth_trace_fn is told of. */
+typedef enum berth_trace {
+    BERTH_TRACE_SENT = 0,     /* a request: its first line and its headers */
+    BERTH_TRACE_RECEIVED = 1, /* an answer: the same of it */
+    BERTH_TRACE_FAILED = 2,   /* there was no answer, or not all of it: one line */
+} berth_trace;
+
+/* Debugging: @text is whole lines, each with its "\n", with secrets masked: "Authorization: Bearer ***". No
+ * bodies. @exchange numbers the pairs of request and answer of one client. */
+typedef void (*berth_trace_fn)(void *arg, berth_trace what, uint64_t exchange, const char *text);
 /* What went wrong before a request is sent again. */
 typedef struct berth_retry {
     unsigned tries;         /* made so far */
@@ -79,24 +89,38 @@ typedef struct berth_client_options {
     uint32_t connect_timeout_ms; /* name, connection and TLS; 0: @timeout_ms */
     uint32_t answer_timeout_ms;  /* from the request's last byte to the answer's first; 0: @timeout_ms */
     uint32_t call_timeout_ms;    /* a whole call with its tries and waits; 0: none */
+
+    const char *default_name;   /* the repository of requests that name none (berth/request.h); NULL: none */
+    const char *const *headers; /* "Name: value", for every request to the registry itself, and for no other
+                                   host */
+    size_t n_headers;
+    berth_trace_fn trace; /* NULL: none. Runs where callbacks do */
+    void *trace_arg;
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
         sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false, 5,   \
-            500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0                                                         \
+            500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL                              \
     }
 
 /**
- * Open a client for the registry at @host: "registry.example", "127.0.0.1:5000", "[::1]:5000".
- * No request is sent yet. @opts may be NULL and is copied.
- * On success *@ret_client belongs to the caller: berth_client_free().
- * Returns BERTH_OK or a negative berth_code; @err, if not NULL, says why, and *@ret_client is untouched.
+ * Open a client for the registry at @host: "registry.example", "127.0.0.1:5000", "[::1]:5000"; or the same as
+ * a URL, "http://localhost:5000", with or without a '/' at its end, which then decides between HTTP and
+ * HTTPS. No request is sent yet. @opts may be NULL and is copied. On success *@ret_client belongs to the
+ * caller: berth_client_free(). Returns BERTH_OK or a negative berth_code; @err, if not NULL, says why, and
+ * *@ret_client is untouched.
  */
 BERTH_API int berth_client_new(const char *host, const berth_client_options *opts, berth_client **ret_client,
                                berth_error *err);
 
 /** NULL is fine. Calls must have been freed before. */
 BERTH_API void berth_client_free(berth_client *client);
+
+/** Another default name from now on; NULL: none. BERTH_E_INVALID: not a valid name. */
+BERTH_API int berth_client_set_default_name(berth_client *client, const char *name, berth_error *err);
+
+/** Its copy, the caller's to free(); NULL: none is set, or no memory. */
+BERTH_API char *berth_client_default_name(berth_client *client);
 
 /* --- event loops --- */
 
@@ -110,6 +134,7 @@ BERTH_API void berth_client_process(berth_client *client);
 
 /* --- calls --- */
 
+/* A call has ended: berth_call_result() says how. */
 typedef void (*berth_done_fn)(berth_call *call, void *arg);
 
 /** Have @fn called once when the call has ended, or now if it has. It may free the call. */

@@ -43,6 +43,7 @@ BERTH_API const char *berth_digest_algorithm_name(const berth_digest *digest);
 /** The digits behind the colon; lent by @digest. */
 BERTH_API const char *berth_digest_hex(const berth_digest *digest);
 
+/** Whether both are of one algorithm, and the same. */
 BERTH_API bool berth_digest_equal(const berth_digest *a, const berth_digest *b);
 
 /** Negative, 0 or positive, as strcmp() of the texts: for sorting. */
@@ -72,6 +73,7 @@ typedef struct berth_hasher berth_hasher; /* opaque */
 BERTH_API int berth_hasher_new(unsigned algorithm, berth_hasher **ret_hasher, berth_error *err);
 BERTH_API void berth_hasher_free(berth_hasher *hasher); /* NULL is fine */
 
+/** The next piece. */
 BERTH_API void berth_hasher_update(berth_hasher *hasher, const void *p, size_t n);
 
 /** How many bytes have come. */

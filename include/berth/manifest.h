@@ -99,6 +99,7 @@ BERTH_API bool berth_platform_matches(const berth_platform *have, const berth_pl
 
 /* --- descriptors (image-spec, descriptor.md) --- */
 
+/* Both are text; neither is NULL. */
 typedef struct berth_annotation {
     const char *key, *value;
 } berth_annotation;

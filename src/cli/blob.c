@@ -26,14 +26,12 @@ static void options_done(struct options *o)
 
 struct sink {
     struct target target;
-    struct progress *progress;
     struct progress_item *item;
     berth_error err;
 };
 
 static void sink_done(struct sink *s)
 {
-    progress_free(steal(&s->progress));
     target_done(&s->target);
 }
 
@@ -53,7 +51,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
     CLEANUP(sink_done) struct sink s = {.target = TARGET_INIT};
-    const struct remote *r = &o.remote;
+    struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
     int rc = remote_open(c, argc, argv, &o.remote);
@@ -67,10 +65,12 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (!s.target.file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
-    s.progress = progress_new(&r->base, c->name);
-    s.item = progress_add(s.progress, r->reference, PROGRESS_UNKNOWN);
-    result = berth_blob_get(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
-    progress_free(steal(&s.progress));
+    result = berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
+    if (result == BERTH_OK) {
+        s.item = remote_watch(r, r->reference, call);
+        result = berth_call_wait(call, &err);
+    }
+    remote_progress_end(r);
     if (result == BERTH_OK)
         result = target_finish(&s.target, &err);
     json_t *found =

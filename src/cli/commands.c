@@ -1,6 +1,7 @@
 /* cli/commands.c - the list of all commands, and of their families. */
 #include "cli/commands.h"
 
+/* clang-format off: one a line, so that a new one is a line */
 const struct cli_command *const cli_commands[] = {
     &cmd_serve,
     &cmd_gc,
@@ -39,12 +40,14 @@ const struct cli_command *const cli_commands[] = {
     &cmd_artifact_attach,
     &cmd_artifact_tree,
     &cmd_inspect,
+    &cmd_request,
 #endif
     &cmd_completion,
     &cmd_version,
     &cmd_help,
     NULL,
 };
+/* clang-format on */
 
 const struct cli_family cli_families[] = {
     {"config", "check, show or document the configuration"},

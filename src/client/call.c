@@ -333,7 +333,10 @@ static int send_request(berth_call *call)
     berth_error err = BERTH_ERROR_INIT;
     struct exchange *x = &call->x;
     bool token_wanted = false;
-    if (call->foreign)
+    int r = call->step->prepare ? call->step->prepare(call) : BERTH_OK;
+    if (r != BERTH_OK)
+        return r;
+    if (call->foreign || call->own_authorization)
         berth_buf_reset(&call->authorization);
     else if (session_authorize(&call->client->session, str_from(call->repository), str_from(call->scope),
                                &call->authorization, &token_wanted, &err) != BERTH_OK)
@@ -345,7 +348,9 @@ static int send_request(berth_call *call)
     x->url = berth_buf_cstr(&call->url);
     x->large = call->step->large;
     begin_fields(call, berth_buf_str(&call->fields), berth_buf_str(&call->authorization));
-    int r = begin_payload(call);
+    if (!call->foreign)
+        berth_buf_add_str(&call->sent_fields, str_from(call->client->fields));
+    r = begin_payload(call);
     return r == BERTH_OK ? ask(call, CALL_ASKING, call->step->body_max) : r;
 }
 
@@ -392,6 +397,8 @@ static int go_on(berth_call *call, int r, const struct step *next, bool *ret_don
 static int take_refusal(berth_call *call, bool *ret_done)
 {
     const struct step *next = NULL;
+    if (call->step->any_answer && !retry_is_worth(call))
+        return go_on(call, call->step->end(call, &next), next, ret_done);
     if (!call->step->refused || retry_is_worth(call))
         return call_fail_by_answer(call);
     int r = call->step->refused(call, &next);
@@ -414,6 +421,8 @@ static int answer_challenge(berth_call *call, bool *ret_done)
     if (++call->challenges > CHALLENGES_MAX || (sent_basic && !bearer) || !asked.n)
         return take_refusal(call, ret_done);
     int r = session_challenged(s, str_from(call->repository), &asked, &err);
+    if (r == BERTH_E_UNAUTH && call->step->any_answer)
+        return take_refusal(call, ret_done);
     if (r != BERTH_OK) {
         call_fail_with(call, &err);
         call->err.http_status = call->x.status;
@@ -448,9 +457,11 @@ static int take_answer(berth_call *call, bool *ret_done)
     case 303:
     case 307:
     case 308:
+        if (call->step->redirects && !call->step->redirects(call))
+            break;
         return follow_redirect(call);
     case 401:
-        if (!call->foreign)
+        if (!call->foreign && !call->own_authorization)
             return answer_challenge(call, ret_done);
         break;
     default:
@@ -508,7 +519,7 @@ static int on_body(struct exchange *x, const void *p, size_t n)
     bool content = call->state == CALL_ASKING && is_ok(call);
     if (content && call->step->piece)
         return call->step->piece(call, p, n);
-    if (!content && call->state == CALL_ASKING && call->body.n + n > ERROR_MAX)
+    if (!content && call->state == CALL_ASKING && !call->step->any_answer && call->body.n + n > ERROR_MAX)
         return call_fail(call, BERTH_E_TOO_BIG, "%s answered %d, and at too great a length",
                          who_answers(call), x->status);
     berth_buf_add(&call->body, p, n);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "http/block.h"
+#include "oci/reference.h"
 #include "util/clock.h"
 
 #define ROUNDS 16 /* in one go: the loop that we are part of has others to serve */
@@ -29,22 +30,49 @@ static bool copy(char **to, const char *s)
     return !s || *to;
 }
 
+/* "host:port", or "http://host:port/": how it is spoken to is said by one of them, or follows from the host.
+ */
 static int set_origin(berth_client *c, const char *host, const berth_client_options *o, berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(4 * KIB);
     http_uri u;
-    berth_buf_addf(&url, "https://%s", host);
+    bool whole = strstr(host, "://");
+    berth_buf_addf(&url, "%s%s", whole ? "" : "https://", host);
+    while (url.n && url.p[url.n - 1] == '/')
+        url.n--;
     if (berth_buf_failed(&url) || !http_uri_parse(berth_buf_str(&url), &u) || u.target.n)
         return berth_error_set(err, BERTH_E_INVALID, "'%s' is no host", host);
-    bool tls = o->transport == BERTH_TRANSPORT_HTTPS ||
-               (o->transport != BERTH_TRANSPORT_HTTP && !is_loopback(u.host));
-    berth_buf_reset(&url);
-    berth_buf_addf(&url, "%s://%s", tls ? "https" : "http", host);
-    c->base = berth_buf_take(&url);
+    if (whole && o->transport != BERTH_TRANSPORT_AUTO && u.tls != (o->transport == BERTH_TRANSPORT_HTTPS))
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' says %s, the options say %s", host,
+                               u.tls ? "HTTPS" : "HTTP", u.tls ? "HTTP" : "HTTPS");
+    bool tls = whole ? u.tls
+                     : o->transport == BERTH_TRANSPORT_HTTPS ||
+                           (o->transport != BERTH_TRANSPORT_HTTP && !is_loopback(u.host));
+    CLEANUP(berth_buf_done) berth_buf base = BERTH_BUF_INIT(4 * KIB);
+    berth_buf_addf(&base, "%s://" STR_FMT, tls ? "https" : "http", STR_ARG(u.authority));
+    c->base = berth_buf_take(&base);
     if (!c->base || !http_uri_parse(str_from(c->base), &c->origin))
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    c->session.host = str_dup(c->origin.authority);
     c->session.tls = tls;
-    return BERTH_OK;
+    return c->session.host ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+/* The headers of every request, as lines. */
+static int set_fields(berth_client *c, const berth_client_options *o, berth_error *err)
+{
+    CLEANUP(berth_buf_done) berth_buf lines = BERTH_BUF_INIT(64 * KIB);
+    berth_str name, value;
+    for (size_t i = 0; i < o->n_headers; i++) {
+        berth_str line = str_from(o->headers[i]);
+        if (!str_cut(line, ':', &name, &value) || !http_is_token(name) || !http_is_field_value(line))
+            return berth_error_set(err, BERTH_E_INVALID, "header %zu of every request is no header", i + 1);
+        value = str_trim(value);
+        berth_buf_addf(&lines, STR_FMT "%s" STR_FMT "\n", STR_ARG(name), value.n ? ": " : ";",
+                       STR_ARG(value));
+    }
+    c->fields = berth_buf_take(&lines);
+    return c->fields ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory for headers");
 }
 
 int berth_client_new(const char *host, const berth_client_options *opts, berth_client **ret_client,
@@ -62,8 +90,12 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     pthread_cond_init(&c->changed, NULL);
     struct session *s = &c->session;
     int r = set_origin(c, host, &o, err);
-    if (r == BERTH_OK && (!copy(&s->host, host) || !copy(&s->username, o.username) ||
-                          !copy(&s->password, o.password) || !copy(&s->credentials_file, o.credentials_file)))
+    if (r == BERTH_OK)
+        r = set_fields(c, &o, err);
+    if (r == BERTH_OK)
+        r = berth_client_set_default_name(c, o.default_name, err);
+    if (r == BERTH_OK && (!copy(&s->username, o.username) || !copy(&s->password, o.password) ||
+                          !copy(&s->credentials_file, o.credentials_file)))
         r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     limits_init(&c->limits, o.reads_at_once, o.writes_at_once, o.requests_per_second);
     c->retry =
@@ -90,7 +122,34 @@ void berth_client_free(berth_client *client)
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
     free(client->base);
+    free(client->fields);
+    free(client->default_name);
     free(client);
+}
+
+int berth_client_set_default_name(berth_client *client, const char *name, berth_error *err)
+{
+    char *fresh = NULL;
+    if (name && !oci_name_valid(str_from(name)))
+        return berth_error_set_oci(err, BERTH_E_INVALID, "NAME_INVALID",
+                                   "'%s' is not a valid name of a repository", name);
+    if (!copy(&fresh, name))
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    pthread_mutex_lock(&client->lock);
+    char *was = client->default_name;
+    client->default_name = fresh;
+    pthread_mutex_unlock(&client->lock);
+    free(was);
+    return BERTH_OK;
+}
+
+char *berth_client_default_name(berth_client *client)
+{
+    char *name = NULL;
+    pthread_mutex_lock(&client->lock);
+    copy(&name, client->default_name);
+    pthread_mutex_unlock(&client->lock);
+    return name;
 }
 
 int berth_client_fd(const berth_client *client)

@@ -33,6 +33,7 @@ struct transport {
     CURLM *multi;
     int epoll, timer, event;
     char *user_agent, *ca_file;
+    struct trace trace;
     uint32_t limits_ms[EXCHANGE_STEPS_]; /* of each step; 0: none */
     bool insecure;
     struct handle *running, *idle;
@@ -127,6 +128,7 @@ int transport_new(const berth_client_options *opts, struct transport **ret, bert
     t->limits_ms[EXCHANGE_WAITS] = opts->answer_timeout_ms ? opts->answer_timeout_ms : opts->timeout_ms;
     t->armed_ms = t->curls_ms = t->callers_ms = t->steps_ms = INT64_MAX;
     t->insecure = opts->insecure;
+    t->trace = (struct trace){.fn = opts->trace, .arg = opts->trace_arg};
     if (t->epoll < 0 || !watch(t, t->timer) || !watch(t, t->event)) {
         berth_error_set(err, BERTH_E_IO, "making descriptors: %s", strerror(errno));
         transport_free(t);
@@ -262,6 +264,8 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         return n;
     x->header_complete = true;
     x->status = (int)status;
+    if (x->transport->trace.fn)
+        trace_tell(&x->transport->trace, BERTH_TRACE_RECEIVED, x->number, berth_buf_str(&x->header));
     uint64_t length;
     berth_str said = exchange_field(x, STR("Content-Length"), 0);
     x->length = said.p && str_to_u64(said, &length) && length <= INT64_MAX ? (int64_t)length : -1;
@@ -306,6 +310,16 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
 }
 
+/* What curl sends, with what it adds. */
+static int on_debug(CURL *easy, curl_infotype what, char *p, size_t n, void *arg)
+{
+    (void)easy;
+    const struct exchange *x = arg;
+    if (what == CURLINFO_HEADER_OUT)
+        trace_tell(&x->transport->trace, BERTH_TRACE_SENT, x->number, (berth_str){p, n});
+    return 0;
+}
+
 static bool add_field(struct handle *h, const char *line)
 {
     struct curl_slist *longer = curl_slist_append(h->fields, line);
@@ -330,6 +344,11 @@ static bool set_up(struct transport *t, struct handle *h)
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      t->limits_ms[EXCHANGE_CONNECTS] ? 2l * t->limits_ms[EXCHANGE_CONNECTS]
                                                      : (long)INT32_MAX);
+    if (t->trace.fn) {
+        curl_easy_setopt(e, CURLOPT_DEBUGFUNCTION, on_debug);
+        curl_easy_setopt(e, CURLOPT_VERBOSE, 1L);
+    }
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
@@ -398,6 +417,7 @@ static bool set_request(struct exchange *x, struct handle *h)
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
     curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(e, CURLOPT_DEBUGDATA, x);
     curl_easy_setopt(e, CURLOPT_PREREQDATA, x);
     return ok;
 }
@@ -460,6 +480,7 @@ int transport_start(struct transport *t, struct exchange *x, berth_error *err)
     if (!h)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     x->handle = h;
+    x->number = ++t->trace.exchanges;
     h->x = x;
     if (!set_request(x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
         give_back(t, h);
@@ -548,6 +569,8 @@ static void end_exchange(struct transport *t, struct handle *h, int code, const 
     struct exchange *x = h->x;
     curl_multi_remove_handle(t->multi, h->easy);
     give_back(t, h);
+    if (code != BERTH_OK && t->trace.fn)
+        trace_tell(&t->trace, BERTH_TRACE_FAILED, x->number, str_from(err->message));
     x->events->end(x, code, err);
 }
 

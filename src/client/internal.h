@@ -58,12 +58,23 @@ struct exchange {
     int64_t length;       /* what Content-Length says; -1: nothing */
     berth_buf header;     /* its lines */
     bool header_complete; /* what follows are trailers */
+    uint64_t number;      /* for the trace */
     enum exchange_failure failure;
     enum exchange_step step;
     uint64_t sent; /* bytes of its body */
     struct transport *transport;
     void *handle; /* its */
 };
+
+/* Whom the client tells of its exchanges: trace.c. */
+struct trace {
+    berth_trace_fn fn; /* NULL: nobody */
+    void *arg;
+    uint64_t exchanges;
+};
+void trace_mask(berth_str block,
+                berth_buf *out); /* appends a header block, lines ended by '\n', without secrets */
+void trace_tell(const struct trace *t, berth_trace what, uint64_t exchange, berth_str block);
 
 int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err);
 void transport_free(struct transport *t); /* NULL is fine; nothing may be under way */
@@ -204,8 +215,11 @@ enum call_state {
  * well. A negative code, through call_fail(), ends it as well. */
 struct step {
     const char *method;
-    size_t body_max;                                            /* of what is collected for end() */
-    bool large;                                                 /* see struct exchange */
+    size_t body_max; /* of what is collected for end() */
+    bool large;      /* see struct exchange */
+    bool any_answer; /* end() gets whatever is no challenge that can be met, no redirect to follow */
+    int (*prepare)(berth_call *call); /* makes the request, anew each time that it is sent; may be NULL */
+    bool (*redirects)(const berth_call *call);                  /* whether to follow a 3xx; NULL: yes */
     int (*head)(berth_call *call);                              /* 2xx, before the body; may be NULL */
     int (*piece)(berth_call *call, const void *p, size_t n);    /* of a 2xx body; NULL: collected */
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
@@ -252,6 +266,7 @@ struct berth_call {
     bool foreign; /* on another origin than the registry's: no credentials go there */
     unsigned redirects, challenges;
     bool sent_token;
+    bool own_authorization; /* the operation's: ours stays away */
     struct limits_ticket ticket;
     unsigned tries;    /* that failed, without getting further */
     uint64_t broke_at; /* of progress.done */
@@ -293,7 +308,8 @@ struct berth_call {
 };
 
 struct berth_client {
-    char *base; /* "https://registry.example" */
+    char *base;   /* "https://registry.example" */
+    char *fields; /* lines for each request to the registry, each ended by '\n' */
     http_uri origin;
     struct transport *transport;
     struct session session;
@@ -308,6 +324,7 @@ struct berth_client {
     bool driving;
     pthread_t driver;
     berth_call *pending; /* to be started or cancelled */
+    char *default_name;
 };
 
 /* A call that is not started yet. @repository and @reference may be NULL; both are checked. */

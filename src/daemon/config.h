@@ -112,8 +112,11 @@ int config_load(const char *path, const char *const *flags, size_t n_flags, stru
  * itself. *@ret_n: how many there are. */
 int config_check(const char *path, const char *const *flags, size_t n_flags, berth_buf *out, size_t *ret_n,
                  berth_error *err);
-/* Variables of the environment that look like a setting and are none. @tell is called for each, with the
- * nearest that is one, or "". */
+/* Variables that are not a server's: commands on registries read them (cli/environment.c). NULL ends them. */
+extern const char *const config_client_variables[];
+
+/* Variables of the environment that look like a setting, or one of those, and are none. @tell is called for
+ * each, with the nearest that is one, or "". */
 void config_unknown_variables(void (*tell)(void *arg, const char *name, const char *nearest), void *arg);
 void config_free(struct config *c); /* NULL is fine */
 

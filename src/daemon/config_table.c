@@ -293,9 +293,31 @@ berth_str config_nearest(berth_str path)
     return n.edits < n.wanted.n ? n.key : STR_NULL;
 }
 
+const char *const config_client_variables[] = {"BERTH_DEFAULT_REGISTRY",
+                                               "BERTH_DEFAULT_NAMESPACE",
+                                               "BERTH_DEFAULT_TAG",
+                                               "BERTH_PROTOCOL",
+                                               "BERTH_DEFAULT_PROTOCOL",
+                                               "BERTH_CA_FILE",
+                                               "BERTH_CACERTS",
+                                               "BERTH_CREDENTIALS_STORE",
+                                               "BERTH_CHUNK_SIZE",
+                                               "BERTH_DEBUG",
+                                               NULL};
+
 bool config_nearest_variable(berth_str name, berth_buf *out)
 {
     struct nearest n = {.wanted = name, .edits = 4};
+    for (const char *const *v = config_client_variables; *v; v++) {
+        unsigned before = n.edits;
+        if (str_eq(str_from(*v), name))
+            return true;
+        consider(&n, str_from(*v));
+        if (n.edits == before)
+            continue;
+        berth_buf_reset(out);
+        berth_buf_add_str(out, str_from(*v));
+    }
     for (size_t i = 0; i < config_settings_count; i++) {
         CLEANUP(berth_buf_done) berth_buf variable = BERTH_BUF_INIT(KIB);
         if (config_settings[i].file_only)

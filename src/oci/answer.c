@@ -40,6 +40,51 @@ bool oci_read_error(berth_str body, berth_arena *arena, berth_str *ret_code, ber
     return true;
 }
 
+/* Empty: it isn't there; .p NULL: no memory. */
+static berth_str detail_of(const json_t *entry, berth_arena *arena)
+{
+    const json_t *detail = json_object_get(entry, "detail");
+    if (!detail || json_is_null(detail))
+        return berth_arena_str(arena, STR(""));
+    CLEANUP(freep) char *text = json_dumps(detail, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
+    return text ? printable(str_from(text), arena) : STR_NULL;
+}
+
+static int read_entry(const json_t *entry, berth_arena *arena, oci_error_entry *ret, berth_error *err)
+{
+    berth_str code, message;
+    if (!json_is_object(entry) || oci_json_get_string(entry, "code", &code, NULL) != BERTH_OK ||
+        oci_json_get_string(entry, "message", &message, NULL) != BERTH_OK || (!code.n && !message.n))
+        return berth_error_set(err, BERTH_E_INVALID, "the list of errors has an entry that is none");
+    *ret = (oci_error_entry){printable(code, arena), printable(message, arena), detail_of(entry, arena)};
+    return ret->code.p && ret->message.p && ret->detail.p
+               ? BERTH_OK
+               : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+int oci_read_errors(berth_str body, berth_arena *arena, oci_error_entry **ret_entries, size_t *ret_n,
+                    berth_error *err)
+{
+    CLEANUP(oci_json_unrefp) json_t *j = NULL;
+    json_t *list = NULL;
+    int r = oci_json_load_object(body.p, body.n, &limits, &j, NULL);
+    if (r != BERTH_OK)
+        return berth_error_set(err, r,
+                               r == BERTH_E_NOMEM ? "out of memory" : "the answer is no list of errors");
+    if (oci_json_get(j, "errors", JSON_ARRAY, &list, NULL) != BERTH_OK || !json_array_size(list))
+        return berth_error_set(err, BERTH_E_INVALID, "the answer is JSON, but lists no errors");
+    size_t n = json_array_size(list);
+    oci_error_entry *entries = berth_arena_alloc(arena, n * sizeof(*entries));
+    if (!entries)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        if ((r = read_entry(json_array_get(list, i), arena, &entries[i], err)) != BERTH_OK)
+            return r;
+    *ret_entries = entries;
+    *ret_n = n;
+    return BERTH_OK;
+}
+
 /* The strings below @key, every one of which has to please @valid. */
 static int read_strings(berth_str body, const char *key, const char *what, bool (*valid)(berth_str s),
                         berth_arena *arena, berth_str **ret, size_t *ret_n, berth_error *err)

@@ -12,6 +12,16 @@
  * message that is absent is empty. False: no such document (distribution-spec, "Error Codes"). */
 bool oci_read_error(berth_str body, berth_arena *arena, berth_str *ret_code, berth_str *ret_message);
 
+/* One entry of it; what is absent is empty. All end in NUL. */
+typedef struct oci_error_entry {
+    berth_str code, message;
+    berth_str detail; /* as JSON, ASCII alone */
+} oci_error_entry;
+
+/* All entries, at least one. BERTH_E_INVALID: no such document, or nothing in it. */
+int oci_read_errors(berth_str body, berth_arena *arena, oci_error_entry **ret_entries, size_t *ret_n,
+                    berth_error *err);
+
 /* The "tags" of {"name":…,"tags":[…]}, copied to @arena; null is none. BERTH_E_INVALID: no such document, or
  * something in it that is no tag. */
 int oci_read_tags(berth_str body, berth_arena *arena, berth_str **ret_tags, size_t *ret_n, berth_error *err);

@@ -229,7 +229,7 @@ class Scripted:
                 if "content-length" in names:      # one that may be a lie
                     self.close_connection = True
 
-            do_GET = do_HEAD = do_POST = any
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = any
 
             def log_message(self, *args):
                 pass

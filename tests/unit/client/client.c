@@ -23,7 +23,8 @@ static void test_client_client__speaks_http_to_loopback_alone(void **state)
         {"a?b", NULL, BERTH_TRANSPORT_AUTO},
         {"user@a", NULL, BERTH_TRANSPORT_AUTO},
         {"a b", NULL, BERTH_TRANSPORT_AUTO},
-        {"http://a", NULL, BERTH_TRANSPORT_AUTO},
+        {"http://a", "http://a", BERTH_TRANSPORT_AUTO},
+        {"ftp://a", NULL, BERTH_TRANSPORT_AUTO},
         {NULL, NULL, BERTH_TRANSPORT_AUTO},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

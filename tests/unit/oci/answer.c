@@ -32,6 +32,44 @@ static void test_oci_answer__reads_the_first_error(void **state)
     }
 }
 
+/* C004, C226 */
+static void test_oci_answer__reads_every_error_with_its_detail(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int n; /* -1: refused */
+        const char *code, *message, *detail;
+    } rows[] = {
+        {"{\"errors\":[{\"code\":\"A\",\"message\":\"b\",\"detail\":{\"c\":[1,\"\u00e9\"]}}]}", 1, "A", "b",
+         "{\"c\":[1,\"\\u00E9\"]}"},
+        {"{\"errors\":[{\"code\":\"A\",\"detail\":\"text\"},{\"code\":\"B\"}]}", 2, "A", "", "\"text\""},
+        {"{\"errors\":[{\"message\":\"\\u001b[1m\",\"detail\":null}]}", 1, "", "?[1m", ""},
+        {"{\"errors\":[{\"code\":\"A\"},{}]}", -1, NULL, NULL, NULL},
+        {"{\"errors\":[{\"code\":\"A\",\"message\":5}]}", -1, NULL, NULL, NULL},
+        {"{\"errors\":[]}", -1, NULL, NULL, NULL},
+        {"{\"errors\":{}}", -1, NULL, NULL, NULL},
+        {"{\"errors\":null}", -1, NULL, NULL, NULL},
+        {"{}", -1, NULL, NULL, NULL},
+        {"[]", -1, NULL, NULL, NULL},
+        {"<html>", -1, NULL, NULL, NULL},
+        {"", -1, NULL, NULL, NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+        oci_error_entry *e = NULL;
+        size_t n = 0;
+        int r = oci_read_errors(str_from(rows[i].body), &arena, &e, &n, &test_err);
+        CHECK_ROW(i, r == (rows[i].n < 0 ? BERTH_E_INVALID : BERTH_OK));
+        if (r != BERTH_OK)
+            continue;
+        CHECK_ROW(i, (int)n == rows[i].n);
+        CHECK_STR_ROW(i, e[0].code, str_from(rows[i].code));
+        CHECK_STR_ROW(i, e[0].message, str_from(rows[i].message));
+        CHECK_STR_ROW(i, e[0].detail, str_from(rows[i].detail));
+    }
+}
+
 static void test_oci_answer__reads_a_page_of_tags(void **state)
 {
     (void)state;
@@ -63,6 +101,21 @@ static void test_oci_answer__reads_a_page_of_tags(void **state)
     }
 }
 
+static void test_oci_answer__reads_a_page_of_names(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {"{\"tags\":[]}", "{\"repositories\":[\"../a\"]}",
+                                          "{\"repositories\":5}"};
+    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+    berth_str *names = NULL;
+    size_t n = 0;
+    CHECK_OK(oci_read_names(STR("{\"repositories\":[\"a\",\"b/c\"]}"), &arena, &names, &n, &test_err));
+    CHECK(n == 2);
+    CHECK_STR(names[1], STR("b/c"));
+    for (size_t i = 0; i < COUNT(refused); i++)
+        CHECK_ROW(i, oci_read_names(str_from(refused[i]), &arena, &names, &n, &test_err) == BERTH_E_INVALID);
+}
+
 static void test_oci_answer__reads_the_media_type_of_a_manifest(void **state)
 {
     (void)state;
@@ -80,5 +133,7 @@ static void test_oci_answer__reads_the_media_type_of_a_manifest(void **state)
     }
 }
 
-RUN_TESTS(TEST(test_oci_answer__reads_the_first_error), TEST(test_oci_answer__reads_a_page_of_tags),
+RUN_TESTS(TEST(test_oci_answer__reads_the_first_error),
+          TEST(test_oci_answer__reads_every_error_with_its_detail),
+          TEST(test_oci_answer__reads_a_page_of_tags), TEST(test_oci_answer__reads_a_page_of_names),
           TEST(test_oci_answer__reads_the_media_type_of_a_manifest))

@@ -1,0 +1,117 @@
+"""The programs of examples/ and of the documents, built as a stranger builds them and run against registries."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import layout
+from clients import need
+from server import ROOT
+
+sys.path.insert(0, str(ROOT / "bench"))
+import servers  # noqa: E402
+
+EXAMPLES = ROOT / "examples"
+OTHERS = {"distribution": servers.Distribution, "docker-registry": servers.DockerRegistry, "olareg": servers.Olareg}
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-D_POSIX_C_SOURCE=200809L"]
+
+
+@pytest.fixture(scope="module")
+def build(berth_binary, tmp_path_factory):
+    """build(source, language="c", packages=()) compiles against the library beside the binary under test."""
+    folder, library = tmp_path_factory.mktemp("examples"), Path(berth_binary).resolve().parent
+    sanitized = b"__asan_init" in (library / "libberth.so").read_bytes()
+
+    def build(source, language="c", packages=()):
+        need("cc" if language == "c" else "c++")
+        program = folder / f"{Path(source).stem}-{language}"
+        flags = []
+        if packages:
+            need("pkg-config")
+            flags = shlex.split(subprocess.run(["pkg-config", "--cflags", "--libs", *packages], capture_output=True,
+                                               text=True, check=True).stdout)
+        strict = STRICT if language == "c" else ["-std=c++17", *STRICT[1:]]
+        done = subprocess.run(["cc" if language == "c" else "c++", *strict, "-x", language, source, "-x", "none",
+                               *(["-fsanitize=address,undefined"] if sanitized else []), "-I", ROOT / "include",
+                               "-o", program, library / "libberth.so", f"-Wl,-rpath,{library}", *flags],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return program
+    return build
+
+
+def run(*argv, code=0, **env):
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "no_proxy": "*", **env})
+    assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
+    assert done.returncode == code, done.stdout[-2000:] + done.stderr[-2000:]
+    return done
+
+
+@pytest.fixture(scope="module", params=["berth", *OTHERS])
+def anywhere(request, tmp_path_factory):
+    """The address of each of four registries."""
+    if request.param == "berth":
+        yield request.getfixturevalue("server").address
+        return
+    contestant = OTHERS[request.param]()
+    if not contestant.available():
+        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
+    running = contestant.start(tmp_path_factory.mktemp("registry"))
+    yield running.address
+    running.close()
+
+
+def test_reggies_readme_step_by_step(anywhere, build):
+    """C001, C003, C225: the program of the seed's README."""
+    done = run(build(EXAMPLES / "template.c"), f"http://{anywhere}/")
+    assert re.findall(r"^Status: (\d+)$", done.stdout, re.M) == ["202", "202", "201", "200", "201", "200"]
+    assert "\nBlob content:\n{}\n" in done.stdout
+    manifest = json.loads(done.stdout.split("Manifest content:\n")[1])
+    assert manifest["config"] == {"digest": layout.digest_of(b"{}"), "mediaType": layout.CONFIG, "size": 2}
+    assert re.search(r"^\[3\] PUT /v2/\S+digest=sha256:", done.stderr, re.M)
+
+
+class TestEventLoops:
+    """C051: a thousand calls on one thread."""
+
+    @pytest.fixture(scope="class")
+    def image(self, server):
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": layout.INDEX, "manifests": []}).encode()
+        status, _, _ = server.request("PUT", "/v2/team/loops/manifests/v1", manifest, {"Content-Type": layout.INDEX})
+        assert status == 201
+        return [server.address, "team/loops", "v1"]
+
+    def threads_of(self, program, argv):
+        """How many threads a run has at most, looked at while it waits for answers."""
+        process = subprocess.Popen([program, *argv], stdout=subprocess.PIPE, text=True)
+        most = 0
+        while process.poll() is None:
+            try:
+                most = max(most, len(os.listdir(f"/proc/{process.pid}/task")))
+            except FileNotFoundError:
+                break
+        out = process.communicate()[0]
+        assert process.returncode == 0, out
+        return most
+
+    def test_poll(self, image, build):
+        done = run(build(EXAMPLES / "loop_poll.c"), *image)
+        assert done.stdout == "1000 calls are under way\n1000 of them have ended well\n"
+
+    def test_poll_says_what_goes_wrong(self, image, build):
+        done = run(build(EXAMPLES / "loop_poll.c"), *image[:2], "none", code=1)
+        assert "0 of them have ended well" in done.stdout and done.stderr.count("\n") == 1000
+
+    def test_libuv(self, image, build):
+        program = build(EXAMPLES / "loop_uv.c", packages=["libuv"])
+        assert run(program, *image).stdout == "1000 of 1000 calls have ended well, the loop has ticked meanwhile\n"
+
+    def test_no_thread_is_started(self, image, build):
+        assert self.threads_of(build(EXAMPLES / "loop_poll.c"), image) == 1
