@@ -142,6 +142,14 @@ class TestInspect:
         berth("inspect", f"oci:{tmp_path}/nowhere:v1", code=NOT_FOUND)
 
 
+    def test_manifest_get_reads_layouts(self, berth, images):
+        raw = berth("manifest", "get", f"{images.ref}:amd64").out
+        assert layout.digest_of(raw) == images.single[0]["digest"]
+        said = berth("manifest", "get", f"{images.ref}@{images.single[1]['digest']}", "--output", "json").json()
+        assert said["mediaType"] == layout.MANIFEST and said["digest"] == images.single[1]["digest"]
+        berth("manifest", "get", f"{images.ref}:none", code=NOT_FOUND)
+
+
 class TestValidate:                                                                 # C164
     def test_what_is_right(self, berth, images):
         said = berth("inspect", f"{images.ref}:all", "--validate", "--output", "json").json()
