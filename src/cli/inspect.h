@@ -16,6 +16,11 @@ struct inspected {
         .place = PLACE_INIT                                                                                  \
     }
 
+/* --- inspect_print.c --- */
+
+json_t *inspect_document(const struct inspected *i); /* without sizes and tags */
+void inspect_print(json_t *document);                /* for people */
+
 /* --- inspect_sizes.c --- */
 
 /* Adds every blob and manifest of @m to @set, an object of digests and sizes; children of an index too. */
