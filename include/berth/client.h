@@ -58,6 +58,10 @@ typedef struct berth_retry {
  * try again. Any other answer ends the call with what went wrong. */
 typedef int (*berth_retry_fn)(void *arg, berth_call *call, const berth_retry *retry);
 
+/* What the registry wants its users to know (distribution-spec, "Warnings"), without control characters. Each
+ * text comes once, by the thread that drives the client; of very many, old ones may come again. */
+typedef void (*berth_warning_fn)(void *arg, const char *text);
+
 typedef struct berth_client_options {
     size_t size;                  /* set by the initialiser; lets old callers keep working */
     const char *user_agent;       /* NULL: "berth/<version>" */
@@ -96,11 +100,13 @@ typedef struct berth_client_options {
     size_t n_headers;
     berth_trace_fn trace; /* NULL: none. Runs where callbacks do */
     void *trace_arg;
+    berth_warning_fn on_warning; /* NULL: none */
+    void *on_warning_arg;
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
         sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false, 5,   \
-            500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL                              \
+            500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL                  \
     }
 
 /**
@@ -188,6 +194,16 @@ typedef struct berth_content {
 
 /** Lent until berth_call_free(). NULL unless the call has ended well, and was of manifest or blob. */
 BERTH_API const berth_content *berth_call_content(const berth_call *call);
+
+/* How much a registry still allows, as Docker Hub says it in RateLimit-Limit and RateLimit-Remaining. */
+typedef struct berth_rate {
+    uint64_t limit, remaining; /* requests */
+    uint64_t window_s;         /* in so many seconds; 0: not said */
+} berth_rate;
+
+/** What the registry said in the call's last answer. False, *@ret_rate untouched: nothing, or the call is
+ * under way. */
+BERTH_API bool berth_call_rate(const berth_call *call, berth_rate *ret_rate);
 
 /* --- operations ---
  *

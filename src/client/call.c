@@ -507,7 +507,10 @@ static int on_head(struct exchange *x)
     berth_call *call = CONTAINER_OF(x, berth_call, x);
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
-    call->client->answered |= !call->foreign && call->state == CALL_ASKING;
+    bool registrys = !call->foreign && call->state == CALL_ASKING;
+    call->client->answered |= registrys;
+    if (registrys && !notices_take(call))
+        return call_fail(call, BERTH_E_NOMEM, "out of memory");
     return call->state == CALL_ASKING && is_ok(call) && call->step->head ? call->step->head(call) : BERTH_OK;
 }
 

@@ -101,6 +101,8 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     c->retry =
         (struct retry_policy){o.retries, o.first_wait_ms, o.longest_wait_ms, o.on_retry, o.on_retry_arg};
     c->call_timeout_ms = o.call_timeout_ms;
+    c->notices.fn = o.on_warning;
+    c->notices.arg = o.on_warning_arg;
     if (r == BERTH_OK)
         r = transport_new(&o, &c->transport, err);
     if (r != BERTH_OK) {
@@ -384,6 +386,14 @@ int berth_call_result(const berth_call *call, berth_error *err)
 const berth_content *berth_call_content(const berth_call *call)
 {
     return has_ended(call) && call->code == BERTH_OK && call->has_content ? &call->content : NULL;
+}
+
+bool berth_call_rate(const berth_call *call, berth_rate *ret_rate)
+{
+    if (!has_ended(call) || !call->has_rate)
+        return false;
+    *ret_rate = call->rate;
+    return true;
 }
 
 void berth_call_free(berth_call *call)

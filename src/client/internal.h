@@ -199,6 +199,20 @@ bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
 
 #define PAGE_MAX (64 * MIB) /* a registry that knows no pages answers with all at once */
 
+/* --- what the registry says beside its answers: notices.c --- */
+
+#define NOTICES_MAX 64 /* that are remembered */
+
+struct notices {
+    berth_warning_fn fn;
+    void *arg;
+    uint64_t seen[NOTICES_MAX]; /* of each text a piece of its hash; 0: none */
+    size_t n;
+};
+
+/* Driver: the registry's header has come. False: no memory. */
+bool notices_take(berth_call *call);
+
 /* --- calls --- */
 
 enum call_state {
@@ -277,6 +291,8 @@ struct berth_call {
     berth_retry_fn retry;
     void *retry_arg;
     struct progress progress;
+    berth_rate rate;
+    bool has_rate;
 
     int code;
     berth_error err;
@@ -315,6 +331,7 @@ struct berth_client {
     struct session session;
     struct limits limits;
     struct retry_policy retry;
+    struct notices notices;
     bool answered; /* something came from the host at least once */
     uint32_t call_timeout_ms;
     berth_call *first_running, *last_running; /* in the order of their deadlines */
