@@ -12,6 +12,9 @@ extern const struct cli_command cmd_login, cmd_logout, cmd_auth_whoami, cmd_auth
     cmd_blob_delete, cmd_blob_mount, cmd_manifest_put, cmd_manifest_delete, cmd_manifest_digest, cmd_tag_add,
     cmd_tag_delete, cmd_catalog, cmd_request;
 
+extern const struct cli_command cmd_inspect, cmd_index_create, cmd_index_add, cmd_index_remove,
+    cmd_artifact_push, cmd_artifact_pull, cmd_artifact_attach, cmd_artifact_tree;
+
 extern const struct cli_command cmd_completion, cmd_version, cmd_help;
 
 #endif
