@@ -17,6 +17,10 @@ const struct cli_command *const cli_commands[] = {
     &cmd_config_document,
     &cmd_reference,
 #ifdef BERTH_CLIENT
+    &cmd_login,
+    &cmd_logout,
+    &cmd_auth_whoami,
+    &cmd_auth_header,
     &cmd_ping,
     &cmd_catalog,
     &cmd_tag_list,
@@ -44,6 +48,7 @@ const struct cli_command *const cli_commands[] = {
 const struct cli_family cli_families[] = {
     {"config", "check, show or document the configuration"},
 #ifdef BERTH_CLIENT
+    {"auth", "say who we are to a registry, and what has to be sent along"},
     {"tag", "list, set and remove tags"},
     {"manifest", "get, put and delete manifests"},
     {"blob", "get, put, mount and delete blobs"},
