@@ -4,8 +4,13 @@
 
 #include "cli/command.h"
 
-/* Prints the page of a command that stands alone, or of a family. false: there is neither. */
+#define DOCUMENT_DATE "November 25, 2026" /* of manual pages; no clock, so that a build can be repeated */
+
+/* Prints the page of a command that stands alone, or of a family; "berth": the overview. false: there is
+ * none. */
 bool document_man(const char *name);
+void document_overview(void);
+void document_man_exits(void); /* the section on exit codes */
 
 /* Prints docs/commands.md. */
 void document_markdown(void);
@@ -18,6 +23,9 @@ const struct cli_command *document_member(const char *name, size_t i);
 /* What the page is about: the summary of the command or family. */
 const char *document_summary(const char *name);
 
+/* Whether it has a page of its own: `version` and `help` are in the overview alone. */
+bool document_has_page(const char *name);
+
 /* The pages in their order; NULL: no more. */
 const char *document_page(size_t i);
 
@@ -25,6 +33,9 @@ const char *document_page(size_t i);
 struct document_row {
     const char *name, *meaning;
 };
-extern const struct document_row document_variables[], document_files[]; /* a name of NULL ends them */
+extern const struct document_row document_files[]; /* a name of NULL ends them */
+
+/* The @i-th variable; false: no more. */
+bool document_variable(size_t i, struct document_row *ret);
 
 #endif

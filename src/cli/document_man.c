@@ -4,8 +4,6 @@
 
 #include "cli/document.h"
 
-#define DATE "November 25, 2026" /* of the pages; no clock, so that a build can be repeated */
-
 /* One line of text: what roff would act on is masked. */
 static void print_text(berth_str s)
 {
@@ -106,20 +104,28 @@ static void print_fields(const struct cli_command *c)
     printf(".El\n");
 }
 
-static void print_rows(const char *title, const char *macro, const struct document_row *rows)
+static void print_row(const char *macro, const struct document_row *row)
 {
-    printf(".Sh %s\n.Bl -tag -width Ds\n", title);
-    for (; rows->name; rows++) {
-        printf(".It %s ", macro);
-        print_word(str_from(rows->name));
-        printf("\n");
-        print_text(str_from(rows->meaning));
-        printf("\n");
-    }
+    printf(".It %s ", macro);
+    print_word(str_from(row->name));
+    printf("\n");
+    print_text(str_from(row->meaning));
+    printf("\n");
+}
+
+static void print_surroundings(void)
+{
+    struct document_row row;
+    printf(".Sh ENVIRONMENT\n.Bl -tag -width Ds\n");
+    for (size_t i = 0; document_variable(i, &row); i++)
+        print_row("Ev", &row);
+    printf(".El\n.Sh FILES\n.Bl -tag -width Ds\n");
+    for (const struct document_row *f = document_files; f->name; f++)
+        print_row("Pa", f);
     printf(".El\n");
 }
 
-static void print_exits(void)
+void document_man_exits(void)
 {
     printf(".Sh EXIT STATUS\n.Bl -tag -width 3n -compact\n");
     for (const struct cli_exit *e = cli_exits; e->meaning; e++) {
@@ -155,9 +161,11 @@ bool document_man(const char *name)
 {
     const struct cli_command *c, *first = document_member(name, 0);
     const char *summary = document_summary(name);
-    if (!first)
-        return false;
-    printf(".\\\" made by `berth help --man %s`\n.Dd " DATE "\n.Dt BERTH-", name);
+    if (strcmp(name, "berth") == 0)
+        document_overview();
+    if (!first || !document_has_page(name))
+        return strcmp(name, "berth") == 0;
+    printf(".\\\" made by `berth help --man %s`\n.Dd " DOCUMENT_DATE "\n.Dt BERTH-", name);
     for (const char *at = name; *at; at++)
         putchar(toupper((unsigned char)*at));
     printf(" 1\n.Os berth\n.Sh NAME\n.Nm berth-%s\n.Nd %s\n.Sh SYNOPSIS\n", name, summary);
@@ -177,11 +185,9 @@ bool document_man(const char *name)
         if (c->fields)
             print_fields(c);
     }
-    if (takes & CLI_REGISTRY) {
-        print_rows("ENVIRONMENT", "Ev", document_variables);
-        print_rows("FILES", "Pa", document_files);
-    }
-    print_exits();
+    if (takes & CLI_REGISTRY)
+        print_surroundings();
+    document_man_exits();
     print_examples(name);
     printf(".Sh SEE ALSO\n.Xr berth 1%s\n", takes & CLI_OUTPUT ? " ,\n.Xr berth-format 7" : "");
     return true;

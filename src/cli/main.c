@@ -141,8 +141,11 @@ static int run_help(const struct cli_command *c, int argc, char **argv)
     int n = (int)o.base.n_operands;
     if (!o.man)
         return help_about(n, o.base.operands);
-    if (n != 1 || !document_man(o.base.operands[0]))
-        return cli_usage(c->name, "--man is for one command or family");
+    const char *page = n == 1 ? o.base.operands[0] : "";
+    if (strncmp(page, "berth-", 6) == 0)
+        page += 6;
+    if (!document_man(page))
+        return cli_usage(c->name, "--man is for one command or family that has a page, or for berth");
     return cli_printed(c);
 }
 

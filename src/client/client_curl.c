@@ -1,9 +1,10 @@
-/* client/client_curl.c - the transport: the only file that sees libcurl.
+/* client/client_curl.c - the transport: this file and client_curl_route.c alone see libcurl.
  *
  * One epoll descriptor holds curl's sockets, a timer for all that is waited for, and an event that other
  * threads wake us by. Whoever drives the client calls transport_process(); nothing here blocks but
  * transport_wait(). Curl's handles are used again: what all requests share is told them once. */
-#include <curl/curl.h>
+#include "client/client_curl.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +12,6 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
-#include "client/internal.h"
 #include "util/clock.h"
 
 #define HEADER_MAX   (256 * KIB) /* all lines of one answer */
@@ -37,6 +37,9 @@ struct transport {
     uint32_t limits_ms[EXCHANGE_STEPS_]; /* of each step; 0: none */
     bool insecure;
     struct handle *running, *idle;
+    struct watch *watches;
+    struct route route;
+    struct curl_slist *resolve;
     size_t n_idle;
     int64_t armed_ms;             /* what the timer is set to; INT64_MAX: nothing */
     int64_t curls_ms, callers_ms; /* who wants to be called */
@@ -112,7 +115,20 @@ static bool copy(char **to, const char *s)
     return !s || *to;
 }
 
-int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err)
+static CURLM *make_multi(struct transport *t)
+{
+    CURLM *multi = curl_multi_init();
+    if (multi) {
+        curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, t);
+        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, t);
+    }
+    return multi;
+}
+
+int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
+                  berth_error *err)
 {
     pthread_once(&once, init_once);
     if (global != CURLE_OK)
@@ -134,18 +150,35 @@ int transport_new(const berth_client_options *opts, struct transport **ret, bert
         transport_free(t);
         return BERTH_E_IO;
     }
-    t->multi = curl_multi_init();
+    t->multi = make_multi(t);
     if (!t->multi || !copy(&t->user_agent, opts->user_agent ? opts->user_agent : "berth/" BERTH_VERSION) ||
         !copy(&t->ca_file, opts->ca_file)) {
         transport_free(t);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
+    bool ok = true;
+    int r = route_init(&t->route, opts->connection, authority, err);
+    if (r == BERTH_OK)
+        t->resolve = curl_route_resolve(&t->route, &ok);
+    if (r == BERTH_OK && !ok)
+        r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    if (r != BERTH_OK) {
+        transport_free(t);
+        return r;
+    }
     *ret = t;
     return BERTH_OK;
+}
+
+void transport_close(struct transport *t)
+{
+    CURLM *fresh = t->running ? NULL : make_multi(t);
+    if (!fresh)
+        return;
+    curl_multi_cleanup(t->multi);
+    t->multi = fresh;
+    t->curls_ms = INT64_MAX;
+    t->woken = false;
 }
 
 void transport_free(struct transport *t)
@@ -162,9 +195,16 @@ void transport_free(struct transport *t)
     closep(&t->epoll);
     closep(&t->timer);
     closep(&t->event);
+    route_done(&t->route);
+    curl_slist_free_all(t->resolve);
     free(t->user_agent);
     free(t->ca_file);
     free(t);
+}
+
+const struct route *transport_route(const struct transport *t)
+{
+    return &t->route;
 }
 
 int transport_fd(const struct transport *t)
@@ -183,6 +223,36 @@ void transport_wait(struct transport *t)
 {
     struct pollfd p = {.fd = t->epoll, .events = POLLIN};
     poll(&p, 1, -1); /* a signal that was caught: the caller looks again */
+}
+
+/* --- descriptors beside curl's --- */
+
+int transport_watch(struct transport *t, struct watch *w, berth_error *err)
+{
+    if (!watch(t, w->fd))
+        return berth_error_set(err, BERTH_E_IO, "watching a descriptor: %s", strerror(errno));
+    w->next = t->watches;
+    t->watches = w;
+    return BERTH_OK;
+}
+
+void transport_unwatch(struct transport *t, struct watch *w)
+{
+    struct epoll_event e = {0};
+    epoll_ctl(t->epoll, EPOLL_CTL_DEL, w->fd, &e);
+    for (struct watch **at = &t->watches; *at; at = &(*at)->next)
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+}
+
+static struct watch *find_watch(const struct transport *t, int fd)
+{
+    struct watch *w = t->watches;
+    while (w && w->fd != fd)
+        w = w->next;
+    return w;
 }
 
 /* --- steps --- */
@@ -334,8 +404,11 @@ static bool set_up(struct transport *t, struct handle *h)
     CURL *e = h->easy;
     bool ok = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
     ok &= curl_easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
-    if (t->ca_file)
+    ok &= curl_route_set_up(e, &t->route, t->resolve);
+    if (t->ca_file) {
         ok &= curl_easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
+        ok &= curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK; /* instead of the system's */
+    }
     if (t->insecure) {
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -407,10 +480,10 @@ static bool set_body(struct exchange *x, CURL *e)
     return ok;
 }
 
-static bool set_request(struct exchange *x, struct handle *h)
+static bool set_request(struct transport *t, struct exchange *x, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok = add_fields(x, h) && set_body(x, e);
+    bool ok = add_fields(x, h) && set_body(x, e) && curl_route_aim(e, &t->route, t->ca_file, x);
     ok &= curl_easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
@@ -481,7 +554,7 @@ int transport_start(struct transport *t, struct exchange *x, berth_error *err)
     x->handle = h;
     x->number = ++t->trace.exchanges;
     h->x = x;
-    if (!set_request(x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
+    if (!set_request(t, x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
         give_back(t, h);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
@@ -538,6 +611,10 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
 {
     const struct handle *h = x->handle;
     const char *why = h->why[0] ? h->why : curl_easy_strerror(result);
+    long proxy_said = 0;
+    curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
+    if (result != CURLE_OK && proxy_said == 407)
+        return berth_error_set(err, BERTH_E_UNAUTH, "the proxy wants other credentials");
     switch ((int)result) {
     case CURLE_OK:
         return BERTH_OK;
@@ -546,6 +623,11 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
     case CURLE_SSL_CACERT_BADFILE:
         return berth_error_set(err, BERTH_E_INVALID, "the file of trusted certificates can't be used: %s",
                                why);
+    case CURLE_SSL_CERTPROBLEM:
+        return berth_error_set(err, BERTH_E_INVALID, "the client's certificate or key can't be used: %s",
+                               why);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP/1 */
+        return berth_error_set(err, BERTH_E_NETWORK, "%s (does it speak HTTPS?)", why);
     case CURLE_PARTIAL_FILE:
         return berth_error_set(err, BERTH_E_NETWORK, "the body ended early: %s", why);
     case CURLE_SEND_FAIL_REWIND:
@@ -646,6 +728,11 @@ bool transport_process(struct transport *t)
             if (fd == t->event || fd == t->timer) {
                 if (read(fd, &count, sizeof(count)) > 0 && fd == t->timer)
                     t->armed_ms = INT64_MAX;
+                continue;
+            }
+            struct watch *w = find_watch(t, fd);
+            if (w) {
+                w->ready(w);
                 continue;
             }
             int what = (ready[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |

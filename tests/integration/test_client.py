@@ -60,7 +60,7 @@ class Berth:
     def __init__(self, home):
         self.home = Path(home)
         (self.home / ".docker").mkdir(parents=True)
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("BERTH_", "DOCKER_")) or k == "BERTH"}
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith(("BERTH_", "DOCKER_", "XDG_", "REGISTRY_AUTH")) or k == "BERTH"}
         self.env.update(HOME=str(home), no_proxy="*")
         self.env.setdefault("ASAN_OPTIONS", "detect_leaks=1:strict_string_checks=1")
 
@@ -229,7 +229,7 @@ class Scripted:
                 if "content-length" in names:      # one that may be a lie
                     self.close_connection = True
 
-            do_GET = do_HEAD = do_POST = any
+            do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = any
 
             def log_message(self, *args):
                 pass
