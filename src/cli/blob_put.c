@@ -198,11 +198,9 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
     remote_progress_end(&o->remote);
     if (s.failed)
         fprintf(stderr, "berth %s: the state could not be written to '%s'\n", c->name, o->state);
-    if (result != BERTH_OK)
-        return remote_fail(c, &err);
-    if (o->state)
+    if (result == BERTH_OK && o->state)
         unlink(o->state);
-    int rc = print(c, r, call);
+    int rc = result == BERTH_OK ? print(c, r, call) : remote_fail(c, &err);
     berth_call_free(call);
     return rc;
 }

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "cli/progress.h"
+#include "cli/prompt.h"
 
-#define PASSWORD_MAX (64 * KIB)
-#define DAY          86400
+#define DAY 86400
 
 const struct cli_option remote_options[] = {
     {.name = "plain-http",
@@ -22,12 +22,12 @@ const struct cli_option remote_options[] = {
     {.name = "insecure",
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, insecure),
-     .help = "take any certificate"},
+     .help = "take any certificate, and plain HTTP where HTTPS is not spoken"},
     {.name = "username",
      .kind = CLI_TEXT,
      .value = "NAME",
      .at = offsetof(struct remote, username),
-     .help = "with --password-stdin; else Docker's config.json is looked into"},
+     .help = "with --password-stdin; else the file of credentials is looked into"},
     {.name = "password-stdin",
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, password_stdin),
@@ -54,7 +54,7 @@ void remote_done(struct remote *r)
     if (r->password)
         explicit_bzero(r->password, strlen(r->password));
     free(r->password);
-    free(r->credentials_file);
+    free(r->asked_name);
     cli_base_done(&r->base);
 }
 
@@ -243,38 +243,23 @@ static int check_options(const struct cli_command *c, const struct remote *r)
     if (r->plain_http && (r->ca_file || r->insecure))
         return cli_usage(c->name, "--plain-http has no certificates: leave out %s",
                          r->ca_file ? "--ca-file" : "--insecure");
-    if (!r->username != !r->password_stdin)
+    if (c->takes & CLI_ASKS ? !r->username && r->password_stdin : !r->username != !r->password_stdin)
         return cli_usage(c->name, "--username and --password-stdin go together");
     return -1;
 }
 
-static bool read_password(struct remote *r)
+/* Those that were given, or are asked for. -1: go on. */
+static int find_password(const struct cli_command *c, struct remote *r)
 {
-    char piece[4096];
-    CLEANUP(berth_buf_done) berth_buf all = BERTH_BUF_INIT(PASSWORD_MAX);
-    for (ssize_t n; (n = read(STDIN_FILENO, piece, sizeof(piece))) > 0;)
-        berth_buf_add(&all, piece, (size_t)n);
-    explicit_bzero(piece, sizeof(piece));
-    while (all.n && (all.p[all.n - 1] == '\n' || all.p[all.n - 1] == '\r'))
-        all.n--;
-    r->password = berth_buf_take(&all);
-    return r->password;
-}
-
-/* What BERTH_CREDENTIALS_STORE names, ~/.docker/config.json, or where DOCKER_CONFIG says. */
-static void find_credentials_file(struct remote *r)
-{
-    if (r->env.credentials) {
-        r->credentials_file = str_dup(str_from(r->env.credentials));
-        return;
+    bool asks = c->takes & CLI_ASKS;
+    if (asks && !r->username) {
+        if (!prompt_line(c->name, "user name: ", true, &r->asked_name))
+            return EXIT_USAGE;
+        r->username = r->asked_name;
     }
-    const char *folder = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
-    bool told = folder && *folder;
-    if (!told && !(home && *home))
-        return;
-    CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(16 * KIB);
-    berth_buf_addf(&path, "%s%s/config.json", told ? folder : home, told ? "" : "/.docker");
-    r->credentials_file = berth_buf_take(&path);
+    if (r->password_stdin)
+        return prompt_read_all(c->name, &r->password) ? -1 : EXIT_USAGE;
+    return !asks || prompt_line(c->name, "password: ", false, &r->password) ? -1 : EXIT_USAGE;
 }
 
 /* curl's signs: what goes, what comes. */
@@ -298,7 +283,7 @@ static berth_transport transport_of(const struct remote *r, const char *host)
         return BERTH_TRANSPORT_AUTO; /* it says so itself */
     if (r->plain_http)
         return BERTH_TRANSPORT_HTTP;
-    return r->ca_file || r->insecure ? BERTH_TRANSPORT_HTTPS : r->env.transport;
+    return r->ca_file || r->connect.client_cert ? BERTH_TRANSPORT_HTTPS : r->env.transport;
 }
 
 int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
@@ -308,8 +293,8 @@ int remote_client(const struct remote *r, const char *host, berth_client **ret_c
     options.trace = r->base.debug || r->env.debug ? print_trace : NULL;
     options.username = r->username;
     options.password = r->password;
-    options.credentials_file = r->credentials_file;
     options.timeout_ms = (uint32_t)r->timeout * 1000;
+    connect_apply(&r->connect, &options);
     options.insecure = r->insecure;
     options.on_retry = on_retry;
     options.on_retry_arg = (void *)(uintptr_t)r; /* its progress alone is touched */
@@ -334,10 +319,11 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
         return rc;
     signal(SIGPIPE,
            SIG_IGN); /* a peer that leaves is an error of its call; cli_printed() minds standard output */
-    if (r->password_stdin && !read_password(r))
-        return cli_usage(c->name, "the password on standard input is too long");
-    if (!r->username)
-        find_credentials_file(r);
+    rc = connect_prepare(c, &r->connect, r->env.credentials, &r->base.arena);
+    if (rc < 0)
+        rc = find_password(c, r);
+    if (rc >= 0)
+        return rc;
     if (!r->host)
         return -1;
     int result = remote_client(r, r->host, &r->client, &err);

@@ -6,7 +6,7 @@
 #include <berth/client.h>
 #include <berth/reference.h>
 
-#include "cli/command.h"
+#include "cli/connect.h"
 #include "cli/environment.h"
 
 /* The state of every command with CLI_REGISTRY begins with it. */
@@ -21,7 +21,8 @@ struct remote {
     const char *reference; /* a tag or a digest */
     const char *layout;    /* "oci:PATH" was given: the path; then there is no host and no client */
     berth_client *client;
-    char *password, *credentials_file;
+    char *asked_name, *password;
+    struct connect connect;
     struct progress *progress; /* NULL until something moves */
     const char *command;
 };

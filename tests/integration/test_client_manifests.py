@@ -61,12 +61,11 @@ class TestRealRegistries:
         berth("manifest", "put", f"{real.address}/team/put:bad", "-", stdin=b"<html>", code=FAILED)
 
     def test_names_what_is_missing(self, berth, real):  # noqa: F811
-        body = image(real, "team/put", "x").replace(layout.digest_of(b"x").encode(), b"")
-        other = json.loads(body)
+        other = json.loads(image(real, "team/put", "x"))
         other["config"]["digest"] = layout.digest_of(b"absent")
-        if real.name != "olareg":
-            assert "BLOB_UNKNOWN" in berth("manifest", "put", f"{real.address}/team/put:sparse", "-", stdin=json.dumps(other).encode(),
-                                           code=NOT_FOUND if real.name != "berth" else None).err
+        said = berth("manifest", "put", f"{real.address}/team/put:sparse", "-", stdin=json.dumps(other).encode(),
+                     code=NOT_FOUND if real.name == "berth" else FAILED).err
+        assert "BLOB_UNKNOWN" in said
 
     def test_sets_further_tags(self, berth, real):  # noqa: F811
         ref, body = f"{real.address}/team/tags", image(real, "team/tags")
@@ -105,11 +104,14 @@ class TestRealRegistries:
     def test_lists_repositories_and_tags_in_pages(self, berth, real):  # noqa: F811
         for name in ("page/a", "page/b", "page/c"):
             berth("manifest", "put", f"{real.address}/{name}:v1", "-", stdin=image(real, name))
-        names = berth("catalog", real.address).out.decode().split()
-        assert {"page/a", "page/b", "page/c"} <= set(names)
-        assert berth("catalog", real.address, "--page-size", "1", "--output", "json").json() == {"repositories": names}
-        one = berth("catalog", real.address, "--page-size", "1", "--one-page", "--last", "page/a").out.decode().split()
-        assert one == ["page/b"]
+        if real.name == "olareg":                # it has no catalogue
+            berth("catalog", real.address, code=NOT_FOUND)
+        else:
+            names = berth("catalog", real.address).out.decode().split()
+            assert {"page/a", "page/b", "page/c"} <= set(names)
+            assert berth("catalog", real.address, "--page-size", "1", "--output", "json").json() == {"repositories": names}
+            one = berth("catalog", real.address, "--page-size", "1", "--one-page", "--last", "page/a").out.decode().split()
+            assert one == ["page/b"]
         ref = f"{real.address}/page/a"
         berth("tag", "add", f"{ref}:v1", "v2", "v3", "v4")
         assert sorted(berth("tag", "list", ref, "--page-size", "1").out.decode().split()) == ["v1", "v2", "v3", "v4"]

@@ -121,9 +121,13 @@ class TestRealRegistries:
         path, digest = content("broken-pipe", 20 * MIB)
         cable = Cable(real.port)
         cable.room = 8 * MIB
-        berth("blob", "put", f"{cable.address}/team/broken", "-", "--chunk-size", "3m", stdin=path.read_bytes())
+        forgets = real.name == "docker-registry"   # 2.8 cancels the upload that a chunk of broke off
+        berth("blob", "put", f"{cable.address}/team/broken", "-", "--chunk-size", "3m", stdin=path.read_bytes(),
+              code=NOT_FOUND if forgets else OK)
         cable.close()
         assert cable.stuck.is_set()
+        if forgets:
+            return
         assert berth("blob", "get", f"{real.address}/team/broken@{digest}").out == path.read_bytes()
 
     def test_goes_on_after_it_was_killed(self, berth, real, content, tmp_path):  # noqa: F811
@@ -142,7 +146,8 @@ class TestRealRegistries:
         cable.room, cable.up = None, 0
         berth(*command)
         cable.close()
-        assert cable.up < 13 * MIB, "it began anew"
+        if real.name != "docker-registry":         # which has cancelled it: the command began anew
+            assert cable.up < 13 * MIB, "it began anew"
         assert not state.exists()
         assert berth("blob", "get", f"{real.address}/team/killed@{digest}").out == path.read_bytes()
 
