@@ -177,6 +177,7 @@ static void draw(struct progress *p, int64_t now)
     uint64_t rate = rate_of(p, now);
     size_t rows = 0;
     clear_rows(p);
+    on_terminal = 1; /* a signal may come in the middle of a row */
     for (const struct progress_item *i = p->items; i && rows < ROWS; i = i->next) {
         CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(4 * KIB);
         if (i->ended)
