@@ -1,5 +1,7 @@
 /* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right, and
  * what is there of it when the command ends early is gone on with by the next. */
+#include <stdio.h>
+
 #include "berth/download.h"
 #include "cli/commands.h"
 #include "cli/remote.h"
@@ -69,7 +71,9 @@ static int run(const struct cli_command *c, int argc, char **argv)
                  ? berth_blob_get_file_start(r->client, r->repository, r->reference, file, &call, &err)
                  : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
     if (result == BERTH_OK) {
-        remote_watch(r, r->reference, call);
+        char label[20]; /* "sha256:" and 12 digits: the rest of the line has more to say */
+        snprintf(label, sizeof(label), "%s", r->reference);
+        remote_watch(r, label, call);
         result = berth_call_wait(call, &err);
     }
     remote_progress_end(r);

@@ -201,10 +201,15 @@ static void finish(berth_call *call)
 
 static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done);
 
-/* The answer didn't come, or not whole, and there is no other try. */
+/* The answer didn't come, or not whole, and there is no other try; or it is one that may do after all. */
 static int take_break(berth_call *call, bool *ret_done)
 {
     const struct step *next = NULL;
+    bool whole = call->state == CALL_ASKING && call->x.failure == FAILURE_NONE && call->err.http_status;
+    if (whole && call->step->any_answer && !atomic_load(&call->cancelled)) {
+        call->code = BERTH_OK;
+        return go_on(call, call->step->end(call, &next), next, ret_done);
+    }
     bool broke = call->state == CALL_ASKING && call->x.failure != FAILURE_NONE;
     if (!broke || !call->step->broken || atomic_load(&call->cancelled))
         return call->code;
