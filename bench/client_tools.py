@@ -225,7 +225,7 @@ class Skopeo(Tool):
         return version_in(first_line([self.path, "--version"]))
 
     def copy(self, *words):
-        return [[self.path, "--insecure-policy", "copy", "--quiet", *words]]
+        return [[self.path, "--insecure-policy", "copy", "--quiet", "--preserve-digests", *words]]
 
     def head(self, ref):
         return [[self.path, "inspect", "--raw", "--tls-verify=false", f"docker://{ref}"]]
