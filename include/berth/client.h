@@ -32,7 +32,8 @@ typedef struct berth_call berth_call;     /* one operation, from its start until
 /* --- the client --- */
 
 typedef enum berth_transport {
-    BERTH_TRANSPORT_AUTO = 0, /* HTTP for localhost, 127.0.0.1 and [::1]; HTTPS for all others */
+    BERTH_TRANSPORT_AUTO = 0, /* HTTP for localhost, 127.0.0.1 and [::1], HTTPS for all others; if insecure,
+                               * HTTPS for all, and HTTP where that does not answer */
     BERTH_TRANSPORT_HTTP = 1,
     BERTH_TRANSPORT_HTTPS = 2,
 } berth_transport;
@@ -58,6 +59,10 @@ typedef struct berth_retry {
  * try again. Any other answer ends the call with what went wrong. */
 typedef int (*berth_retry_fn)(void *arg, berth_call *call, const berth_retry *retry);
 
+/* What the registry wants its users to know (distribution-spec, "Warnings"), without control characters. Each
+ * text comes once, by the thread that drives the client; of very many, old ones may come again. */
+typedef void (*berth_warning_fn)(void *arg, const char *text);
+
 typedef struct berth_client_options {
     size_t size;                  /* set by the initialiser; lets old callers keep working */
     const char *user_agent;       /* NULL: "berth/<version>" */
@@ -68,7 +73,9 @@ typedef struct berth_client_options {
                                    * that isn't there is fine */
     uint32_t timeout_ms;          /* without any progress; 0: wait for ever */
     berth_transport transport;
-    bool insecure; /* take any certificate */
+    bool insecure;                                       /* take any certificate; and see AUTO above */
+    const struct berth_credentials_options *credentials; /* berth/credentials.h; NULL: what stands above */
+    const struct berth_connection_options *connection;   /* berth/connection.h; NULL: nothing special */
 
     /* Trying again: after a connection that broke, and the answers 408, 429, 500, 502, 503 and 504; requests
      * whose body can't be had again are not. A wait doubles from try to try, and its length is somewhere
@@ -96,11 +103,13 @@ typedef struct berth_client_options {
     size_t n_headers;
     berth_trace_fn trace; /* NULL: none. Runs where callbacks do */
     void *trace_arg;
+    berth_warning_fn on_warning; /* NULL: none */
+    void *on_warning_arg;
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
-        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false, 5,   \
-            500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL                              \
+        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false,      \
+            NULL, NULL, 5, 500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL   \
     }
 
 /**
@@ -115,6 +124,11 @@ BERTH_API int berth_client_new(const char *host, const berth_client_options *opt
 
 /** NULL is fine. Calls must have been freed before. */
 BERTH_API void berth_client_free(berth_client *client);
+
+/** Closes the connections, if nothing is under way, and forgets tokens and what the registry has asked for.
+ * The client is as it was when it was opened, and may be used again; closing it twice is harmless. Any
+ * thread, not only once. */
+BERTH_API void berth_client_close(berth_client *client);
 
 /** Another default name from now on; NULL: none. BERTH_E_INVALID: not a valid name. */
 BERTH_API int berth_client_set_default_name(berth_client *client, const char *name, berth_error *err);
@@ -188,6 +202,16 @@ typedef struct berth_content {
 
 /** Lent until berth_call_free(). NULL unless the call has ended well, and was of manifest or blob. */
 BERTH_API const berth_content *berth_call_content(const berth_call *call);
+
+/* How much a registry still allows, as Docker Hub says it in RateLimit-Limit and RateLimit-Remaining. */
+typedef struct berth_rate {
+    uint64_t limit, remaining; /* requests */
+    uint64_t window_s;         /* in so many seconds; 0: not said */
+} berth_rate;
+
+/** What the registry said in the call's last answer. False, *@ret_rate untouched: nothing, or the call is
+ * under way. */
+BERTH_API bool berth_call_rate(const berth_call *call, berth_rate *ret_rate);
 
 /* --- operations ---
  *

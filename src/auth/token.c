@@ -4,8 +4,11 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "util/base64.h"
+
 #define LIFETIME_DEFAULT_MS 60000
 #define LIFETIME_MAX_S      (365 * 24 * 3600)
+#define CLAIMS_MAX          (256 * KIB)
 
 static void unrefp(json_t **j)
 {
@@ -53,6 +56,29 @@ static bool fits_a_header(berth_str s)
     return s.n > 0;
 }
 
+/* What a JWT says of its own life (RFC 7519 section 4.1): from when it was made, or from now where that is
+ * later and makes sense, to its end. 0: it is none, or does not say. The signature is the registry's to
+ * check.
+ */
+static int64_t lifetime_of_jwt(berth_str token, int64_t now_ms)
+{
+    CLEANUP(berth_buf_done) berth_buf claims = BERTH_BUF_INIT(CLAIMS_MAX);
+    berth_str head, body, signature;
+    json_error_t why;
+    if (!str_cut(token, '.', &head, &body) || !str_cut(body, '.', &body, &signature) ||
+        !base64_decode(body, &claims))
+        return 0;
+    CLEANUP(unrefp) json_t *j = json_loadb(claims.n ? claims.p : "", claims.n, 0, &why);
+    const json_t *end = json_object_get(j, "exp"), *made = json_object_get(j, "iat");
+    if (!json_is_number(end) || !(json_number_value(end) > 0))
+        return 0;
+    double until = MIN(json_number_value(end), 1e11), from = (double)now_ms / 1000;
+    if (json_is_number(made) && json_number_value(made) < until &&
+        (from >= until || from < json_number_value(made)))
+        from = MAX(json_number_value(made), 0); /* the clocks don't agree */
+    return until > from ? (int64_t)(MIN(until - from, (double)LIFETIME_MAX_S) * 1000) : 0;
+}
+
 int auth_token_parse(berth_str body, int64_t now_ms, berth_arena *arena, auth_token *ret, berth_error *err)
 {
     json_error_t why;
@@ -71,8 +97,16 @@ int auth_token_parse(berth_str body, int64_t now_ms, berth_arena *arena, auth_to
     if (!fits_a_header(t.token))
         return berth_error_set(err, BERTH_E_INVALID, "the token endpoint's token can't stand in a header");
     const json_t *lives = json_object_get(j, "expires_in");
-    if (json_is_number(lives) && json_number_value(lives) >= 1)
+    if (json_is_number(lives) && json_number_value(lives) >= 1) {
         t.lifetime_ms = (int64_t)MIN(json_number_value(lives), (double)LIFETIME_MAX_S) * 1000;
+    } else {
+        int64_t own = lifetime_of_jwt(t.token, now_ms);
+        if (own) {
+            t.lifetime_ms = own;
+            *ret = t;
+            return BERTH_OK;
+        }
+    }
     int64_t issued;
     if (parse_time(json_string_value(json_object_get(j, "issued_at")), &issued) && issued < now_ms &&
         now_ms - issued < t.lifetime_ms)

@@ -14,8 +14,9 @@ typedef struct auth_token {
 
 /* Reads @body, whatever its Content-Type said: JSON with "token" or "access_token". @now_ms is the wall
  * clock's; an age told by "issued_at" is subtracted if the clocks agree well enough for it to make sense.
- * Without "expires_in" a token lives 60 seconds. Fails with BERTH_E_INVALID: no such JSON, no token, or one
- * that can't stand in a header. The message never repeats the body. */
+ * Without "expires_in" a JWT's own end counts, and any other token lives 60 seconds. Fails with
+ * BERTH_E_INVALID: no such JSON, no token, or one that can't stand in a header. The message never repeats the
+ * body. */
 int auth_token_parse(berth_str body, int64_t now_ms, berth_arena *arena, auth_token *ret, berth_error *err);
 
 #endif

@@ -1,6 +1,9 @@
-/* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right. */
+/* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right, and
+ * what is there of it when the command ends early is gone on with by the next. */
+#include <stdio.h>
+
+#include "berth/download.h"
 #include "cli/commands.h"
-#include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/target.h"
 
@@ -26,21 +29,17 @@ static void options_done(struct options *o)
 
 struct sink {
     struct target target;
-    struct progress *progress;
-    struct progress_item *item;
     berth_error err;
 };
 
 static void sink_done(struct sink *s)
 {
-    progress_free(steal(&s->progress));
     target_done(&s->target);
 }
 
 static int write_piece(void *arg, const void *p, size_t n)
 {
     struct sink *s = arg;
-    progress_advance(s->item, n);
     return target_write(&s->target, p, n, &s->err);
 }
 
@@ -53,25 +52,32 @@ static int run(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
     CLEANUP(sink_done) struct sink s = {.target = TARGET_INIT};
-    const struct remote *r = &o.remote;
+    struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
     int rc = remote_open(c, argc, argv, &o.remote);
     if (rc >= 0)
         return rc;
-    int result = target_open(&s.target, o.file, true, &err);
+    const char *file = o.file && strcmp(o.file, "-") != 0 ? o.file : NULL;
+    int result = file ? BERTH_OK : target_open(&s.target, NULL, true, &err);
     if (result == BERTH_E_INVALID)
         return cli_usage(c->name, "%s", err.message);
     if (result != BERTH_OK)
         return remote_fail(c, &err);
-    if (!s.target.file && !cli_wants_text(&r->base))
+    if (!file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
-    s.progress = progress_new(&r->base, c->name);
-    s.item = progress_add(s.progress, r->reference, PROGRESS_UNKNOWN);
-    result = berth_blob_get(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
-    progress_free(steal(&s.progress));
-    if (result == BERTH_OK)
+    result = file
+                 ? berth_blob_get_file_start(r->client, r->repository, r->reference, file, &call, &err)
+                 : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
+    if (result == BERTH_OK) {
+        char label[20]; /* "sha256:" and 12 digits: the rest of the line has more to say */
+        snprintf(label, sizeof(label), "%s", r->reference);
+        remote_watch(r, label, call);
+        result = berth_call_wait(call, &err);
+    }
+    remote_progress_end(r);
+    if (result == BERTH_OK && !file)
         result = target_finish(&s.target, &err);
     json_t *found =
         result == BERTH_OK && !cli_wants_text(&r->base) ? document(berth_call_content(call)) : NULL;
@@ -87,7 +93,10 @@ const struct cli_command cmd_blob_get = {
     .operands = "REF@DIGEST",
     .text =
         "Writes a blob to FILE, or to standard output. Its digest is computed on the way: FILE is there only "
-        "if that is right; what stands on standard output is to be used only if the exit code is 0.",
+        "if that is right; what stands on standard output is to be used only if the exit code is 0. What "
+        "came "
+        "before the network failed for good, or before the command was stopped, stays in FILE.DIGITS.part, "
+        "named after the first digits of the digest, and the same command goes on from there.",
     .options = options,
     .fields = (const struct cli_field[]){{"digest", "string", "the digest, computed from the bytes"},
                                          {"size", "number", "the bytes"},

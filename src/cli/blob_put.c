@@ -190,14 +190,17 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
             o->chunk_size ? o->chunk_size : CHUNK; /* what a registry has of a PUT it may forget */
     }
     berth_source source = BERTH_SOURCE_FD(fd);
-    result = berth_blob_put(r->client, r->repository, &source, &how, &call, &err);
+    result = berth_blob_put_start(r->client, r->repository, &source, &how, &call, &err);
+    if (result == BERTH_OK) {
+        remote_watch(&o->remote, o->remote.base.operands[1], call);
+        result = berth_call_wait(call, &err);
+    }
+    remote_progress_end(&o->remote);
     if (s.failed)
         fprintf(stderr, "berth %s: the state could not be written to '%s'\n", c->name, o->state);
-    if (result != BERTH_OK)
-        return remote_fail(c, &err);
-    if (o->state)
+    if (result == BERTH_OK && o->state)
         unlink(o->state);
-    int rc = print(c, r, call);
+    int rc = result == BERTH_OK ? print(c, r, call) : remote_fail(c, &err);
     berth_call_free(call);
     return rc;
 }

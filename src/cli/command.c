@@ -55,6 +55,7 @@ static const struct cli_option of_settings[] = {
 
 #ifndef BERTH_CLIENT
 static const struct cli_option remote_options[] = {{0}};
+static const struct cli_option connect_options[] = {{0}};
 #endif
 
 const struct cli_option *cli_shared_options(const struct cli_command *c, size_t i)
@@ -63,11 +64,9 @@ const struct cli_option *cli_shared_options(const struct cli_command *c, size_t 
         const struct cli_option *table;
         bool taken;
     } groups[] = {
-        {of_settings, c->takes & CLI_SETTINGS},
-        {remote_options, c->takes & CLI_REGISTRY},
-        {of_progress, c->takes & CLI_PROGRESS},
-        {of_output, c->takes & CLI_OUTPUT},
-        {for_all, true},
+        {of_settings, c->takes & CLI_SETTINGS},     {remote_options, c->takes & CLI_REGISTRY},
+        {connect_options, c->takes & CLI_REGISTRY}, {of_progress, c->takes & CLI_PROGRESS},
+        {of_output, c->takes & CLI_OUTPUT},         {for_all, true},
     };
     for (size_t g = 0; g < COUNT(groups); g++)
         for (const struct cli_option *o = groups[g].table; groups[g].taken && o->name; o++)
@@ -76,12 +75,28 @@ const struct cli_option *cli_shared_options(const struct cli_command *c, size_t 
     return NULL;
 }
 
+/* A command may have a word of its own for what others share. */
+static bool has_own(const struct cli_command *c, size_t own, const char *name)
+{
+    for (size_t i = 0; i < own; i++)
+        if (strcmp(c->options[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 const struct cli_option *cli_option_at(const struct cli_command *c, size_t i)
 {
+    const struct cli_option *shared;
     size_t own = 0;
     while (c->options && c->options[own].name)
         own++;
-    return i < own ? &c->options[i] : cli_shared_options(c, i - own);
+    if (i < own)
+        return &c->options[i];
+    i -= own;
+    for (size_t k = 0; (shared = cli_shared_options(c, k)); k++)
+        if (!has_own(c, own, shared->name) && i-- == 0)
+            return shared;
+    return NULL;
 }
 
 /* --- one word --- */

@@ -56,6 +56,7 @@ enum {
     CLI_REGISTRY = 4,       /* those of cli/remote.h: its state begins with a struct remote */
     CLI_SETTINGS = 8,       /* every setting of berth.yaml */
     CLI_LAYOUT = 16,        /* its reference may be "oci:PATH": an image layout on disk */
+    CLI_ASKS = 64,          /* for a user name and a password that are not given */
     CLI_EVERY_SETTING = 32, /* its help lists them all */
 };
 

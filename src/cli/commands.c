@@ -17,6 +17,10 @@ const struct cli_command *const cli_commands[] = {
     &cmd_config_document,
     &cmd_reference,
 #ifdef BERTH_CLIENT
+    &cmd_login,
+    &cmd_logout,
+    &cmd_auth_whoami,
+    &cmd_auth_header,
     &cmd_ping,
     &cmd_catalog,
     &cmd_tag_list,
@@ -32,6 +36,14 @@ const struct cli_command *const cli_commands[] = {
     &cmd_blob_put,
     &cmd_blob_mount,
     &cmd_blob_delete,
+    &cmd_index_create,
+    &cmd_index_add,
+    &cmd_index_remove,
+    &cmd_artifact_push,
+    &cmd_artifact_pull,
+    &cmd_artifact_attach,
+    &cmd_artifact_tree,
+    &cmd_inspect,
     &cmd_request,
 #endif
     &cmd_completion,
@@ -44,9 +56,12 @@ const struct cli_command *const cli_commands[] = {
 const struct cli_family cli_families[] = {
     {"config", "check, show or document the configuration"},
 #ifdef BERTH_CLIENT
+    {"auth", "say who we are to a registry, and what has to be sent along"},
     {"tag", "list, set and remove tags"},
     {"manifest", "get, put and delete manifests"},
     {"blob", "get, put, mount and delete blobs"},
+    {"index", "make one index of several images, or change it"},
+    {"artifact", "keep files in a registry, alone or beside an image"},
 #endif
     {NULL, NULL},
 };

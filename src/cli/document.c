@@ -1,11 +1,14 @@
 /* cli/document.c - see document.h. */
 #include "cli/document.h"
 
-const struct document_row document_variables[] = {
+#ifdef BERTH_CLIENT
+#include "cli/environment.h"
+#endif
+
+static const struct document_row variables[] = {
     {"DOCKER_CONFIG", "the folder of config.json, instead of ~/.docker"},
     {"https_proxy, http_proxy, no_proxy", "proxies, as curl(1) reads them"},
     {"NO_COLOR", "if it is set and not empty, progress has no colours"},
-    {NULL, NULL},
 };
 
 const struct document_row document_files[] = {
@@ -14,6 +17,20 @@ const struct document_row document_files[] = {
      "to the repository, else the one of the host"},
     {NULL, NULL},
 };
+
+bool document_variable(size_t i, struct document_row *ret)
+{
+#ifdef BERTH_CLIENT
+    for (const struct environment_variable *v = environment_variables; v->name; v++)
+        if (i-- == 0) {
+            *ret = (struct document_row){v->name, v->about};
+            return true;
+        }
+#endif
+    if (i < COUNT(variables))
+        *ret = variables[i];
+    return i < COUNT(variables);
+}
 
 /* The page that a command stands on. */
 static berth_str page_of(const struct cli_command *c)

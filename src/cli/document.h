@@ -33,6 +33,9 @@ const char *document_page(size_t i);
 struct document_row {
     const char *name, *meaning;
 };
-extern const struct document_row document_variables[], document_files[]; /* a name of NULL ends them */
+extern const struct document_row document_files[]; /* a name of NULL ends them */
+
+/* The @i-th variable; false: no more. */
+bool document_variable(size_t i, struct document_row *ret);
 
 #endif

@@ -104,16 +104,24 @@ static void print_fields(const struct cli_command *c)
     printf(".El\n");
 }
 
-static void print_rows(const char *title, const char *macro, const struct document_row *rows)
+static void print_row(const char *macro, const struct document_row *row)
 {
-    printf(".Sh %s\n.Bl -tag -width Ds\n", title);
-    for (; rows->name; rows++) {
-        printf(".It %s ", macro);
-        print_word(str_from(rows->name));
-        printf("\n");
-        print_text(str_from(rows->meaning));
-        printf("\n");
-    }
+    printf(".It %s ", macro);
+    print_word(str_from(row->name));
+    printf("\n");
+    print_text(str_from(row->meaning));
+    printf("\n");
+}
+
+static void print_surroundings(void)
+{
+    struct document_row row;
+    printf(".Sh ENVIRONMENT\n.Bl -tag -width Ds\n");
+    for (size_t i = 0; document_variable(i, &row); i++)
+        print_row("Ev", &row);
+    printf(".El\n.Sh FILES\n.Bl -tag -width Ds\n");
+    for (const struct document_row *f = document_files; f->name; f++)
+        print_row("Pa", f);
     printf(".El\n");
 }
 
@@ -177,10 +185,8 @@ bool document_man(const char *name)
         if (c->fields)
             print_fields(c);
     }
-    if (takes & CLI_REGISTRY) {
-        print_rows("ENVIRONMENT", "Ev", document_variables);
-        print_rows("FILES", "Pa", document_files);
-    }
+    if (takes & CLI_REGISTRY)
+        print_surroundings();
     document_man_exits();
     print_examples(name);
     printf(".Sh SEE ALSO\n.Xr berth 1%s\n", takes & CLI_OUTPUT ? " ,\n.Xr berth-format 7" : "");

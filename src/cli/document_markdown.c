@@ -56,11 +56,15 @@ static void print_exits(void)
     printf("\n");
 }
 
-static void print_rows(const char *title, const struct document_row *rows)
+static void print_surroundings(void)
 {
-    printf("## %s\n\n| name | meaning |\n|---|---|\n", title);
-    for (; rows->name; rows++)
-        printf("| `%s` | %s |\n", rows->name, rows->meaning);
+    struct document_row row;
+    printf("## Environment\n\n| name | meaning |\n|---|---|\n");
+    for (size_t i = 0; document_variable(i, &row); i++)
+        printf("| `%s` | %s |\n", row.name, row.meaning);
+    printf("\n## Files\n\n| name | meaning |\n|---|---|\n");
+    for (const struct document_row *f = document_files; f->name; f++)
+        printf("| `%s` | %s |\n", f->name, f->meaning);
     printf("\n");
 }
 
@@ -146,8 +150,7 @@ void document_markdown(void)
     const char *page;
     printf("%s", head);
     print_exits();
-    print_rows("Environment", document_variables);
-    print_rows("Files", document_files);
+    print_surroundings();
     print_shared();
     for (size_t i = 0; (page = document_page(i)); i++) {
         bool family = cli_find_family(page);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
-#include "cli/remote.h"
+#include "cli/place.h"
 
 struct options {
     struct remote remote;
@@ -35,6 +35,31 @@ static void options_done(struct options *o)
     remote_done(&o->remote);
 }
 
+static int print(const struct cli_command *c, const struct cli_base *b, const berth_content *m)
+{
+    if (!cli_wants_text(b))
+        return cli_print(c, b, document(m));
+    fwrite(m->data, 1, m->size, stdout);
+    return cli_printed(c);
+}
+
+static int get_from_layout(const struct cli_command *c, struct remote *r)
+{
+    CLEANUP(place_done) struct place p = PLACE_INIT;
+    berth_error err = BERTH_ERROR_INIT;
+    berth_manifest *m = NULL;
+    int result = place_open_first(r, false, &p, &err);
+    if (result == BERTH_OK)
+        result = p.c->ops->manifest_get(p.c, p.reference, &m, &err);
+    if (result != BERTH_OK)
+        return remote_fail(c, &err);
+    int rc = print(
+        c, &r->base,
+        &(berth_content){.media_type = m->media_type, .digest = m->digest, .size = m->size, .data = m->data});
+    berth_manifest_free(m);
+    return rc;
+}
+
 static int run_get(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
@@ -44,13 +69,12 @@ static int run_get(const struct cli_command *c, int argc, char **argv)
     int rc = remote_open(c, argc, argv, &o.remote);
     if (rc >= 0)
         return rc;
+    if (r->layout)
+        return get_from_layout(c, &o.remote);
     if (berth_manifest_get(r->client, r->repository, r->reference, (berth_accept)o.accept, &call, &err) !=
         BERTH_OK)
         return remote_fail(c, &err);
-    const berth_content *m = berth_call_content(call);
-    if (cli_wants_text(&r->base))
-        fwrite(m->data, 1, m->size, stdout);
-    rc = cli_wants_text(&r->base) ? cli_printed(c) : cli_print(c, &r->base, document(m));
+    rc = print(c, &r->base, berth_call_content(call));
     berth_call_free(call);
     return rc;
 }
@@ -91,7 +115,7 @@ static void heads_done(struct heads *h)
     }
 }
 
-static int client_of(const struct remote *r, struct heads *h, const char *name, berth_client **ret,
+static int client_of(struct remote *r, struct heads *h, const char *name, berth_client **ret,
                      berth_error *err)
 {
     struct host *host = h->hosts;
@@ -115,7 +139,7 @@ static int client_of(const struct remote *r, struct heads *h, const char *name, 
     return rc;
 }
 
-static int ask(const struct options *o, struct heads *h, const char *operand, berth_call **ret_call,
+static int ask(struct options *o, struct heads *h, const char *operand, berth_call **ret_call,
                berth_error *err)
 {
     CLEANUP(berth_ref_done) berth_ref ref = BERTH_REF_INIT;
@@ -211,7 +235,7 @@ const struct cli_command cmd_manifest_get = {
              "'{{range .manifest.layers}}{{.size}}\\n{{end}}'",
              "the sizes of its layers"},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run_get,
 };

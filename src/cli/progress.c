@@ -260,6 +260,12 @@ void progress_at(struct progress_item *i, uint64_t done)
     progress_tick(i->progress, clock_mono_ms());
 }
 
+void progress_reach(struct progress_item *i, uint64_t done)
+{
+    if (i && done > i->done)
+        progress_at(i, done);
+}
+
 void progress_advance(struct progress_item *i, uint64_t more)
 {
     if (i)

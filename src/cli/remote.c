@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <stdio.h>
 
-#define PASSWORD_MAX (64 * KIB)
-#define DAY          86400
+#include "cli/progress.h"
+#include "cli/prompt.h"
+
+#define DAY 86400
 
 const struct cli_option remote_options[] = {
     {.name = "plain-http",
@@ -20,12 +22,12 @@ const struct cli_option remote_options[] = {
     {.name = "insecure",
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, insecure),
-     .help = "take any certificate"},
+     .help = "take any certificate, and plain HTTP where HTTPS is not spoken"},
     {.name = "username",
      .kind = CLI_TEXT,
      .value = "NAME",
      .at = offsetof(struct remote, username),
-     .help = "with --password-stdin; else Docker's config.json is looked into"},
+     .help = "with --password-stdin; else the file of credentials is looked into"},
     {.name = "password-stdin",
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, password_stdin),
@@ -36,17 +38,23 @@ const struct cli_option remote_options[] = {
      .max = DAY,
      .at = offsetof(struct remote, timeout),
      .help = "give up without progress for so long (30; 0: never)"},
+    {.name = "debug",
+     .letter = 'v',
+     .kind = CLI_FLAG,
+     .at = offsetof(struct remote, base.debug),
+     .help = "tell of every request and answer on standard error, secrets masked"},
     {0},
 };
 
 void remote_done(struct remote *r)
 {
     berth_client_free(r->client);
+    remote_progress_end(r);
     berth_ref_done(&r->ref);
     if (r->password)
         explicit_bzero(r->password, strlen(r->password));
     free(r->password);
-    free(r->credentials_file);
+    free(r->asked_name);
     cli_base_done(&r->base);
 }
 
@@ -65,10 +73,71 @@ int remote_exit_code(int code)
     }
 }
 
+/* What a person can do about it; NULL: nothing that we know of. */
+static const char *help_with(const berth_error *err)
+{
+    bool tls = strstr(err->message, "SSL") || strstr(err->message, "certificate");
+    const char *login = "login";
+    int unused;
+    if (err->code == BERTH_E_UNAUTH)
+        return cli_find(1, &login, &unused) ? "berth login, or --username NAME with --password-stdin"
+                                            : "docker login, or --username NAME with --password-stdin";
+    if (err->code == BERTH_E_NETWORK && strstr(err->message, "certificate"))
+        return "--ca-file FILE with the authority's certificate";
+    if (err->code == BERTH_E_NETWORK && tls)
+        return "--plain-http, if the registry has no TLS";
+    return NULL;
+}
+
 int remote_fail(const struct cli_command *c, const berth_error *err)
 {
-    cli_fail(c->name, err);
+    bool bare = err->code == BERTH_E_NOT_FOUND && err->http_status == 404 && !err->oci_code[0];
+    const char *help = help_with(err);
+    fprintf(stderr, "berth %s: %s%s\n", c->name, err->message, bare ? ": it is not there" : "");
+    if (help)
+        fprintf(stderr, "try: %s\n", help);
     return remote_exit_code(err->code);
+}
+
+/* --- progress --- */
+
+struct progress *remote_progress(struct remote *r)
+{
+    if (!r->progress)
+        r->progress = progress_new(&r->base, r->command);
+    return r->progress;
+}
+
+void remote_progress_end(struct remote *r)
+{
+    progress_free(steal(&r->progress));
+}
+
+static void on_progress(void *arg, const berth_call *call, const berth_progress *p)
+{
+    (void)call;
+    if (p->total != UINT64_MAX)
+        progress_total(arg, p->total);
+    progress_reach(arg, MIN(p->done, p->total)); /* what came twice counts once */
+}
+
+struct progress_item *remote_watch(struct remote *r, const char *label, berth_call *call)
+{
+    struct progress_item *item = progress_add(remote_progress(r), label, PROGRESS_UNKNOWN);
+    if (item)
+        berth_call_on_progress(call, on_progress, item);
+    return item;
+}
+
+/* Nobody wonders why nothing moves. */
+static int on_retry(void *arg, berth_call *call, const berth_retry *retry)
+{
+    CLEANUP(berth_buf_done) berth_buf wait = BERTH_BUF_INIT(64);
+    (void)call;
+    progress_seconds(&wait, (retry->wait_ms + 999) / 1000);
+    progress_say(remote_progress(arg), "%s; trying again in " STR_FMT, retry->why->message,
+                 STR_ARG(berth_buf_str(&wait)));
+    return 0;
 }
 
 /* --- the operand --- */
@@ -120,14 +189,35 @@ bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_
     return true;
 }
 
+/* "https://registry.example/", as people copy it, is its host and how to speak to it. */
+static int read_host(const struct cli_command *c, struct remote *r, const char *text)
+{
+    berth_str host = str_from(text), name = host;
+    if (str_ends(host, STR("/")))
+        host.n--;
+    const char *scheme = strstr(text, "://");
+    name = scheme ? str_from_offset(host, (size_t)(scheme - text) + 3) : host;
+    if (memchr(name.p, '/', name.n))
+        return cli_usage(c->name, "'%s' is more than a host: leave out what follows it", text);
+    r->host = berth_arena_dup(&r->base.arena, host);
+    return r->host ? -1 : cli_usage(c->name, "out of memory");
+}
+
+/* "localhost:5000" reads as an image of Docker Hub with the tag 5000, which nobody means. */
+static bool lacks_name(const char *text, const berth_ref *ref)
+{
+    berth_str name, tag;
+    uint64_t port;
+    return !strchr(text, '/') && str_cut(str_from(text), ':', &name, &tag) && str_to_u64(tag, &port) &&
+           (memchr(name.p, '.', name.n) || str_eq(name, STR("localhost"))) && ref->symbolic_tag;
+}
+
 static int read_operand(const struct cli_command *c, struct remote *r)
 {
     berth_error err = BERTH_ERROR_INIT;
     const char *text = r->base.operands[0];
-    if (c->operand == CLI_OPERAND_HOST) {
-        r->host = text;
-        return -1;
-    }
+    if (c->operand == CLI_OPERAND_HOST)
+        return read_host(c, r, text);
     if (remote_parse_layout(text, &r->base.arena, &r->layout, &r->reference)) {
         if (c->takes & CLI_LAYOUT)
             return -1;
@@ -138,6 +228,8 @@ static int read_operand(const struct cli_command *c, struct remote *r)
     }
     if (remote_parse(text, c->operand, &r->ref, &err) != BERTH_OK)
         return cli_usage(c->name, "'%s': %s", text, err.message);
+    if (lacks_name(text, &r->ref))
+        return cli_usage(c->name, "'%s' is a host without a repository: %s/NAME is needed", text, text);
     r->host = r->ref.netloc;
     r->repository = r->ref.repository;
     r->reference = r->ref.tag;
@@ -151,38 +243,23 @@ static int check_options(const struct cli_command *c, const struct remote *r)
     if (r->plain_http && (r->ca_file || r->insecure))
         return cli_usage(c->name, "--plain-http has no certificates: leave out %s",
                          r->ca_file ? "--ca-file" : "--insecure");
-    if (!r->username != !r->password_stdin)
+    if (c->takes & CLI_ASKS ? !r->username && r->password_stdin : !r->username != !r->password_stdin)
         return cli_usage(c->name, "--username and --password-stdin go together");
     return -1;
 }
 
-static bool read_password(struct remote *r)
+/* Those that were given, or are asked for. -1: go on. */
+static int find_password(const struct cli_command *c, struct remote *r)
 {
-    char piece[4096];
-    CLEANUP(berth_buf_done) berth_buf all = BERTH_BUF_INIT(PASSWORD_MAX);
-    for (ssize_t n; (n = read(STDIN_FILENO, piece, sizeof(piece))) > 0;)
-        berth_buf_add(&all, piece, (size_t)n);
-    explicit_bzero(piece, sizeof(piece));
-    while (all.n && (all.p[all.n - 1] == '\n' || all.p[all.n - 1] == '\r'))
-        all.n--;
-    r->password = berth_buf_take(&all);
-    return r->password;
-}
-
-/* What BERTH_CREDENTIALS_STORE names, ~/.docker/config.json, or where DOCKER_CONFIG says. */
-static void find_credentials_file(struct remote *r)
-{
-    if (r->env.credentials) {
-        r->credentials_file = str_dup(str_from(r->env.credentials));
-        return;
+    bool asks = c->takes & CLI_ASKS;
+    if (asks && !r->username) {
+        if (!prompt_line(c->name, "user name: ", true, &r->asked_name))
+            return EXIT_USAGE;
+        r->username = r->asked_name;
     }
-    const char *folder = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
-    bool told = folder && *folder;
-    if (!told && !(home && *home))
-        return;
-    CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(16 * KIB);
-    berth_buf_addf(&path, "%s%s/config.json", told ? folder : home, told ? "" : "/.docker");
-    r->credentials_file = berth_buf_take(&path);
+    if (r->password_stdin)
+        return prompt_read_all(c->name, &r->password) ? -1 : EXIT_USAGE;
+    return !asks || prompt_line(c->name, "password: ", false, &r->password) ? -1 : EXIT_USAGE;
 }
 
 /* curl's signs: what goes, what comes. */
@@ -206,19 +283,21 @@ static berth_transport transport_of(const struct remote *r, const char *host)
         return BERTH_TRANSPORT_AUTO; /* it says so itself */
     if (r->plain_http)
         return BERTH_TRANSPORT_HTTP;
-    return r->ca_file || r->insecure ? BERTH_TRANSPORT_HTTPS : r->env.transport;
+    return r->ca_file || r->connect.client_cert ? BERTH_TRANSPORT_HTTPS : r->env.transport;
 }
 
-int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
+int remote_client(struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
 {
     berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
     options.ca_file = r->ca_file ? r->ca_file : r->env.ca_file;
     options.trace = r->base.debug || r->env.debug ? print_trace : NULL;
     options.username = r->username;
     options.password = r->password;
-    options.credentials_file = r->credentials_file;
     options.timeout_ms = (uint32_t)r->timeout * 1000;
+    connect_apply(&r->connect, &options);
     options.insecure = r->insecure;
+    options.on_retry = on_retry;
+    options.on_retry_arg = r;
     options.transport = transport_of(r, host);
     return berth_client_new(host, &options, ret_client, err);
 }
@@ -226,6 +305,7 @@ int remote_client(const struct remote *r, const char *host, berth_client **ret_c
 int remote_open(const struct cli_command *c, int argc, char **argv, struct remote *r)
 {
     berth_error err = BERTH_ERROR_INIT;
+    r->command = c->name;
     int rc = cli_read(c, argc, argv, &r->base);
     if (rc < 0)
         rc = check_options(c, r);
@@ -239,10 +319,11 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
         return rc;
     signal(SIGPIPE,
            SIG_IGN); /* a peer that leaves is an error of its call; cli_printed() minds standard output */
-    if (r->password_stdin && !read_password(r))
-        return cli_usage(c->name, "the password on standard input is too long");
-    if (!r->username)
-        find_credentials_file(r);
+    rc = connect_prepare(c, &r->connect, r->env.credentials, &r->base.arena);
+    if (rc < 0)
+        rc = find_password(c, r);
+    if (rc >= 0)
+        return rc;
     if (!r->host)
         return -1;
     int result = remote_client(r, r->host, &r->client, &err);

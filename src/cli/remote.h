@@ -6,7 +6,7 @@
 #include <berth/client.h>
 #include <berth/reference.h>
 
-#include "cli/command.h"
+#include "cli/connect.h"
 #include "cli/environment.h"
 
 /* The state of every command with CLI_REGISTRY begins with it. */
@@ -21,7 +21,10 @@ struct remote {
     const char *reference; /* a tag or a digest */
     const char *layout;    /* "oci:PATH" was given: the path; then there is no host and no client */
     berth_client *client;
-    char *password, *credentials_file;
+    char *asked_name, *password;
+    struct connect connect;
+    struct progress *progress; /* NULL until something moves */
+    const char *command;
 };
 #define REMOTE_INIT                                                                                          \
     {                                                                                                        \
@@ -36,10 +39,17 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
 void remote_done(struct remote *r);
 
 /* Another client with the same options, for a second operand on another host. */
-int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err);
+int remote_client(struct remote *r, const char *host, berth_client **ret_client, berth_error *err);
+
+/* Shows how far @call is, under @label, from its start on; progress ends before anything is printed. The item
+ * is lent, or NULL. */
+struct progress_item *remote_watch(struct remote *r, const char *label, berth_call *call);
+struct progress *remote_progress(struct remote *r); /* for items of the command's own; NULL without memory */
+void remote_progress_end(struct remote *r);
 
 int remote_exit_code(int berth_code);
-int remote_fail(const struct cli_command *c, const berth_error *err); /* says it; returns its exit code */
+/* Says what went wrong, and what may help; returns its exit code. */
+int remote_fail(const struct cli_command *c, const berth_error *err);
 
 /* Reads "docker://registry.example:5000/team/app:tag@digest", the prefix being a matter of taste. Where
  * @operand needs one and there is none, the tag is "latest"; @env may have other defaults. BERTH_E_INVALID

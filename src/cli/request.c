@@ -15,7 +15,7 @@ struct options {
     struct remote remote;
     const char *registry, *name, *reference, *digest, *session_id, *data, *file;
     struct cli_words headers, query;
-    bool verbose, include, no_follow;
+    bool include, no_follow;
 };
 
 static const struct cli_option options[] = {
@@ -72,11 +72,6 @@ static const struct cli_option options[] = {
      .kind = CLI_FLAG,
      .at = offsetof(struct options, include),
      .help = "print the answer's status and headers before its body, as for HEAD"},
-    {.name = "verbose",
-     .letter = 'v',
-     .kind = CLI_FLAG,
-     .at = offsetof(struct options, verbose),
-     .help = "tell of every request and answer on standard error, secrets masked"},
     {.name = "no-follow",
      .kind = CLI_FLAG,
      .at = offsetof(struct options, no_follow),
@@ -124,7 +119,6 @@ static int open_client(const struct cli_command *c, struct options *o)
     r->host = o->registry ? o->registry : host_of(r->base.operands[1], &r->base.arena);
     if (!r->host)
         r->host = r->env.registry ? r->env.registry : REGISTRY;
-    r->base.debug |= o->verbose;
     int result = remote_client(r, r->host, &r->client, &err);
     if (result == BERTH_E_INVALID)
         return cli_usage(c->name, "%s", err.message);

@@ -1,42 +1,5 @@
-/* client/blobs.c - a blob in pieces, hashed on its way; what the registry says of one; its removal. */
+/* client/blobs.c - what the registry says of a blob; its removal. */
 #include "client/internal.h"
-#include "oci/mediatype.h"
-
-static int on_head(berth_call *call)
-{
-    hash_init(&call->hash, call->digest.algorithm);
-    call->received = 0;
-    return BERTH_OK;
-}
-
-static int on_piece(berth_call *call, const void *p, size_t n)
-{
-    hash_update(&call->hash, p, n);
-    call->received += n;
-    return call->sink(call->arg, p, n) == 0 ? BERTH_OK : call_fail(call, BERTH_E_CANCELLED, "cancelled");
-}
-
-static int on_end(berth_call *call, const struct step **ret_next)
-{
-    (void)ret_next;
-    berth_digest have;
-    digest_from_hash(&call->hash, &have);
-    if (!digest_eq(&have, &call->digest))
-        return call_fail(call, BERTH_E_DIGEST,
-                         "the blob's bytes have the digest %.20s..., not the one asked for", have.text);
-    berth_str type = mediatype_essence(exchange_field(&call->x, STR("Content-Type"), 0));
-    call->content.media_type = berth_arena_dup(&call->arena, mediatype_valid(type) ? type : STR(""));
-    call->content.digest = call->digest.text;
-    call->content.size = call->received;
-    if (!call->content.media_type)
-        return call_fail(call, BERTH_E_NOMEM, "out of memory");
-    call->has_content = true;
-    return BERTH_OK;
-}
-
-static const struct step getting = {
-    .method = "GET", .large = true, .head = on_head, .piece = on_piece, .end = on_end};
-static const struct operation get = {.actions = "pull", .first = &getting};
 
 static int end_head(berth_call *call, const struct step **ret_next)
 {
@@ -70,20 +33,6 @@ static int make(berth_client *client, const struct operation *op, const char *re
     return r;
 }
 
-int berth_blob_get_start(berth_client *client, const char *repository, const char *digest, berth_sink_fn fn,
-                         void *arg, berth_call **ret_call, berth_error *err)
-{
-    berth_call *call = NULL;
-    int r = make(client, &get, repository, digest, &call, err);
-    if (r != BERTH_OK)
-        return r;
-    call->sink = fn;
-    call->arg = arg;
-    call_start(call);
-    *ret_call = call;
-    return BERTH_OK;
-}
-
 static int start(berth_client *client, const struct operation *op, const char *repository, const char *digest,
                  berth_call **ret_call, berth_error *err)
 {
@@ -106,14 +55,6 @@ int berth_blob_delete_start(berth_client *client, const char *repository, const 
                             berth_call **ret_call, berth_error *err)
 {
     return start(client, &del, repository, digest, ret_call, err);
-}
-
-int berth_blob_get(berth_client *client, const char *repository, const char *digest, berth_sink_fn fn,
-                   void *arg, berth_call **ret_call, berth_error *err)
-{
-    berth_call *call = NULL;
-    int r = berth_blob_get_start(client, repository, digest, fn, arg, &call, err);
-    return call_run(r, call, ret_call, err);
 }
 
 int berth_blob_head(berth_client *client, const char *repository, const char *digest, berth_call **ret_call,

@@ -11,17 +11,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "client/route.h"
+#include "http/url.h"
 #include "oci/answer.h"
 #include "oci/reference.h"
 #include "util/clock.h"
 
-#define REDIRECTS_MAX  10
-#define CHALLENGES_MAX 2 /* without a token; with one that is not taken any more, or allows too little */
-#define URL_MAX        (16 * KIB)
-#define ERROR_MAX      (64 * KIB)
-#define TOKEN_MAX      MIB
-#define FIELDS_MAX     (256 * KIB)
-#define EXPECT_ABOVE   MIB /* a body that may be refused waits for the registry's word: a round trip */
+#define REDIRECTS_MAX 10
+#define URL_MAX       (16 * KIB)
+#define ERROR_MAX     (64 * KIB)
+#define FIELDS_MAX    (256 * KIB)
+#define EXPECT_ABOVE  MIB /* a body that may be refused waits for the registry's word: a round trip */
 
 static int on_head(struct exchange *x);
 static int on_body(struct exchange *x, const void *p, size_t n);
@@ -61,6 +61,8 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
     call->deadline_ms = INT64_MAX;
     call->progress.total = UINT64_MAX;
     berth_buf_init(&call->url, URL_MAX);
+    berth_buf_init(&call->asked_url, URL_MAX);
+    berth_buf_init(&call->authorization, FIELDS_MAX);
     berth_buf_init(&call->first_url, URL_MAX);
     call_prepare(call);
     int r = repository ? check_inputs(call, repository, reference, err) : BERTH_OK;
@@ -107,8 +109,10 @@ void call_destroy(berth_call *call)
     if (call->op->done && call->own)
         call->op->done(call);
     exchange_done(&call->x);
+    lookup_done(&call->lookup);
     token_request_done(&call->token);
     berth_buf_done(&call->url);
+    berth_buf_done(&call->asked_url);
     berth_buf_done(&call->first_url);
     berth_buf_done(&call->fields);
     berth_buf_done(&call->authorization);
@@ -143,18 +147,24 @@ static int code_of(int status)
 {
     static const struct {
         int status, code;
-    } known[] = {{400, BERTH_E_INVALID},     {401, BERTH_E_UNAUTH},      {403, BERTH_E_DENIED},
-                 {404, BERTH_E_NOT_FOUND},   {405, BERTH_E_UNSUPPORTED}, {409, BERTH_E_CONFLICT},
-                 {413, BERTH_E_TOO_BIG},     {416, BERTH_E_RANGE},       {429, BERTH_E_BUSY},
-                 {501, BERTH_E_UNSUPPORTED}, {503, BERTH_E_BUSY}};
+    } known[] = {{400, BERTH_E_INVALID},  {401, BERTH_E_UNAUTH},      {407, BERTH_E_UNAUTH},
+                 {403, BERTH_E_DENIED},   {404, BERTH_E_NOT_FOUND},   {405, BERTH_E_UNSUPPORTED},
+                 {409, BERTH_E_CONFLICT}, {413, BERTH_E_TOO_BIG},     {416, BERTH_E_RANGE},
+                 {429, BERTH_E_BUSY},     {501, BERTH_E_UNSUPPORTED}, {503, BERTH_E_BUSY}};
     for (size_t i = 0; i < COUNT(known); i++)
         if (known[i].status == status)
             return known[i].code;
     return BERTH_E_IO;
 }
 
+/* Servers tell it in pages of their own when they are spoken to in plain HTTP and speak HTTPS. */
+static bool mentions_https(berth_str page)
+{
+    return memmem(page.p, page.n, "HTTPS", 5);
+}
+
 /* What the answer says went wrong, in its own words where it has some. */
-static int fail_by_answer_of(berth_call *call, const char *who)
+int call_fail_by_answer_of(berth_call *call, const char *who)
 {
     int status = call->x.status;
     berth_str code, message;
@@ -163,7 +173,10 @@ static int fail_by_answer_of(berth_call *call, const char *who)
                   STR_ARG(code), message.n ? ")" : "");
         snprintf(call->err.oci_code, sizeof(call->err.oci_code), STR_FMT, STR_ARG(code));
     } else {
-        call_fail(call, code_of(status), "%s answered %d", who, status);
+        bool confused =
+            status == 400 && !call->client->origin.tls && mentions_https(berth_buf_str(&call->body));
+        call_fail(call, code_of(status), "%s answered %d%s", status == 407 ? "the proxy" : who, status,
+                  confused ? " (it speaks HTTPS)" : "");
     }
     call->err.http_status = status;
     return call->code;
@@ -176,7 +189,7 @@ static const char *who_answers(const berth_call *call)
 
 int call_fail_by_answer(berth_call *call)
 {
-    return fail_by_answer_of(call, who_answers(call));
+    return call_fail_by_answer_of(call, who_answers(call));
 }
 
 static void finish(berth_call *call)
@@ -188,10 +201,15 @@ static void finish(berth_call *call)
 
 static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done);
 
-/* The answer didn't come, or not whole, and there is no other try. */
+/* The answer didn't come, or not whole, and there is no other try; or it is one that may do after all. */
 static int take_break(berth_call *call, bool *ret_done)
 {
     const struct step *next = NULL;
+    bool whole = call->state == CALL_ASKING && call->x.failure == FAILURE_NONE && call->err.http_status;
+    if (whole && call->step->any_answer && !atomic_load(&call->cancelled)) {
+        call->code = BERTH_OK;
+        return go_on(call, call->step->end(call, &next), next, ret_done);
+    }
     bool broke = call->state == CALL_ASKING && call->x.failure != FAILURE_NONE;
     if (!broke || !call->step->broken || atomic_load(&call->cancelled))
         return call->code;
@@ -214,6 +232,7 @@ static void finish_or_retry(berth_call *call)
 void call_cancel(berth_call *call, int code, const char *why)
 {
     transport_cancel(call->client->transport, &call->x);
+    lookup_done(&call->lookup);
     call_fail(call, code, "%s", why);
     finish(call);
 }
@@ -258,23 +277,9 @@ int call_follow(berth_call *call, berth_str reference, const char *what)
 
 /* --- asking --- */
 
-static bool is_ok(const berth_call *call)
+bool call_is_ok(const berth_call *call)
 {
     return call->x.status >= 200 && call->x.status < 300;
-}
-
-static int ask(berth_call *call, enum call_state state, size_t body_max)
-{
-    berth_error err = BERTH_ERROR_INIT;
-    struct exchange *x = &call->x;
-    berth_buf_done(&call->body);
-    berth_buf_init(&call->body, MAX(body_max, ERROR_MAX));
-    x->fields = berth_buf_str(&call->sent_fields);
-    if (!x->url || berth_buf_failed(&call->sent_fields))
-        return call_fail(call, BERTH_E_NOMEM, "out of memory, or the URL is too long");
-    call->state = state;
-    int r = transport_start(call->client->transport, x, &err);
-    return r == BERTH_OK ? r : call_fail_with(call, &err);
 }
 
 static void begin_fields(berth_call *call, berth_str fields, berth_str authorization)
@@ -285,26 +290,28 @@ static void begin_fields(berth_call *call, berth_str fields, berth_str authoriza
     berth_buf_add_str(f, fields);
     if (authorization.n)
         berth_buf_addf(f, STR_FMT "\n", STR_ARG(authorization));
+    if (call->x.home)
+        berth_buf_add_str(f, str_from(call->client->fields));
     f->failed |= berth_buf_failed(&call->fields);
 }
 
-static int ask_token(berth_call *call, berth_str asked)
+int call_ask(berth_call *call, enum call_state state, berth_str fields, berth_str authorization,
+             size_t body_max)
 {
     berth_error err = BERTH_ERROR_INIT;
-    struct token_request *t = &call->token;
-    int r = session_token_request(&call->client->session, str_from(call->repository), str_from(call->scope),
-                                  asked, t, &err);
-    if (r != BERTH_OK)
-        return call_fail_with(call, &err);
     struct exchange *x = &call->x;
-    x->has_body = t->form.n > 0;
-    x->method = x->has_body ? "POST" : "GET";
-    x->url = berth_buf_cstr(&t->url);
-    x->bytes = berth_buf_str(&t->form);
-    x->streams = x->expects = x->large = false;
-    begin_fields(call, x->has_body ? STR("Content-Type: application/x-www-form-urlencoded\n") : STR(""),
-                 berth_buf_str(&t->authorization));
-    return ask(call, CALL_TOKEN, TOKEN_MAX);
+    http_uri u;
+    x->home =
+        x->url && http_uri_parse(str_from(x->url), &u) && http_uri_same_origin(&u, &call->client->origin);
+    begin_fields(call, fields, authorization);
+    berth_buf_done(&call->body);
+    berth_buf_init(&call->body, MAX(body_max, ERROR_MAX));
+    x->fields = berth_buf_str(&call->sent_fields);
+    if (!x->url || berth_buf_failed(&call->sent_fields))
+        return call_fail(call, BERTH_E_NOMEM, "out of memory, or the URL is too long");
+    call->state = state;
+    int r = transport_start(call->client->transport, x, &err);
+    return r == BERTH_OK ? r : call_fail_with(call, &err);
 }
 
 /* Sets the body out from its beginning. */
@@ -327,38 +334,92 @@ static int begin_payload(berth_call *call)
     return BERTH_OK;
 }
 
-/* Has a place, and it is time. */
-static int send_request(berth_call *call)
+static bool names_ns(berth_str url)
 {
-    berth_error err = BERTH_ERROR_INIT;
+    berth_str path, query, one;
+    str_cut(url, '?', &path, &query);
+    while (query.n) {
+        str_cut(query, '&', &one, &query);
+        if (str_starts(one, STR("ns=")))
+            return true;
+    }
+    return false;
+}
+
+/* A mirror is told whose content is wanted (distribution-spec, "Registry Proxying"); call->url stays. */
+static const char *asked_url(berth_call *call)
+{
+    const char *ns = transport_route(call->client->transport)->ns, *method = call->step->method;
+    berth_str url = berth_buf_str(&call->url);
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (!ns || !reads || call->foreign || call->redirects || names_ns(url))
+        return berth_buf_cstr(&call->url);
+    berth_buf *out = &call->asked_url;
+    berth_buf_reset(out);
+    berth_buf_addf(out, STR_FMT "%sns=", STR_ARG(url), memchr(url.p, '?', url.n) ? "&" : "?");
+    http_url_encode(out, str_from(ns), ":/");
+    return berth_buf_cstr(out);
+}
+
+/* Made for HTTPS, before it was known that the registry has none. */
+static void use_plain_url(berth_call *call)
+{
+    const berth_client *c = call->client;
+    berth_str url = berth_buf_str(&call->url), base = str_from(c->base);
+    if (!c->plain_base || !str_starts(url, base))
+        return;
+    berth_buf plain = BERTH_BUF_INIT(URL_MAX);
+    berth_buf_addf(&plain, "%s", c->plain_base);
+    berth_buf_add_str(&plain, str_from_offset(url, base.n));
+    berth_buf_done(&call->url);
+    call->url = plain;
+}
+
+static int send_authorized(berth_call *call)
+{
     struct exchange *x = &call->x;
-    bool token_wanted = false;
     int r = call->step->prepare ? call->step->prepare(call) : BERTH_OK;
     if (r != BERTH_OK)
         return r;
-    if (call->foreign || call->own_authorization)
-        berth_buf_reset(&call->authorization);
-    else if (session_authorize(&call->client->session, str_from(call->repository), str_from(call->scope),
-                               &call->authorization, &token_wanted, &err) != BERTH_OK)
-        return call_fail_with(call, &err);
-    if (token_wanted)
-        return ask_token(call, STR(""));
-    call->sent_token = str_starts(berth_buf_str(&call->authorization), STR("Authorization: Bearer"));
+    use_plain_url(call);
     x->method = call->step->method;
-    x->url = berth_buf_cstr(&call->url);
+    x->url = asked_url(call);
     x->large = call->step->large;
-    begin_fields(call, berth_buf_str(&call->fields), berth_buf_str(&call->authorization));
-    if (!call->foreign)
-        berth_buf_add_str(&call->sent_fields, str_from(call->client->fields));
     r = begin_payload(call);
-    return r == BERTH_OK ? ask(call, CALL_ASKING, call->step->body_max) : r;
+    return r == BERTH_OK ? call_ask(call, CALL_ASKING, berth_buf_str(&call->fields),
+                                    berth_buf_str(&call->authorization), call->step->body_max)
+                         : r;
+}
+
+static int take_refusal(berth_call *call, bool *ret_done);
+
+/* Authorized, if @ready: off it goes. A step that makes no request is the last. */
+static int proceed(berth_call *call, int r, bool ready, bool *ret_done)
+{
+    if (r != BERTH_OK || !ready)
+        return r;
+    if (call->unmet)
+        return take_refusal(call, ret_done);
+    if (call->step->method)
+        return send_authorized(call);
+    const struct step *next = NULL;
+    *ret_done = true;
+    return call->step->end(call, &next);
+}
+
+/* Has a place, and it is time. */
+static int send_request(berth_call *call, bool *ret_done)
+{
+    bool ready = false;
+    int r = call->step->method ? call_authorize(call, &ready) : call_look_up(call, &ready);
+    return proceed(call, r, ready, ret_done);
 }
 
 /* Now, or when its turn has come. */
-static int ask_registry(berth_call *call)
+static int ask_registry(berth_call *call, bool *ret_done)
 {
-    if (call->foreign || retry_enter(call))
-        return send_request(call);
+    if (!call->step->method || call->foreign || retry_enter(call))
+        return send_request(call, ret_done);
     call->state = CALL_WAITING;
     progress_tell(call, BERTH_STEP_WAITS);
     return BERTH_OK;
@@ -367,7 +428,7 @@ static int ask_registry(berth_call *call)
 /* --- answers --- */
 
 /* With its method and its body, but for 303: that would make a GET of what is no GET. */
-static int follow_redirect(berth_call *call)
+static int follow_redirect(berth_call *call, bool *ret_done)
 {
     const char *method = call->step->method;
     if (call->x.status == 303 && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
@@ -379,7 +440,7 @@ static int follow_redirect(berth_call *call)
     bool was_foreign = call->foreign;
     int r = call_follow(call, exchange_field(&call->x, STR("Location"), 0), "where it redirects to");
     call->foreign |= was_foreign;
-    return r == BERTH_OK ? ask_registry(call) : r;
+    return r == BERTH_OK ? ask_registry(call, ret_done) : r;
 }
 
 static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done)
@@ -390,7 +451,7 @@ static int go_on(berth_call *call, int r, const struct step *next, bool *ret_don
     retry_leave(call);
     retry_step(call, next);
     call->redirects = call->challenges = 0;
-    return ask_registry(call);
+    return ask_registry(call, ret_done);
 }
 
 /* An answer that the step has to make something of, or nobody. */
@@ -407,45 +468,11 @@ static int take_refusal(berth_call *call, bool *ret_done)
 
 static int answer_challenge(berth_call *call, bool *ret_done)
 {
-    struct session *s = &call->client->session;
-    auth_challenges asked = {0};
-    berth_error err = BERTH_ERROR_INIT;
-    berth_str field;
-    for (size_t i = 0; (field = exchange_field(&call->x, STR("WWW-Authenticate"), i)).p; i++)
-        if (!auth_challenges_parse(field, &call->arena, &asked))
-            return call_fail(call, BERTH_E_NOMEM, "out of memory");
-    bool sent_basic = call->authorization.n && !call->sent_token;
-    const auth_challenge *bearer = auth_challenges_find(&asked, AUTH_BEARER);
-    if (call->sent_token)
-        session_token_drop(s, str_from(call->scope));
-    if (++call->challenges > CHALLENGES_MAX || (sent_basic && !bearer) || !asked.n)
-        return take_refusal(call, ret_done);
-    int r = session_challenged(s, str_from(call->repository), &asked, &err);
-    if (r == BERTH_E_UNAUTH && call->step->any_answer)
-        return take_refusal(call, ret_done);
-    if (r != BERTH_OK) {
-        call_fail_with(call, &err);
-        call->err.http_status = call->x.status;
+    bool refused = false;
+    int r = call_challenged(call, &refused);
+    if (r != BERTH_OK)
         return r;
-    }
-    return bearer ? ask_token(call, bearer->scope) : ask_registry(call);
-}
-
-static int take_token(berth_call *call)
-{
-    berth_error err = BERTH_ERROR_INIT;
-    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
-    auth_token token;
-    if (!is_ok(call)) {
-        fail_by_answer_of(call, "the token endpoint");
-        if (call->x.status == 400) /* OAuth2's way to refuse a refresh token */
-            call->code = call->err.code = BERTH_E_UNAUTH;
-        return call->code;
-    }
-    int r = auth_token_parse(berth_buf_str(&call->body), clock_wall_ms(), &arena, &token, &err);
-    if (r == BERTH_OK)
-        r = session_token_add(&call->client->session, berth_buf_str(&call->token.scope), &token, &err);
-    return r == BERTH_OK ? ask_registry(call) : call_fail_with(call, &err);
+    return refused ? take_refusal(call, ret_done) : ask_registry(call, ret_done);
 }
 
 static int take_answer(berth_call *call, bool *ret_done)
@@ -459,7 +486,7 @@ static int take_answer(berth_call *call, bool *ret_done)
     case 308:
         if (call->step->redirects && !call->step->redirects(call))
             break;
-        return follow_redirect(call);
+        return follow_redirect(call, ret_done);
     case 401:
         if (!call->foreign && !call->own_authorization)
             return answer_challenge(call, ret_done);
@@ -467,7 +494,7 @@ static int take_answer(berth_call *call, bool *ret_done)
     default:
         break;
     }
-    if (!is_ok(call))
+    if (!call_is_ok(call))
         return take_refusal(call, ret_done);
     int r = call->step->end(call, &next);
     return go_on(call, r, next, ret_done);
@@ -475,17 +502,22 @@ static int take_answer(berth_call *call, bool *ret_done)
 
 void call_step(berth_call *call)
 {
-    bool done = false;
+    bool done = false, ready = false;
     int r = BERTH_OK;
     switch (call->state) {
     case CALL_NEW:
-        r = ask_registry(call);
+        r = ask_registry(call, &done);
+        break;
+    case CALL_CREDENTIALS:
+        r = call_take_credentials(call, &ready);
+        r = proceed(call, r, ready, &done);
         break;
     case CALL_WAITING:
-        r = send_request(call);
+        r = send_request(call, &done);
         break;
     case CALL_TOKEN:
-        r = take_token(call);
+        r = call_take_token(call, &ready);
+        r = proceed(call, r, ready, &done);
         break;
     case CALL_ASKING:
         r = take_answer(call, &done);
@@ -507,8 +539,12 @@ static int on_head(struct exchange *x)
     berth_call *call = CONTAINER_OF(x, berth_call, x);
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
-    call->client->answered |= !call->foreign && call->state == CALL_ASKING;
-    return call->state == CALL_ASKING && is_ok(call) && call->step->head ? call->step->head(call) : BERTH_OK;
+    bool registrys = !call->foreign && call->state == CALL_ASKING;
+    call->client->answered |= registrys;
+    if (registrys && !notices_take(call))
+        return call_fail(call, BERTH_E_NOMEM, "out of memory");
+    return call->state == CALL_ASKING && call_is_ok(call) && call->step->head ? call->step->head(call)
+                                                                              : BERTH_OK;
 }
 
 static int on_body(struct exchange *x, const void *p, size_t n)
@@ -516,7 +552,7 @@ static int on_body(struct exchange *x, const void *p, size_t n)
     berth_call *call = CONTAINER_OF(x, berth_call, x);
     if (atomic_load(&call->cancelled))
         return call_fail(call, BERTH_E_CANCELLED, "cancelled");
-    bool content = call->state == CALL_ASKING && is_ok(call);
+    bool content = call->state == CALL_ASKING && call_is_ok(call);
     if (content && call->step->piece)
         return call->step->piece(call, p, n);
     if (!content && call->state == CALL_ASKING && !call->step->any_answer && call->body.n + n > ERROR_MAX)
@@ -554,9 +590,34 @@ static bool on_rewind(struct exchange *x)
     return true;
 }
 
+/* Nothing speaks HTTPS there: plain HTTP from here on, for a client that was told that it may. */
+static bool fall_back(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (c->plain_base || !c->may_fall_back || c->answered || !call->x.home ||
+        call->x.failure != FAILURE_UNREACHED)
+        return c->plain_base && call->x.home && call->x.failure == FAILURE_UNREACHED &&
+               str_starts(berth_buf_str(&call->url), STR("https:"));
+    CLEANUP(berth_buf_done) berth_buf base = BERTH_BUF_INIT(URL_MAX);
+    http_uri plain;
+    berth_buf_addf(&base, "http://%s", c->session.host);
+    c->plain_base = berth_buf_take(&base);
+    if (!c->plain_base || !http_uri_parse(str_from(c->plain_base), &plain))
+        return false;
+    c->origin = plain;
+    c->session.tls = false;
+    return true;
+}
+
 static void on_end(struct exchange *x, int code, const berth_error *err)
 {
     berth_call *call = CONTAINER_OF(x, berth_call, x);
+    bool done = false;
+    if (call->code == BERTH_OK && code == BERTH_E_NETWORK && call->state == CALL_ASKING && fall_back(call)) {
+        if (ask_registry(call, &done) != BERTH_OK)
+            finish(call);
+        return;
+    }
     if (call->code == BERTH_OK && code != BERTH_OK)
         call_fail(call, code, "%s%s", call->state == CALL_TOKEN ? "asking for a token: " : "", err->message);
     if (call->code == BERTH_OK)

@@ -45,9 +45,11 @@ static int set_origin(berth_client *c, const char *host, const berth_client_opti
     if (whole && o->transport != BERTH_TRANSPORT_AUTO && u.tls != (o->transport == BERTH_TRANSPORT_HTTPS))
         return berth_error_set(err, BERTH_E_INVALID, "'%s' says %s, the options say %s", host,
                                u.tls ? "HTTPS" : "HTTP", u.tls ? "HTTP" : "HTTPS");
-    bool tls = whole ? u.tls
-                     : o->transport == BERTH_TRANSPORT_HTTPS ||
-                           (o->transport != BERTH_TRANSPORT_HTTP && !is_loopback(u.host));
+    bool automatic = !whole && o->transport != BERTH_TRANSPORT_HTTPS && o->transport != BERTH_TRANSPORT_HTTP;
+    bool tls = whole       ? u.tls
+               : automatic ? o->insecure || !is_loopback(u.host)
+                           : o->transport == BERTH_TRANSPORT_HTTPS;
+    c->may_fall_back = automatic && o->insecure;
     CLEANUP(berth_buf_done) berth_buf base = BERTH_BUF_INIT(4 * KIB);
     berth_buf_addf(&base, "%s://" STR_FMT, tls ? "https" : "http", STR_ARG(u.authority));
     c->base = berth_buf_take(&base);
@@ -88,21 +90,22 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
-    struct session *s = &c->session;
     int r = set_origin(c, host, &o, err);
     if (r == BERTH_OK)
         r = set_fields(c, &o, err);
     if (r == BERTH_OK)
         r = berth_client_set_default_name(c, o.default_name, err);
-    if (r == BERTH_OK && (!copy(&s->username, o.username) || !copy(&s->password, o.password) ||
-                          !copy(&s->credentials_file, o.credentials_file)))
-        r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     limits_init(&c->limits, o.reads_at_once, o.writes_at_once, o.requests_per_second);
     c->retry =
         (struct retry_policy){o.retries, o.first_wait_ms, o.longest_wait_ms, o.on_retry, o.on_retry_arg};
     c->call_timeout_ms = o.call_timeout_ms;
+    c->notices.fn = o.on_warning;
+    c->notices.arg = o.on_warning_arg;
     if (r == BERTH_OK)
-        r = transport_new(&o, &c->transport, err);
+        r = session_init(&c->session, &o, err);
+    if (r == BERTH_OK)
+        r = transport_new(&o, c->session.host, &c->transport, err);
+    c->session.keyring.transport = c->transport;
     if (r != BERTH_OK) {
         berth_client_free(c);
         return r;
@@ -117,11 +120,12 @@ void berth_client_free(berth_client *client)
         return;
     if (client->transport)
         berth_client_process(client); /* calls that were freed from a callback go now */
-    transport_free(client->transport);
     session_done(&client->session);
+    transport_free(client->transport);
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
     free(client->base);
+    free(client->plain_base);
     free(client->fields);
     free(client->default_name);
     free(client);
@@ -235,8 +239,21 @@ static bool has_pending(berth_client *c)
     return has;
 }
 
+static void take_close(berth_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool closes = c->closes;
+    c->closes = false;
+    pthread_mutex_unlock(&c->lock);
+    if (!closes)
+        return;
+    session_forget(&c->session);
+    transport_close(c->transport);
+}
+
 static void run_ready(berth_client *c)
 {
+    take_close(c);
     do {
         run_pending(c);
         run_due(c);
@@ -270,6 +287,17 @@ static void drive(berth_client *c, bool waits)
 static bool is_driver(const berth_client *c)
 {
     return c->driving && pthread_equal(c->driver, pthread_self());
+}
+
+void berth_client_close(berth_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    client->closes = true;
+    if (client->driving)
+        transport_wake(client->transport);
+    else
+        drive(client, false);
+    pthread_mutex_unlock(&client->lock);
 }
 
 void berth_client_process(berth_client *client)
@@ -384,6 +412,14 @@ int berth_call_result(const berth_call *call, berth_error *err)
 const berth_content *berth_call_content(const berth_call *call)
 {
     return has_ended(call) && call->code == BERTH_OK && call->has_content ? &call->content : NULL;
+}
+
+bool berth_call_rate(const berth_call *call, berth_rate *ret_rate)
+{
+    if (!has_ended(call) || !call->has_rate)
+        return false;
+    *ret_rate = call->rate;
+    return true;
 }
 
 void berth_call_free(berth_call *call)

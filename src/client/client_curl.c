@@ -1,9 +1,10 @@
-/* client/client_curl.c - the transport: the only file that sees libcurl.
+/* client/client_curl.c - the transport: this file and client_curl_route.c alone see libcurl.
  *
  * One epoll descriptor holds curl's sockets, a timer for all that is waited for, and an event that other
  * threads wake us by. Whoever drives the client calls transport_process(); nothing here blocks but
  * transport_wait(). Curl's handles are used again: what all requests share is told them once. */
-#include <curl/curl.h>
+#include "client/client_curl.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +12,6 @@
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 
-#include "client/internal.h"
 #include "util/clock.h"
 
 #define HEADER_MAX   (256 * KIB) /* all lines of one answer */
@@ -37,20 +37,15 @@ struct transport {
     uint32_t limits_ms[EXCHANGE_STEPS_]; /* of each step; 0: none */
     bool insecure;
     struct handle *running, *idle;
+    struct watch *watches;
+    struct route route;
+    struct curl_slist *resolve;
     size_t n_idle;
     int64_t armed_ms;             /* what the timer is set to; INT64_MAX: nothing */
     int64_t curls_ms, callers_ms; /* who wants to be called */
     int64_t steps_ms;             /* the first of the steps to take too long, at the earliest */
     bool woken;                   /* curl has something to do at once */
 };
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static CURLcode global;
-
-static void init_once(void)
-{
-    global = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 /* --- curl's sockets and timer --- */
 
@@ -67,7 +62,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
     if (epoll_ctl(t->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e) < 0 &&
         epoll_ctl(t->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) < 0)
         return -1;
-    curl_multi_assign(t->multi, fd, t);
+    curl.multi_assign(t->multi, fd, t);
     return 0;
 }
 
@@ -112,11 +107,24 @@ static bool copy(char **to, const char *s)
     return !s || *to;
 }
 
-int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err)
+static CURLM *make_multi(struct transport *t)
 {
-    pthread_once(&once, init_once);
-    if (global != CURLE_OK)
-        return berth_error_set(err, BERTH_E_IO, "libcurl does not start: %s", curl_easy_strerror(global));
+    CURLM *multi = curl.multi_init();
+    if (multi) {
+        curl.multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+        curl.multi_setopt(multi, CURLMOPT_SOCKETDATA, t);
+        curl.multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+        curl.multi_setopt(multi, CURLMOPT_TIMERDATA, t);
+    }
+    return multi;
+}
+
+int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
+                  berth_error *err)
+{
+    int loaded = curl_load(err);
+    if (loaded != BERTH_OK)
+        return loaded;
     struct transport *t = calloc(1, sizeof(*t));
     if (!t)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -134,18 +142,35 @@ int transport_new(const berth_client_options *opts, struct transport **ret, bert
         transport_free(t);
         return BERTH_E_IO;
     }
-    t->multi = curl_multi_init();
+    t->multi = make_multi(t);
     if (!t->multi || !copy(&t->user_agent, opts->user_agent ? opts->user_agent : "berth/" BERTH_VERSION) ||
         !copy(&t->ca_file, opts->ca_file)) {
         transport_free(t);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
+    bool ok = true;
+    int r = route_init(&t->route, opts->connection, authority, err);
+    if (r == BERTH_OK)
+        t->resolve = curl_route_resolve(&t->route, &ok);
+    if (r == BERTH_OK && !ok)
+        r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    if (r != BERTH_OK) {
+        transport_free(t);
+        return r;
+    }
     *ret = t;
     return BERTH_OK;
+}
+
+void transport_close(struct transport *t)
+{
+    CURLM *fresh = t->running ? NULL : make_multi(t);
+    if (!fresh)
+        return;
+    curl.multi_cleanup(t->multi);
+    t->multi = fresh;
+    t->curls_ms = INT64_MAX;
+    t->woken = false;
 }
 
 void transport_free(struct transport *t)
@@ -154,17 +179,24 @@ void transport_free(struct transport *t)
         return;
     for (struct handle *h; (h = t->idle);) {
         t->idle = h->next;
-        curl_easy_cleanup(h->easy);
+        curl.easy_cleanup(h->easy);
         free(h);
     }
     if (t->multi)
-        curl_multi_cleanup(t->multi);
+        curl.multi_cleanup(t->multi);
     closep(&t->epoll);
     closep(&t->timer);
     closep(&t->event);
+    route_done(&t->route);
+    curl.slist_free_all(t->resolve);
     free(t->user_agent);
     free(t->ca_file);
     free(t);
+}
+
+const struct route *transport_route(const struct transport *t)
+{
+    return &t->route;
 }
 
 int transport_fd(const struct transport *t)
@@ -183,6 +215,36 @@ void transport_wait(struct transport *t)
 {
     struct pollfd p = {.fd = t->epoll, .events = POLLIN};
     poll(&p, 1, -1); /* a signal that was caught: the caller looks again */
+}
+
+/* --- descriptors beside curl's --- */
+
+int transport_watch(struct transport *t, struct watch *w, berth_error *err)
+{
+    if (!watch(t, w->fd))
+        return berth_error_set(err, BERTH_E_IO, "watching a descriptor: %s", strerror(errno));
+    w->next = t->watches;
+    t->watches = w;
+    return BERTH_OK;
+}
+
+void transport_unwatch(struct transport *t, struct watch *w)
+{
+    struct epoll_event e = {0};
+    epoll_ctl(t->epoll, EPOLL_CTL_DEL, w->fd, &e);
+    for (struct watch **at = &t->watches; *at; at = &(*at)->next)
+        if (*at == w) {
+            *at = w->next;
+            break;
+        }
+}
+
+static struct watch *find_watch(const struct transport *t, int fd)
+{
+    struct watch *w = t->watches;
+    while (w && w->fd != fd)
+        w = w->next;
+    return w;
 }
 
 /* --- steps --- */
@@ -259,7 +321,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     if (line.p[0] != '\r' && line.p[0] != '\n')
         return n;
     long status = 0;
-    curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl.easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200)
         return n;
     x->header_complete = true;
@@ -322,7 +384,7 @@ static int on_debug(CURL *easy, curl_infotype what, char *p, size_t n, void *arg
 
 static bool add_field(struct handle *h, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(h->fields, line);
+    struct curl_slist *longer = curl.slist_append(h->fields, line);
     if (longer)
         h->fields = longer;
     return longer;
@@ -332,33 +394,35 @@ static bool add_field(struct handle *h, const char *line)
 static bool set_up(struct transport *t, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-    ok &= curl_easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
-    if (t->ca_file)
-        ok &= curl_easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
+    bool ok = curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+    ok &= curl.easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
+    ok &= curl_route_set_up(e, &t->route, t->resolve);
+    if (t->ca_file) {
+        ok &= curl.easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
+        ok &= curl.easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK; /* instead of the system's */
+    }
     if (t->insecure) {
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+        curl.easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl.easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     /* Curl's own limit is 300 s; the steps have ours. */
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+    curl.easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      t->limits_ms[EXCHANGE_CONNECTS] ? 2l * t->limits_ms[EXCHANGE_CONNECTS]
                                                      : (long)INT32_MAX);
     if (t->trace.fn) {
-        curl_easy_setopt(e, CURLOPT_DEBUGFUNCTION, on_debug);
-        curl_easy_setopt(e, CURLOPT_VERBOSE, 1L);
+        curl.easy_setopt(e, CURLOPT_DEBUGFUNCTION, on_debug);
+        curl.easy_setopt(e, CURLOPT_VERBOSE, 1L);
     }
-    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->why);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
-    curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_transfer);
-    curl_easy_setopt(e, CURLOPT_XFERINFODATA, h);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, h);
+    curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl.easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl.easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
+    curl.easy_setopt(e, CURLOPT_ERRORBUFFER, h->why);
+    curl.easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl.easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
+    curl.easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_transfer);
+    curl.easy_setopt(e, CURLOPT_XFERINFODATA, h);
+    curl.easy_setopt(e, CURLOPT_PRIVATE, h);
     return ok;
 }
 
@@ -384,41 +448,41 @@ static bool add_fields(const struct exchange *x, struct handle *h)
 static bool set_body(struct exchange *x, CURL *e)
 {
     bool ok = true;
-    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* nothing of the request before */
-    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, NULL);
-    curl_easy_setopt(e, CURLOPT_NOPROGRESS, (long)!x->has_body);
-    curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, NULL);
+    curl.easy_setopt(e, CURLOPT_HTTPGET, 1L); /* nothing of the request before */
+    curl.easy_setopt(e, CURLOPT_CUSTOMREQUEST, NULL);
+    curl.easy_setopt(e, CURLOPT_NOPROGRESS, (long)!x->has_body);
+    curl.easy_setopt(e, CURLOPT_SEEKFUNCTION, NULL);
     if (x->streams) {
-        curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->body_length);
-        curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
-        curl_easy_setopt(e, CURLOPT_READDATA, x);
-        curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
-        curl_easy_setopt(e, CURLOPT_SEEKDATA, x);
-        curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_BUFFER);
+        curl.easy_setopt(e, CURLOPT_UPLOAD, 1L);
+        curl.easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->body_length);
+        curl.easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+        curl.easy_setopt(e, CURLOPT_READDATA, x);
+        curl.easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+        curl.easy_setopt(e, CURLOPT_SEEKDATA, x);
+        curl.easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_BUFFER);
     } else if (x->has_body) {
-        curl_easy_setopt(e, CURLOPT_POST, 1L);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->bytes.n);
-        ok = curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->bytes.n ? x->bytes.p : "") == CURLE_OK;
+        curl.easy_setopt(e, CURLOPT_POST, 1L);
+        curl.easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->bytes.n);
+        ok = curl.easy_setopt(e, CURLOPT_POSTFIELDS, x->bytes.n ? x->bytes.p : "") == CURLE_OK;
     }
     if (strcmp(x->method, "HEAD") == 0)
-        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+        curl.easy_setopt(e, CURLOPT_NOBODY, 1L);
     else if (strcmp(x->method, "GET") != 0 || x->has_body)
-        ok = ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, x->method) == CURLE_OK;
+        ok = ok && curl.easy_setopt(e, CURLOPT_CUSTOMREQUEST, x->method) == CURLE_OK;
     return ok;
 }
 
-static bool set_request(struct exchange *x, struct handle *h)
+static bool set_request(struct transport *t, struct exchange *x, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok = add_fields(x, h) && set_body(x, e);
-    ok &= curl_easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
-    ok &= curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
-    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
-    curl_easy_setopt(e, CURLOPT_DEBUGDATA, x);
-    curl_easy_setopt(e, CURLOPT_PREREQDATA, x);
+    bool ok = add_fields(x, h) && set_body(x, e) && curl_route_aim(e, &t->route, t->ca_file, x);
+    ok &= curl.easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
+    ok &= curl.easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
+    curl.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
+    curl.easy_setopt(e, CURLOPT_HEADERDATA, x);
+    curl.easy_setopt(e, CURLOPT_WRITEDATA, x);
+    curl.easy_setopt(e, CURLOPT_DEBUGDATA, x);
+    curl.easy_setopt(e, CURLOPT_PREREQDATA, x);
     return ok;
 }
 
@@ -433,11 +497,11 @@ static struct handle *take_handle(struct transport *t)
     }
     h = calloc(1, sizeof(*h));
     if (h)
-        h->easy = curl_easy_init();
+        h->easy = curl.easy_init();
     if (h && h->easy && set_up(t, h))
         return h;
     if (h)
-        curl_easy_cleanup(h->easy);
+        curl.easy_cleanup(h->easy);
     free(h);
     return NULL;
 }
@@ -452,8 +516,8 @@ static void give_back(struct transport *t, struct handle *h)
     h->next = h->prev = NULL;
     h->x->handle = NULL;
     h->x = NULL;
-    curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(h->fields);
+    curl.easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
+    curl.slist_free_all(h->fields);
     h->fields = NULL;
     h->why[0] = '\0';
     if (t->n_idle < IDLE_HANDLES) {
@@ -462,7 +526,7 @@ static void give_back(struct transport *t, struct handle *h)
         t->n_idle++;
         return;
     }
-    curl_easy_cleanup(h->easy);
+    curl.easy_cleanup(h->easy);
     free(h);
 }
 
@@ -482,7 +546,7 @@ int transport_start(struct transport *t, struct exchange *x, berth_error *err)
     x->handle = h;
     x->number = ++t->trace.exchanges;
     h->x = x;
-    if (!set_request(x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
+    if (!set_request(t, x, h) || curl.multi_add_handle(t->multi, h->easy) != CURLM_OK) {
         give_back(t, h);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
@@ -500,7 +564,7 @@ void transport_cancel(struct transport *t, struct exchange *x)
     struct handle *h = x->handle;
     if (!h)
         return;
-    curl_multi_remove_handle(t->multi, h->easy);
+    curl.multi_remove_handle(t->multi, h->easy);
     give_back(t, h);
 }
 
@@ -538,7 +602,11 @@ static enum exchange_failure kind_of(CURLcode result)
 static int explain(const struct exchange *x, CURLcode result, berth_error *err)
 {
     const struct handle *h = x->handle;
-    const char *why = h->why[0] ? h->why : curl_easy_strerror(result);
+    const char *why = h->why[0] ? h->why : curl.easy_strerror(result);
+    long proxy_said = 0;
+    curl.easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
+    if (result != CURLE_OK && proxy_said == 407)
+        return berth_error_set(err, BERTH_E_UNAUTH, "the proxy wants other credentials");
     switch ((int)result) {
     case CURLE_OK:
         return BERTH_OK;
@@ -547,6 +615,11 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
     case CURLE_SSL_CACERT_BADFILE:
         return berth_error_set(err, BERTH_E_INVALID, "the file of trusted certificates can't be used: %s",
                                why);
+    case CURLE_SSL_CERTPROBLEM:
+        return berth_error_set(err, BERTH_E_INVALID, "the client's certificate or key can't be used: %s",
+                               why);
+    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP/1 */
+        return berth_error_set(err, BERTH_E_NETWORK, "%s (does it speak HTTPS?)", why);
     case CURLE_PARTIAL_FILE:
         return berth_error_set(err, BERTH_E_NETWORK, "the body ended early: %s", why);
     case CURLE_SEND_FAIL_REWIND:
@@ -567,7 +640,7 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
 static void end_exchange(struct transport *t, struct handle *h, int code, const berth_error *err)
 {
     struct exchange *x = h->x;
-    curl_multi_remove_handle(t->multi, h->easy);
+    curl.multi_remove_handle(t->multi, h->easy);
     give_back(t, h);
     if (code != BERTH_OK && t->trace.fn)
         trace_tell(&t->trace, BERTH_TRACE_FAILED, x->number, str_from(err->message));
@@ -579,9 +652,9 @@ static bool take_ended(struct transport *t)
     CURLMsg *m;
     int left;
     bool any = false;
-    while ((m = curl_multi_info_read(t->multi, &left))) {
+    while ((m = curl.multi_info_read(t->multi, &left))) {
         struct handle *h = NULL;
-        if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &h) != CURLE_OK)
+        if (m->msg != CURLMSG_DONE || curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &h) != CURLE_OK)
             continue;
         berth_error err = BERTH_ERROR_INIT;
         h->x->failure = kind_of(m->data.result);
@@ -631,7 +704,7 @@ static void run_curl(struct transport *t)
         return;
     t->woken = false;
     t->curls_ms = INT64_MAX;
-    curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    curl.multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
 bool transport_process(struct transport *t)
@@ -649,10 +722,15 @@ bool transport_process(struct transport *t)
                     t->armed_ms = INT64_MAX;
                 continue;
             }
+            struct watch *w = find_watch(t, fd);
+            if (w) {
+                w->ready(w);
+                continue;
+            }
             int what = (ready[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
                        (ready[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                        (ready[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-            curl_multi_socket_action(t->multi, fd, what, &running);
+            curl.multi_socket_action(t->multi, fd, what, &running);
         }
         run_curl(t);
         any |= take_ended(t);

@@ -13,6 +13,7 @@
 #include "auth/challenge.h"
 #include "auth/token.h"
 #include "berth/upload.h"
+#include "client/keyring.h"
 #include "client/limits.h"
 #include "http/uri.h"
 #include "oci/digest.h"
@@ -22,6 +23,7 @@
 
 struct transport;
 struct exchange;
+struct route;
 
 struct exchange_events {
     int (*head)(struct exchange *x); /* the header is complete; a negative code ends the exchange */
@@ -53,6 +55,7 @@ struct exchange {
     berth_str bytes;      /* its body, if it doesn't */
     int64_t body_length;  /* of one that streams; -1: unknown */
     bool expects;         /* the body waits for "100 Continue": it can be sent only once, or may be refused */
+    bool home;            /* it goes to the registry's own origin */
     bool large;           /* a body that may be large is expected */
     int status;           /* of the answer */
     int64_t length;       /* what Content-Length says; -1: nothing */
@@ -76,8 +79,12 @@ void trace_mask(berth_str block,
                 berth_buf *out); /* appends a header block, lines ended by '\n', without secrets */
 void trace_tell(const struct trace *t, berth_trace what, uint64_t exchange, berth_str block);
 
-int transport_new(const berth_client_options *opts, struct transport **ret, berth_error *err);
-void transport_free(struct transport *t); /* NULL is fine; nothing may be under way */
+int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
+                  berth_error *err);
+/* Of the options for its connections, lent. */
+const struct route *transport_route(const struct transport *t);
+void transport_close(struct transport *t); /* connections, if nothing is under way */
+void transport_free(struct transport *t);  /* NULL is fine; nothing may be under way */
 int transport_fd(const struct transport *t);
 void transport_wake(struct transport *t);    /* makes the descriptor readable; any thread */
 void transport_wait(struct transport *t);    /* until the descriptor is readable */
@@ -85,6 +92,15 @@ bool transport_process(struct transport *t); /* what is ready; events come from 
 void transport_set_timer(struct transport *t, int64_t due_ms); /* readable then, too; INT64_MAX: never */
 int transport_start(struct transport *t, struct exchange *x, berth_error *err);
 void transport_cancel(struct transport *t, struct exchange *x); /* not from one of its events */
+
+/* A descriptor beside those of the exchanges. */
+struct watch {
+    int fd;
+    void (*ready)(struct watch *w); /* it is readable; from transport_process() */
+    struct watch *next;
+};
+int transport_watch(struct transport *t, struct watch *w, berth_error *err);
+void transport_unwatch(struct transport *t, struct watch *w); /* before it is closed */
 
 /* The value of the @i-th field of this name; .p NULL: there is none. */
 berth_str exchange_field(const struct exchange *x, berth_str name, size_t i);
@@ -97,17 +113,24 @@ void exchange_done(struct exchange *x);
 struct session_token {
     char *scope, *token;
     int64_t until_ms; /* monotonic */
+    bool given;
 };
 
 struct session {
-    char *host, *username, *password, *credentials_file;
+    char *host;
     bool tls;
+    struct keyring keyring;
+    char *scope;             /* asked for instead of any other; NULL: none is */
+    bool fall_back_to_basic; /* where no token is to be had */
     enum auth_scheme scheme; /* what was asked for last; AUTH_OTHER: nothing yet */
     char *realm, *service;
+    char *identity_was, *identity; /* an endpoint gave the second for the first */
     struct session_token tokens[SESSION_TOKENS_MAX];
     size_t n_tokens;
 };
 
+int session_init(struct session *s, const berth_client_options *opts, berth_error *err);
+void session_forget(struct session *s); /* what was learned, but not what was given */
 void session_done(struct session *s);
 
 /* How a token is asked for. */
@@ -115,25 +138,32 @@ struct token_request {
     berth_buf url, authorization; /* "Authorization: …", or empty */
     berth_buf form;               /* the body of a POST, or empty */
     berth_buf scope;
+    berth_buf identity; /* the identity token in it */
+    bool has_username;
 };
 void token_request_done(struct token_request *r);
 
-/* The field to send along ("Authorization: …"), or nothing in @out. *@ret_token_wanted: a token has to be
- * asked for first. */
-int session_authorize(struct session *s, berth_str repository, berth_str scope, berth_buf *out,
-                      bool *ret_token_wanted, berth_error *err);
+/* The field to send along ("Authorization: …"), or nothing in @out. *@ret_credentials_wanted: they are
+ * needed, for it or for a token. */
+int session_authorize(struct session *s, berth_str scope, berth_buf *out, bool *ret_credentials_wanted,
+                      berth_error *err);
 
-/* Remembers what a 401 asks for. BERTH_E_UNAUTH: nothing that we have; BERTH_E_DENIED: a realm that isn't
- * safe. */
-int session_challenged(struct session *s, berth_str repository, const auth_challenges *asked,
-                       berth_error *err);
+/* Remembers what a 401 asks for. BERTH_E_UNAUTH: nothing that is known here; BERTH_E_DENIED: a realm that
+ * isn't safe. */
+int session_challenged(struct session *s, const auth_challenges *asked, berth_error *err);
 
-/* Makes the request for a token that allows @scope; @asked is the registry's own wish, or empty. */
-int session_token_request(struct session *s, berth_str repository, berth_str scope, berth_str asked,
-                          struct token_request *ret, berth_error *err);
-int session_token_add(struct session *s, berth_str scope, const auth_token *token, berth_error *err);
+/* Is it known where? @asked is what the registry said to this call; empty: what it said last counts. */
+bool session_can_get_tokens(const struct session *s, const auth_challenge *asked);
+
+/* Makes the request for a token that allows @scope. @offline: and for an identity token. */
+int session_token_request(struct session *s, const auth_challenge *asked, berth_str scope,
+                          const auth_credentials *c, bool offline, struct token_request *ret,
+                          berth_error *err);
+bool session_token_fits(berth_str token); /* it may stand in a header */
+int session_token_add(struct session *s, const struct token_request *r, const auth_token *token,
+                      berth_error *err);
 void session_token_drop(struct session *s,
-                        berth_str scope); /* those that allow it: the registry refuses them */
+                        berth_str authorization); /* the one that was sent: it is refused */
 
 /* --- trying again: retry.c --- */
 
@@ -199,13 +229,28 @@ bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
 
 #define PAGE_MAX (64 * MIB) /* a registry that knows no pages answers with all at once */
 
+/* --- what the registry says beside its answers: notices.c --- */
+
+#define NOTICES_MAX 64 /* that are remembered */
+
+struct notices {
+    berth_warning_fn fn;
+    void *arg;
+    uint64_t seen[NOTICES_MAX]; /* of each text a piece of its hash; 0: none */
+    size_t n;
+};
+
+/* Driver: the registry's header has come. False: no memory. */
+bool notices_take(berth_call *call);
+
 /* --- calls --- */
 
 enum call_state {
     CALL_NEW,
-    CALL_WAITING, /* for a place, the end of a pause, or another try */
-    CALL_ASKING,  /* the registry, or where it redirected us */
-    CALL_TOKEN,   /* a token endpoint */
+    CALL_CREDENTIALS, /* a helper that has them */
+    CALL_WAITING,     /* for a place, the end of a pause, or another try */
+    CALL_ASKING,      /* the registry, or where it redirected us */
+    CALL_TOKEN,       /* a token endpoint */
     CALL_DONE,
     CALL_STATES_
 };
@@ -214,10 +259,10 @@ enum call_state {
  * next in *@ret_next, after call_prepare() and with call->url aimed at it; without one the call has ended
  * well. A negative code, through call_fail(), ends it as well. */
 struct step {
-    const char *method;
-    size_t body_max; /* of what is collected for end() */
-    bool large;      /* see struct exchange */
-    bool any_answer; /* end() gets whatever is no challenge that can be met, no redirect to follow */
+    const char *method; /* NULL: no request; the step wants to know the credentials, in call->lookup */
+    size_t body_max;    /* of what is collected for end() */
+    bool large;         /* see struct exchange */
+    bool any_answer;    /* end() gets whatever is no challenge that can be met, no redirect to follow */
     int (*prepare)(berth_call *call); /* makes the request, anew each time that it is sent; may be NULL */
     bool (*redirects)(const berth_call *call);                  /* whether to follow a 3xx; NULL: yes */
     int (*head)(berth_call *call);                              /* 2xx, before the body; may be NULL */
@@ -237,6 +282,9 @@ struct operation {
     const struct step *first;
     void (*done)(berth_call *call); /* frees what call->own holds; may be NULL */
 };
+
+/* What a request says of who we are. */
+enum call_sends { CALL_SENDS_NOTHING, CALL_SENDS_TOKEN, CALL_SENDS_BY_HAND, CALL_SENDS_PASSWORD };
 
 /* What a request sends. */
 struct payload {
@@ -261,11 +309,10 @@ struct berth_call {
     berth_buf url;       /* of the request, or the next one */
     berth_buf fields;    /* the operation's own lines for it */
     struct payload payload;
+    berth_buf asked_url; /* with what a mirror is told; empty: the same */
     berth_buf authorization, sent_fields, body;
-    struct token_request token;
     bool foreign; /* on another origin than the registry's: no credentials go there */
     unsigned redirects, challenges;
-    bool sent_token;
     bool own_authorization; /* the operation's: ours stays away */
     struct limits_ticket ticket;
     unsigned tries;    /* that failed, without getting further */
@@ -277,6 +324,19 @@ struct berth_call {
     berth_retry_fn retry;
     void *retry_arg;
     struct progress progress;
+    berth_rate rate;
+    bool has_rate;
+
+    /* authorize.c */
+    struct lookup lookup;
+    struct token_request token;
+    auth_challenge asked; /* by the registry, of this call; .realm empty: nothing yet */
+    enum call_sends sent;
+    bool basic_offered, basic_only; /* beside a token; since there is none */
+    bool by_hand_refused;
+    bool unmet;                 /* there is nothing to answer the challenge with: the 401 is the answer */
+    bool offline;               /* asks for an identity token as well */
+    const char *identity_token; /* that came with the last token; NULL: none */
 
     int code;
     berth_error err;
@@ -311,17 +371,20 @@ struct berth_client {
     char *base;   /* "https://registry.example" */
     char *fields; /* lines for each request to the registry, each ended by '\n' */
     http_uri origin;
+    bool may_fall_back; /* to plain HTTP, as long as nothing has answered */
+    char *plain_base;   /* then: "http://registry.example" */
     struct transport *transport;
     struct session session;
     struct limits limits;
     struct retry_policy retry;
+    struct notices notices;
     bool answered; /* something came from the host at least once */
     uint32_t call_timeout_ms;
     berth_call *first_running, *last_running; /* in the order of their deadlines */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* lock: */
-    bool driving;
+    bool driving, closes;
     pthread_t driver;
     berth_call *pending; /* to be started or cancelled */
     char *default_name;
@@ -340,6 +403,12 @@ void call_cancel(berth_call *call, int code, const char *why); /* driver */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int call_fail_with(berth_call *call, const berth_error *err);
 int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */
+int call_fail_by_answer_of(berth_call *call, const char *who);
+bool call_is_ok(const berth_call *call); /* 2xx */
+
+/* Sends what call->x describes, with these lines. */
+int call_ask(berth_call *call, enum call_state state, berth_str fields, berth_str authorization,
+             size_t body_max);
 
 /* Begins the description of the next request: no fields, no body. The URL stays. */
 void call_prepare(berth_call *call);
@@ -350,6 +419,15 @@ void call_field(berth_call *call, const char *fmt, ...) __attribute__((format(pr
  * query kept whole. On another origin than the registry's it goes without credentials; from HTTPS to HTTP it
  * doesn't go. @what: "the Location of the upload". */
 int call_follow(berth_call *call, berth_str reference, const char *what);
+
+/* authorize.c: makes call->authorization. Without *@ret_ready it takes its time: call_step() is called when
+ * there is more, and then the one of these that the state names. */
+int call_authorize(berth_call *call, bool *ret_ready);
+int call_look_up(berth_call *call, bool *ret_ready); /* the credentials alone */
+int call_take_credentials(berth_call *call, bool *ret_ready);
+int call_take_token(berth_call *call, bool *ret_ready);
+/* A 401 has come. *@ret_refused: it is the last word; else call_authorize() has something new to send. */
+int call_challenged(berth_call *call, bool *ret_refused);
 
 /* pages.c: call->url gets its wish for a page; end() goes on where Link says; refused() with a smaller one.
  */

@@ -110,21 +110,29 @@ static uint64_t chunk_size(const struct put *p)
     return MAX(wanted, p->upload.chunk_min);
 }
 
-static int close_session(berth_call *call, const struct step **ret_next)
+/* The digest as computed on the way, when all of @size bytes were seen: that of the blob, or not the one that
+ * was given. */
+static int find_digest(berth_call *call, uint64_t size)
 {
     struct put *p = call->own;
     berth_digest have;
-    bool known = source_digest(&p->source, &have) && p->source.hashed == p->upload.offset;
-    if (!call->digest.text[0] && known)
+    if (!source_digest(&p->source, &have) || p->source.hashed != size)
+        return BERTH_OK;
+    if (!call->digest.text[0])
         call->digest = have;
-    if (!call->digest.text[0]) {
+    if (have.algorithm != call->digest.algorithm || digest_eq(&have, &call->digest))
+        return BERTH_OK;
+    return call_fail(call, BERTH_E_DIGEST, "the content has the digest %.20s..., not the one given",
+                     have.text);
+}
+
+static int close_session(berth_call *call, const struct step **ret_next)
+{
+    struct put *p = call->own;
+    if (find_digest(call, p->upload.offset) == BERTH_OK && !call->digest.text[0])
         call_fail(call, BERTH_E_INVALID, "an upload that goes on needs to know its digest");
+    if (call->code != BERTH_OK)
         return give_up(call, ret_next);
-    }
-    if (known && have.algorithm == call->digest.algorithm && !digest_eq(&have, &call->digest)) {
-        call_fail(call, BERTH_E_DIGEST, "the content has the digest %.20s..., not the one given", have.text);
-        return give_up(call, ret_next);
-    }
     p->closed = true;
     int r = client_upload_aim_close(call, &p->upload);
     client_upload_add_bytes(call, STR(""));
@@ -201,9 +209,8 @@ static int next_kept(berth_call *call, const struct step **ret_next)
     if (!have_it && fill(call, from) != BERTH_OK)
         return give_up(call, ret_next);
     bool whole = p->at_end && p->piece_at == 0 && from == 0 && p->o.mode != BERTH_PUT_CHUNKED;
-    berth_digest have;
-    if (whole && !call->digest.text[0] && source_digest(&p->source, &have))
-        call->digest = have;
+    if (whole && find_digest(call, p->piece.n) != BERTH_OK)
+        return give_up(call, ret_next);
     if (whole && call->digest.text[0])
         return put_whole(call, ret_next);
     uint64_t left = p->piece_at + p->piece.n - from;

@@ -118,3 +118,22 @@ bool http_content_range_parse(berth_str header, struct http_range *ret)
     *ret = r;
     return true;
 }
+
+bool http_content_range_answer_parse(berth_str header, struct http_range *ret, uint64_t *ret_size)
+{
+    berth_str span, size;
+    struct http_range r;
+    uint64_t total = HTTP_SIZE_UNKNOWN;
+    if (!str_eq_nocase(str_head(header, 6), STR("bytes ")) || !http_content_range_parse(header, &r) ||
+        !str_cut(header, '/', &span, &size) || (!str_eq(size, STR("*")) && !str_to_u64(size, &total)))
+        return false;
+    *ret = r;
+    *ret_size = total;
+    return true;
+}
+
+bool http_content_range_size_parse(berth_str header, uint64_t *ret_size)
+{
+    return str_eq_nocase(str_head(header, 8), STR("bytes */")) &&
+           str_to_u64(str_from_offset(header, 8), ret_size);
+}

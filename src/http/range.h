@@ -24,4 +24,12 @@ enum http_range_result http_range_parse(berth_str header, uint64_t size,
  * last < first. */
 bool http_content_range_parse(berth_str header, struct http_range *ret);
 
+#define HTTP_SIZE_UNKNOWN UINT64_MAX
+
+/* The "bytes <first>-<last>/<size or star>" of a 206. False: malformed, or another unit. */
+bool http_content_range_answer_parse(berth_str header, struct http_range *ret, uint64_t *ret_size);
+
+/* The "bytes star/<size>" of a 416. */
+bool http_content_range_size_parse(berth_str header, uint64_t *ret_size);
+
 #endif

@@ -4,6 +4,8 @@
 #ifndef OCI_ANSWER_H
 #define OCI_ANSWER_H
 
+#include <berth/manifest.h>
+
 #include "util/arena.h"
 
 /* The first entry of {"errors":[{"code":…,"message":…}]}, copied to @arena, unprintable bytes replaced; a
@@ -30,5 +32,10 @@ int oci_read_names(berth_str body, berth_arena *arena, berth_str **ret_names, si
 
 /* What a manifest says of itself in "mediaType", copied; empty: nothing, or no JSON. .p NULL: no memory. */
 berth_str oci_read_media_type(berth_str body, berth_arena *arena);
+
+/* Annotations as text, {"key":"value", …}, copied to @arena; empty text is none. BERTH_E_INVALID: they are
+ * not. */
+int oci_read_annotations(berth_str text, berth_arena *arena, const berth_annotation **ret, size_t *ret_n,
+                         berth_error *err);
 
 #endif

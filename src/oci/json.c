@@ -243,15 +243,14 @@ int oci_json_copy_keys(const json_t *object, const char *key, berth_arena *arena
     return BERTH_OK;
 }
 
-int oci_json_copy_pairs(const json_t *object, const char *key, berth_arena *arena,
-                        const berth_annotation **ret, size_t *ret_n, berth_error *err)
+int oci_json_pairs(json_t *members, const char *key, berth_arena *arena, const berth_annotation **ret,
+                   size_t *ret_n, berth_error *err)
 {
-    json_t *members = NULL, *value;
+    json_t *value;
     const char *name;
     size_t i = 0;
-    int r = oci_json_get(object, key, JSON_OBJECT, &members, err);
-    if (r != BERTH_OK || !json_object_size(members))
-        return r;
+    if (!json_object_size(members))
+        return BERTH_OK;
     berth_annotation *pairs = berth_arena_alloc(arena, json_object_size(members) * sizeof(*pairs));
     if (!pairs)
         return no_memory(err);
@@ -268,6 +267,14 @@ int oci_json_copy_pairs(const json_t *object, const char *key, berth_arena *aren
     *ret = pairs;
     *ret_n = i;
     return BERTH_OK;
+}
+
+int oci_json_copy_pairs(const json_t *object, const char *key, berth_arena *arena,
+                        const berth_annotation **ret, size_t *ret_n, berth_error *err)
+{
+    json_t *members = NULL;
+    int r = oci_json_get(object, key, JSON_OBJECT, &members, err);
+    return r == BERTH_OK ? oci_json_pairs(members, key, arena, ret, ret_n, err) : r;
 }
 
 static int add_text(const char *p, size_t n, void *arg)

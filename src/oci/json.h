@@ -53,6 +53,10 @@ int oci_json_copy_keys(const json_t *object, const char *key, berth_arena *arena
 int oci_json_copy_pairs(const json_t *object, const char *key, berth_arena *arena,
                         const berth_annotation **ret, size_t *ret_n, berth_error *err);
 
+/* The same of the object itself; @key is for the message. */
+int oci_json_pairs(json_t *members, const char *key, berth_arena *arena, const berth_annotation **ret,
+                   size_t *ret_n, berth_error *err);
+
 /* Appends compact JSON; failure is left in the buffer. */
 void oci_json_print(const json_t *j, berth_buf *out);
 

@@ -4,12 +4,10 @@
  * names what is not there. What is lost is told and counted; a manifest that misses something of its own is
  * not written, nor listed. Rows are read page by page, and what was met already is remembered only up to a
  * ceiling: forgetting costs another look at a file, no more. */
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
+#include "content/layout_files.h"
 #include "oci/layout.h"
 #include "repo/import.h"
 #include "util/fault.h"
@@ -35,22 +33,6 @@ struct exporting {
     struct import_set done, lost, children, tagged;
     uint64_t told_blobs, told_bytes;
 };
-
-static int os_error(berth_error *err, const char *what, const char *path)
-{
-    int code = errno == ENOSPC || errno == EDQUOT                    ? BERTH_E_NO_SPACE
-               : errno == EACCES || errno == EPERM || errno == EROFS ? BERTH_E_DENIED
-                                                                     : BERTH_E_IO;
-    return berth_error_set(err, code, "%s '%s' of the layout: %s", what, path, strerror(errno));
-}
-
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
 
 /* BERTH_E_CANCELLED when it shall go no further. */
 static int go_on(struct exporting *x, berth_error *err)
@@ -96,47 +78,6 @@ static int lose(struct exporting *x, const char *what, const berth_digest *d, co
 
 /* --- files --- */
 
-static int write_file(int dir_fd, const char *path, const char *p, size_t n, berth_error *err)
-{
-    char part[64];
-    snprintf(part, sizeof(part), "%s.part", path);
-    CLEANUP(closep)
-    int fd =
-        faulted() ? -1 : openat(dir_fd, part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return os_error(err, "creating", part);
-    int rc = io_write_all(fd, p, n, err);
-    if (rc == BERTH_OK)
-        rc = io_sync(fd, err);
-    if (rc == BERTH_OK && (faulted() || renameat(dir_fd, part, dir_fd, path) < 0))
-        rc = os_error(err, "renaming", part);
-    if (rc != BERTH_OK) {
-        unlinkat(dir_fd, part, 0);
-        return rc;
-    }
-    return io_sync_dir(dir_fd, err);
-}
-
-static int make_folder(int dir_fd, const char *path, berth_error *err)
-{
-    if (faulted() || (mkdirat(dir_fd, path, 0755) < 0 && errno != EEXIST))
-        return os_error(err, "making", path);
-    return BERTH_OK;
-}
-
-static int sync_folder(int dir_fd, const char *path, berth_error *err)
-{
-    CLEANUP(closep) int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? os_error(err, "opening", path) : io_sync_dir(fd, err);
-}
-
-#define PATH_MAX_OF_BLOB (DIGEST_TEXT_MAX + 16)
-static void path_of(const berth_digest *d, const char *suffix, char out[PATH_MAX_OF_BLOB])
-{
-    const char *name = hash_name(d->algorithm);
-    snprintf(out, PATH_MAX_OF_BLOB, "blobs/%s/%s%s", name, d->text + strlen(name) + 1, suffix);
-}
-
 /* Where the bytes of one blob or manifest come from. */
 struct source {
     berth_str body; /* .p NULL: @reader */
@@ -177,29 +118,21 @@ static int pump(struct exporting *x, const struct source *s, const berth_digest 
 static int copy_bytes(struct exporting *x, const struct source *s, const berth_digest *d, berth_error *why,
                       berth_error *err)
 {
-    char path[PATH_MAX_OF_BLOB], part[PATH_MAX_OF_BLOB];
+    char path[LAYOUT_PATH_MAX];
+    CLEANUP(layout_part_done) struct layout_part part = {.fd = -1};
     struct stat st;
-    path_of(d, "", path);
-    path_of(d, ".part", part);
+    layout_blob_path(d, path);
     if (fstatat(x->o->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
         (uint64_t)st.st_size == s->size)
         return BERTH_OK;
-    CLEANUP(closep)
-    int fd = faulted()
-                 ? -1
-                 : openat(x->o->dir_fd, part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return os_error(err, "creating", part);
     uint64_t before = x->res->copied_bytes;
-    int rc = pump(x, s, d, fd, why, err);
+    int rc = layout_part_open(x->o->dir_fd, d, ".part", &part, err);
+    if (rc == BERTH_OK)
+        rc = pump(x, s, d, part.fd, why, err);
     if (rc == BERTH_OK && why->code == BERTH_OK)
-        rc = io_sync(fd, err);
-    if (rc == BERTH_OK && why->code == BERTH_OK &&
-        (faulted() || renameat(x->o->dir_fd, part, x->o->dir_fd, path) < 0))
-        rc = os_error(err, "renaming", part);
+        rc = layout_part_keep(&part, err);
     if (rc != BERTH_OK || why->code != BERTH_OK) {
         x->res->copied_bytes = before;
-        unlinkat(x->o->dir_fd, part, 0);
         return rc;
     }
     x->res->copied++;
@@ -499,30 +432,14 @@ static int open_index(struct exporting *x, berth_error *err)
 static int begin(struct exporting *x, berth_error *err)
 {
     int rc = open_index(x, err);
-    if (rc == BERTH_OK && !import_is_file(x->o->dir_fd, "oci-layout"))
-        rc = write_file(x->o->dir_fd, "oci-layout", OCI_LAYOUT_HEADER, strlen(OCI_LAYOUT_HEADER), err);
-    if (rc == BERTH_OK)
-        rc = make_folder(x->o->dir_fd, "blobs", err);
-    for (int h = 0; rc == BERTH_OK && h < HASH_ALGORITHMS_; h++) {
-        char path[32];
-        snprintf(path, sizeof(path), "blobs/%s", hash_name((enum hash_algorithm)h));
-        rc = make_folder(x->o->dir_fd, path, err);
-    }
-    return rc;
+    return rc == BERTH_OK ? layout_prepare(x->o->dir_fd, err) : rc;
 }
 
 /* What was written is durable before index.json names it. */
 static int finish(struct exporting *x, berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(OCI_LAYOUT_INDEX_MAX);
-    int rc = BERTH_OK;
-    for (int h = 0; rc == BERTH_OK && h < HASH_ALGORITHMS_; h++) {
-        char path[32];
-        snprintf(path, sizeof(path), "blobs/%s", hash_name((enum hash_algorithm)h));
-        rc = sync_folder(x->o->dir_fd, path, err);
-    }
-    if (rc == BERTH_OK)
-        rc = sync_folder(x->o->dir_fd, "blobs", err);
+    int rc = layout_sync(x->o->dir_fd, err);
     if (rc != BERTH_OK)
         return rc;
     oci_layout_index_print(x->index, &text);
@@ -530,7 +447,7 @@ static int finish(struct exporting *x, berth_error *err)
         return berth_error_set(err, BERTH_E_TOO_BIG,
                                "index.json would be longer than %zu MiB, or there is no memory for it",
                                OCI_LAYOUT_INDEX_MAX / MIB);
-    return write_file(x->o->dir_fd, "index.json", text.p, text.n, err);
+    return layout_write(x->o->dir_fd, "index.json", text.p, text.n, err);
 }
 
 int repo_export(repo *r, const struct repo_export_options *o, struct repo_export_result *ret,

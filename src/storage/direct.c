@@ -15,10 +15,12 @@
 #include "util/base.h"
 #include "util/fault.h"
 
-#define PLACES      4 /* writers at once: what they hold together is bounded */
-#define PIECES      4 /* one is filled, one written, two for a writer that falls behind */
-#define PIECE_BYTES (512 * KIB)
-/* On one huge page where the system has them: the device then gets one range of memory instead of 128 pages
+#define PLACES 4 /* writers at once: what they hold together is bounded */
+/* One piece is filled while the other is written. Four of 512 KiB woke the thread twice as often, each time
+ * on the processor that hashes: 0.90 GiB/s instead of 1.05 to 1.24. */
+#define PIECES      2
+#define PIECE_BYTES MIB
+/* On one huge page where the system has them: the device then gets one range of memory instead of 256 pages
  * for each piece, which is 0.1 s of CPU for each GiB, and a third more speed. */
 #define RING_BYTES (PIECES * PIECE_BYTES)
 

@@ -132,8 +132,8 @@ int io_read_file(const char *path, berth_buf *buf, berth_error *err)
 {
     CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening '%s': %s",
-                               path, strerror(errno));
+        return berth_error_set(err, errno == ENOENT || errno == ENOTDIR ? BERTH_E_NOT_FOUND : BERTH_E_IO,
+                               "opening '%s': %s", path, strerror(errno));
     for (;;) {
         char piece[16 * KIB];
         ssize_t n = read(fd, piece, sizeof(piece));

@@ -68,3 +68,25 @@ typedef struct s {
     assert [i.documented() for i in sections[1][2]] == [True, True, False, True, True]
     text = tool.page("x.h", intro, sections)
     assert "```c\ncode();\n```" in text and "Does `a`, or `*b`." in text and "### `f()`, `g()`" in text
+
+
+COMING = (ROOT / "docs" / "coming-from.md").read_text()
+
+
+def test_coming_from_names_what_there_is():
+    """Every command and every function of docs/coming-from.md exists."""
+    known = set(re.findall(r'^\s*\.name = "([a-z][a-z -]*)",$',
+                           "".join(p.read_text() for p in sorted((ROOT / "src" / "cli").glob("*.c"))), re.M))
+    wrong = [c for c in re.findall(r"`berth ([a-z][a-z -]*?)(?: [-A-Z].*?)?`", COMING) if c not in known]
+    listed = (ROOT / "src" / "libberth.map").read_text()
+    wrong += [f for f in re.findall(r"`(berth_\w+)\(", COMING) if f"{f};" not in listed and f != "berth_x_start"]
+    assert not wrong
+
+
+def test_coming_from_has_the_variables_as_the_source_has_them():
+    source = (ROOT / "src" / "cli" / "environment.c").read_text()
+    table = source[source.index("environment_variables[] = {"):source.index("{0},")]
+    names = re.findall(r'"(BERTH_\w+|DRCA_\w+)"', table)
+    assert len(names) >= 16 and not [n for n in names if f"`{n}`" not in COMING]
+    for about in re.findall(r'((?:"[^"]*"\s*)+)\}', table):
+        assert "".join(re.findall(r'"([^"]*)"', about)).split('"')[-1][-60:] in COMING.replace("\n", " ")

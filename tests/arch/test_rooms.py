@@ -39,7 +39,7 @@ DOORS = {
     "openssl/*": ["util/hash.c", "http/tls.c", "auth/*"],
     "cyaml/*": ["daemon/config*.c", "cli/sync_file.c"],
     "yaml.h": ["daemon/config*.c", "cli/sync_file.c"],
-    "curl/*": ["client/client_curl.c"],
+    "curl/*": ["client/client_curl*"],
     "ldap.h": ["access/ldap.c"],
     "archive*.h": ["content/archive.c"],
     "zlib.h": ["util/compress.c"],

@@ -27,8 +27,25 @@ ELSEWHERE = {
     "cli/ping.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/tag.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/manifest.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
+    "cli/artifact_*.c": ("commands on a registry: real ones", "tests/integration/test_client_artifacts.py"),
+    "cli/in*.c": ("commands on a registry: real ones", "tests/integration/test_client_documents.py"),
+    "cli/place.c": ("commands on a registry: real ones", "tests/integration/test_client_documents.py"),
+    "client/content.c": ("asks the client's own calls: real registries", "tests/integration/test_client_documents.py"),
     "cli/request.c": ("a command on a registry: real ones", "tests/integration/test_client_request.py"),
     "cli/blob.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
+    "client/client_curl_load.c": ("loads a library: every call of the client needs it", "tests/unit/client/client.c"),
+    "client/client_curl_route.c": ("tells libcurl: connections are made, or not", "tests/integration/test_client_connection.py"),
+    "client/authorize.c": ("a part of a call: whole calls", "tests/unit/client/call.c"),
+    "client/identity.c": ("asks real registries", "tests/integration/test_client_login.py"),
+    "cli/auth.c": ("a command on a registry: real ones", "tests/integration/test_client_login.py"),
+    "cli/connect.c": ("options that change what is sent", "tests/integration/test_client_connection.py"),
+    "cli/login.c": ("a command on a registry: real ones", "tests/integration/test_client_login.py"),
+    "cli/prompt.c": ("needs a terminal", "tests/integration/test_client_login.py"),
+    "cli/blob_*.c": ("commands on a registry: real ones", "tests/integration/test_client_upload.py"),
+    "cli/manifest_manage.c": ("commands on a registry: real ones", "tests/integration/test_client_manifests.py"),
+    "cli/tag_manage.c": ("commands on a registry: real ones", "tests/integration/test_client_manifests.py"),
+    "cli/catalog.c": ("a command on a registry: real ones", "tests/integration/test_client_manifests.py"),
+    "cli/listing.c": ("lists of a registry: real ones", "tests/integration/test_client_manifests.py"),
     "metadata/sqlite*.c": ("one driver: every driver passes the contract", "tests/contract/metadata.c"),
     "storage/memory.c": ("one driver: every driver passes the contract", "tests/contract/blob_store.c"),
     "repo/import_*.c": ("the parts of one import, seen only together", "tests/unit/repo/import.c"),
@@ -36,7 +53,8 @@ ELSEWHERE = {
 
 # Tests of what no single file does, and of what stands beside src/.
 BESIDE = {"bench/histogram.c"}
-OF_THE_ROOM = BESIDE | {"metadata/contract.c", "metadata/crash.c", "metadata/faults.c", "metadata/schema.c", "repo/faults.c"}
+OF_THE_ROOM = BESIDE | {"metadata/contract.c", "metadata/crash.c", "metadata/faults.c", "metadata/schema.c", "repo/faults.c",
+                       "client/faults.c"}
 
 
 def names(folder):

@@ -36,6 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (oci_read_tags(s, &arena, &tags, &n, NULL) == BERTH_OK)
         for (size_t i = 0; i < n; i++)
             require(oci_tag_valid(tags[i]));
+    if (oci_read_names(s, &arena, &tags, &n, NULL) == BERTH_OK)
+        for (size_t i = 0; i < n; i++)
+            require(oci_name_valid(tags[i]));
     berth_str type = oci_read_media_type(s, &arena);
     require(!type.n || mediatype_valid(type));
     return 0;

@@ -14,7 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct http_range r, again;
+    struct http_range r, again, answered;
+    uint64_t total;
+    bool answers = http_content_range_answer_parse((berth_str){(const char *)data, size}, &answered, &total);
+    require(!answers || (answered.first <= answered.last && answered.last < total));
+    if (http_content_range_size_parse((berth_str){(const char *)data, size}, &total))
+        require(!answers);
     if (!http_content_range_parse((berth_str){(const char *)data, size}, &r))
         return 0;
     require(r.first <= r.last);

@@ -78,6 +78,59 @@ def test_reggies_readme_step_by_step(anywhere, build):
     assert re.search(r"^\[3\] PUT /v2/\S+digest=sha256:", done.stderr, re.M)
 
 
+@pytest.mark.parametrize("language", ["c", "c++"])
+def test_twenty_lines_ping_push_and_pull(anywhere, build, language):
+    program = build(EXAMPLES / "push_pull.c", language)
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}\n", run(program, anywhere).stdout)
+    assert "127.0.0.1:1" in run(program, "127.0.0.1:1", code=1).stderr
+
+
+def test_drcas_readme_gets_a_config(server, build):
+    """DRCA's first example: the config of an image by its reference."""
+    config = b'{"architecture":"amd64","os":"linux"}'
+    digest = layout.digest_of(config)
+    status, headers, _ = server.request("POST", f"/v2/library/busybox/blobs/uploads/?digest={digest}", config)
+    assert status == 201
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": layout.MANIFEST, "layers": [],
+                           "config": {"mediaType": layout.CONFIG, "digest": digest, "size": len(config)}}).encode()
+    status, _, _ = server.request("PUT", "/v2/library/busybox/manifests/1.30.1", manifest, {"Content-Type": layout.MANIFEST})
+    assert status == 201
+    program = build(EXAMPLES / "config.c")
+    assert run(program, f"{server.address}/library/busybox:1.30.1").stdout.encode() == config
+    assert "MANIFEST_UNKNOWN" in run(program, f"{server.address}/library/busybox:none", code=1).stderr
+
+
+LIBRARY = (ROOT / "docs" / "library.md").read_text()
+BLOCKS = [re.sub(r"^    ", "", m.group(), flags=re.M) for m in re.finditer(r"(?:^    .*\n|^\n(?=    ))+", LIBRARY, re.M)]
+# What the fragments of the tour take for granted.
+AROUND = """#include <poll.h>
+#include <stdio.h>
+%s
+void fragment(berth_client *registry, const berth_content *content, berth_call *call, int running, int fd);
+void fragment(berth_client *registry, const berth_content *content, berth_call *call, int running, int fd)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
+    (void)registry, (void)content, (void)call, (void)running, (void)fd, (void)err, (void)options;
+%s
+}
+"""
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_the_tour_compiles(number, tmp_path):
+    """Every example of docs/library.md is C against the headers as they are."""
+    need("cc")
+    code = BLOCKS[number]
+    if "int main(" not in code:
+        headers = "".join(f"#include <berth/{p.name}>\n" for p in sorted((ROOT / "include" / "berth").glob("*.h")))
+        code = AROUND % (headers, code.replace("berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;\n", ""))
+    (tmp_path / "tour.c").write_text(code)
+    done = subprocess.run(["cc", *STRICT, "-std=gnu17", "-Wno-unused", "-Wno-unused-but-set-variable", "-I", ROOT / "include",
+                           "-fsyntax-only", tmp_path / "tour.c"], capture_output=True, text=True)
+    assert done.returncode == 0, code + done.stderr
+
+
 class TestEventLoops:
     """C051: a thousand calls on one thread."""
 

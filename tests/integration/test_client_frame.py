@@ -298,13 +298,34 @@ class TestExitCodes:
             s.routes[path] = says(status)
         for command in (["tag", "list"], ["manifest", "get"], ["manifest", "head"]):
             done = berth(*command, f"{s.address}/a", code=code)
-            assert done.err.startswith(f"berth {' '.join(command)}: ") and done.err.count("\n") == 1 and done.out == b""
+            assert done.err.startswith(f"berth {' '.join(command)}: ") and done.out == b""
+            assert len(done.err.splitlines()) == (2 if status == 401 else 1)        # and what to do about it
 
     def test_network(self, berth):
         with socket.create_server(("127.0.0.1", 0)) as s:
             address = "127.0.0.1:%d" % s.getsockname()[1]
         berth("ping", address, code=NETWORK)
         berth("ping", "no-such-host.invalid", code=NETWORK)
+
+    def test_later(self, berth, scripted):
+        s = scripted()
+        s.routes["/v2/"] = says(429, Retry_After="100000")
+        berth("ping", s.address, code=BUSY)
+
+    def test_a_try_that_failed_is_told(self, berth, scripted):
+        s = scripted()
+        answers = iter([503, 200])
+        s.routes["/v2/"] = lambda request: (next(answers), {}, b"")
+        assert re.fullmatch(r"berth ping: .*503.*; trying again in 1s\n", berth("ping", s.address).err)
+
+    def test_what_people_mean_is_said(self, berth, scripted):
+        s = scripted()
+        s.routes["/v2/"] = says(200)
+        assert f"'{s.address}' is a host without a repository: {s.address}/NAME" in berth("tag", "list", s.address, code=USAGE).err
+        assert "leave out what follows it" in berth("ping", f"{s.address}/team/app", code=USAGE).err
+        assert berth("ping", f"http://{s.address}/").err == ""
+        assert "did you mean --format?" in berth("ping", s.address, "--foramt", "x", code=USAGE).err
+        assert "try: --plain-http" in berth("ping", f"https://{s.address}/", "--insecure", code=NETWORK).err
 
     def test_digest(self, berth, scripted, tmp_path):
         s, digest = scripted(), layout.digest_of(b"right")
@@ -353,7 +374,7 @@ class TestTransfers:
         target = tmp_path / "blob"
         done = on_terminal(berth.env, "blob", "get", f"{s.address}/a@{s.digest}", "-o", target)
         assert done.code == OK and target.stat().st_size == 1 << 20, done.text
-        assert "sha256:" in done.text and "KiB" in done.text and "\x1b[K" in done.text
+        assert "sha256:" in done.text and "B/s" in done.text and "\x1b[K" in done.text
         assert done.text.endswith("\r\x1b[J"), done.text[-80:]      # gone when it is done
 
     @pytest.mark.parametrize("flag", ["--quiet", "--no-progress"])
@@ -363,19 +384,20 @@ class TestTransfers:
         assert done.code == OK and done.text == ""
 
     def test_lines_elsewhere(self, berth, slow, tmp_path):
-        s = slow(bytes(1 << 20), 12, 0.5)
+        s = slow(bytes(1 << 20), 13, 0.5)
         err = berth("blob", "get", f"{s.address}/a@{s.digest}", "-o", tmp_path / "blob").err
         lines = err.splitlines()
         assert len(lines) == 2 and "\x1b" not in err and "\r" not in err, err
-        assert re.fullmatch(r"berth blob get: sha256:\w+: [\d.]+ KiB.*, [\d.]+ KiB/s.*", lines[0]), err
-        assert re.fullmatch(r"berth blob get: 1\.0 MiB in [56]s, [\d.]+ KiB/s", lines[1]), err
+        assert re.fullmatch(r"berth blob get: sha256:\w+: [\d.]+ KiB( of 1\.0 MiB)?, [\d.]+ KiB/s(, \ds left)?", lines[0]), err
+        assert re.fullmatch(r"berth blob get: 1\.0 MiB in [67]s, [\d.]+ KiB/s", lines[1]), err
 
-    def test_ctrl_c_leaves_nothing(self, berth, slow, tmp_path):
+    def test_ctrl_c_leaves_what_the_next_one_goes_on_with(self, berth, slow, tmp_path):
         s = slow(bytes(1 << 20), 1000, 0.05)
         folder = tmp_path / "out"
         folder.mkdir()
         done = on_terminal(berth.env, "blob", "get", f"{s.address}/a@{s.digest}", "-o", folder / "blob", signal_after="KiB")
-        assert done.code == -signal.SIGINT and list(folder.iterdir()) == [], done.text   # 130 for a shell
+        assert done.code == -signal.SIGINT, done.text   # 130 for a shell
+        assert [p.name for p in folder.iterdir()] == [f"blob.{s.digest[7:19]}.part"]
         assert done.text.endswith("\r\n") or done.text.endswith("\n")
 
     def test_a_shell_sees_130_and_ends_its_loop(self, berth, slow, tmp_path):
@@ -387,7 +409,7 @@ class TestTransfers:
         os.killpg(child.pid, signal.SIGINT)
         out, _ = child.communicate(timeout=20)
         assert child.returncode == -signal.SIGINT and out == b""
-        assert sorted(tmp_path.iterdir()) == [tmp_path / "home"]
+        assert sorted(p.name for p in tmp_path.iterdir()) == [f"blob.{s.digest[7:19]}.part", "home"]
 
     def test_a_blob_is_not_thrown_at_a_terminal(self, berth, slow):
         s = slow(b"\x1b[31m", 1, 0)

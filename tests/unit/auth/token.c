@@ -66,5 +66,40 @@ static void test_auth_token__refuses_what_is_none_and_repeats_nothing(void **sta
     }
 }
 
-RUN_TESTS(TEST(test_auth_token__reads_every_form_of_the_answer),
+static void test_auth_token__takes_a_jwts_own_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *token;
+        int64_t lifetime_ms;
+    } rows[] = {
+        {"eyJhbGciOiJub25lIn0.eyJleHAiOjE3OTU1OTU1MDB9.sig", 300000}, /* {"exp": 1795595500} */
+        {"eyJhbGciOiJub25lIn0.eyJleHAiOjE3OTU1OTU1MDAsImlhdCI6MTc5NTU5NTE0MH0.sig",
+         300000}, /* {"exp": 1795595500, "iat": 1795595140} */
+        {"eyJhbGciOiJub25lIn0.eyJleHAiOjE3OTU1OTUxMDAsImlhdCI6MTc5NTU5NDgwMH0.sig",
+         300000}, /* {"exp": 1795595100, "iat": 1795594800} */
+        {"eyJhbGciOiJub25lIn0.eyJleHAiOjE3OTU1OTYyMDAsImlhdCI6MTc5NTU5NTcwMH0.sig",
+         500000}, /* {"exp": 1795596200, "iat": 1795595700} */
+        {"eyJhbGciOiJub25lIn0.eyJleHAiOjE3OTU1OTUxMDB9.sig", 60000}, /* {"exp": 1795595100} */
+        {"eyJhbGciOiJub25lIn0.eyJleHAiOiJzb29uIn0.sig", 60000},      /* {"exp": "soon"} */
+        {"eyJhbGciOiJub25lIn0.eyJpYXQiOjE3OTU1OTUyMDB9.sig", 60000}, /* {"iat": now} */
+        {"eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAwMDAwMDAwMDAwMDAwMDB9.sig",
+         31536000000}, /* {"exp": 1000000000000000000} */
+        {"x.WzFd.y", 60000},
+        {"a.b.c", 60000},
+        {"..", 60000},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+        auth_token t;
+        const char *body = berth_arena_printf(&arena, "{\"token\":\"%s\"}", rows[i].token);
+        CHECK_OK(auth_token_parse(str_from(body), NOW, &arena, &t, &test_err));
+        CHECK_ROW(i, t.lifetime_ms == rows[i].lifetime_ms);
+        body = berth_arena_printf(&arena, "{\"token\":\"%s\",\"expires_in\":7}", rows[i].token);
+        CHECK_OK(auth_token_parse(str_from(body), NOW, &arena, &t, &test_err));
+        CHECK_ROW(i, t.lifetime_ms == 7000); /* the answer's word counts more */
+    }
+}
+
+RUN_TESTS(TEST(test_auth_token__reads_every_form_of_the_answer), TEST(test_auth_token__takes_a_jwts_own_end),
           TEST(test_auth_token__refuses_what_is_none_and_repeats_nothing))

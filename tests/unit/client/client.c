@@ -174,7 +174,27 @@ static void test_client_client__says_what_does_not_answer(void **state)
     script_end(&s);
 }
 
-RUN_TESTS(TEST(test_client_client__speaks_http_to_loopback_alone),
+static void test_client_client__forgets_when_it_is_closed_and_goes_on(void **state)
+{
+    (void)state;
+    static struct script s = {.answers = {UNAUTHORIZED BEARER "scope=\"\"\r\n\r\n",
+                                          JSON(13) "{\"token\":\"a\"}", OK_EMPTY, OK_EMPTY,
+                                          UNAUTHORIZED BEARER "scope=\"\"\r\n\r\n",
+                                          JSON(13) "{\"token\":\"b\"}", OK_EMPTY}};
+    script_begin(&s, NULL);
+    berth_client_close(s.client); /* nothing is open yet */
+    CHECK_OK(berth_ping(s.client, &test_err));
+    CHECK_OK(berth_ping(s.client, &test_err));
+    CHECK(asked(&s, 3, "Authorization: Bearer a\r\n"));
+    berth_client_close(s.client);
+    berth_client_close(s.client);
+    CHECK_OK(berth_ping(s.client, &test_err));
+    CHECK(!asked(&s, 4, "Authorization:") && asked(&s, 6, "Authorization: Bearer b\r\n"));
+    script_end(&s);
+}
+
+RUN_TESTS(TEST(test_client_client__forgets_when_it_is_closed_and_goes_on),
+          TEST(test_client_client__speaks_http_to_loopback_alone),
           TEST(test_client_client__fits_into_an_event_loop), TEST(test_client_client__is_shared_by_threads),
           TEST(test_client_client__cancels), TEST(test_client_client__a_callback_may_free_its_call),
           TEST(test_client_client__says_what_does_not_answer))

@@ -128,9 +128,9 @@ static void test_client_put__is_a_post_and_a_put(void **state)
          .digest = ABC,
          .from = AGAIN,
          .force = true,
-         .answers = {ACCEPTED "Location: ../up\r\n" EMPTY, CREATED},
+         .answers = {ACCEPTED "Location: up\r\n" EMPTY, CREATED},
          .outcome = BERTH_PUT_STORED,
-         .asked = {{POST}, {"PUT /v2/a/blobs/up?digest=" ABC, "abc"}}},
+         .asked = {{POST}, {"PUT /v2/a/blobs/uploads/up?digest=" ABC, "abc"}}},
         /* Nothing is sent of what is there. */
         {.text = "abc",
          .answers = {OK_EMPTY},

@@ -360,6 +360,36 @@ static void test_client_request__hands_out_a_challenge_that_nobody_can_answer(vo
     CHECK(asked(&s, 2, "\r\nAuthorization: Basic Zm9vOmJhcg==\r\n"));
 }
 
+/* A status that may pass is tried again; what remains is the answer. */
+static void test_client_request__hands_out_what_tries_did_not_mend(void **state)
+{
+    (void)state;
+#define BUSY "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"
+    static const struct {
+        const char *method;
+        unsigned retries;
+        const char *answers[3];
+        int status;
+    } rows[] = {
+        {BERTH_GET, 2, {BUSY, OK_EMPTY}, 200},
+        {BERTH_GET, 1, {BUSY, BUSY}, 503},
+        {BERTH_GET, 0, {BUSY}, 503},
+        {BERTH_PATCH, 2, {BUSY}, 503}, /* may have been done already */
+        {BERTH_GET, 2, {"HTTP/1.1 429 Later\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"}, 429},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct script s = {.answers = {rows[i].answers[0], rows[i].answers[1], rows[i].answers[2]},
+                           .retries = true};
+        berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+        o.retries = rows[i].retries;
+        o.first_wait_ms = 1;
+        script_begin(&s, &o);
+        berth_request *q = request(&s, rows[i].method, "/x");
+        send_request(q, rows[i].status);
+        script_end(&s);
+    }
+}
+
 static void test_client_request__follows_redirects_unless_told_not_to(void **state)
 {
     (void)state;
@@ -423,5 +453,6 @@ RUN_TESTS(TEST(test_client_request__a_client_is_made_from_an_address_and_options
           TEST(test_client_request__reports_mistakes_when_it_is_sent),
           TEST(test_client_request__sends_nothing_of_ours_to_another_host),
           TEST(test_client_request__hands_out_a_challenge_that_nobody_can_answer),
+          TEST(test_client_request__hands_out_what_tries_did_not_mend),
           TEST(test_client_request__follows_redirects_unless_told_not_to),
           TEST(test_client_request__runs_in_an_event_loop))

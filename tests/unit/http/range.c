@@ -123,5 +123,36 @@ static void test_http_range__reads_the_range_of_a_chunk_in_both_forms(void **sta
     }
 }
 
-RUN_TESTS(TEST(test_http_range__reads_what_a_client_asks_for),
+static void test_http_range__reads_what_an_answer_holds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *header;
+        bool ok;
+        uint64_t first, last, size;
+    } rows[] = {
+        {"bytes 0-4/10", true, 0, 4, 10},
+        {"Bytes 5-9/*", true, 5, 9, HTTP_SIZE_UNKNOWN},
+        {"bytes 5-10/10", false, 0, 0, 0},
+        {"bytes 5-4/10", false, 0, 0, 0},
+        {"5-9", false, 0, 0, 0},
+        {"bytes 5-9", false, 0, 0, 0},
+        {"bytes */10", false, 0, 0, 0},
+        {"lines 0-4/10", false, 0, 0, 0},
+        {"", false, 0, 0, 0},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct http_range r = {0, 0};
+        uint64_t size = 0;
+        CHECK_ROW(i, http_content_range_answer_parse(str_from(rows[i].header), &r, &size) == rows[i].ok);
+        CHECK_ROW(i, r.first == rows[i].first && r.last == rows[i].last && size == rows[i].size);
+    }
+    uint64_t size = 0;
+    CHECK(http_content_range_size_parse(STR("bytes */12"), &size) && size == 12);
+    CHECK(!http_content_range_size_parse(STR("bytes 0-1/12"), &size));
+    CHECK(!http_content_range_size_parse(STR("bytes */"), &size));
+}
+
+RUN_TESTS(TEST(test_http_range__reads_what_an_answer_holds),
+          TEST(test_http_range__reads_what_a_client_asks_for),
           TEST(test_http_range__reads_the_range_of_a_chunk_in_both_forms))

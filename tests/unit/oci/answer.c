@@ -101,6 +101,21 @@ static void test_oci_answer__reads_a_page_of_tags(void **state)
     }
 }
 
+static void test_oci_answer__reads_a_page_of_names(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {"{\"tags\":[]}", "{\"repositories\":[\"../a\"]}",
+                                          "{\"repositories\":5}"};
+    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+    berth_str *names = NULL;
+    size_t n = 0;
+    CHECK_OK(oci_read_names(STR("{\"repositories\":[\"a\",\"b/c\"]}"), &arena, &names, &n, &test_err));
+    CHECK(n == 2);
+    CHECK_STR(names[1], STR("b/c"));
+    for (size_t i = 0; i < COUNT(refused); i++)
+        CHECK_ROW(i, oci_read_names(str_from(refused[i]), &arena, &names, &n, &test_err) == BERTH_E_INVALID);
+}
+
 static void test_oci_answer__reads_the_media_type_of_a_manifest(void **state)
 {
     (void)state;
@@ -120,5 +135,5 @@ static void test_oci_answer__reads_the_media_type_of_a_manifest(void **state)
 
 RUN_TESTS(TEST(test_oci_answer__reads_the_first_error),
           TEST(test_oci_answer__reads_every_error_with_its_detail),
-          TEST(test_oci_answer__reads_a_page_of_tags),
+          TEST(test_oci_answer__reads_a_page_of_tags), TEST(test_oci_answer__reads_a_page_of_names),
           TEST(test_oci_answer__reads_the_media_type_of_a_manifest))

@@ -139,7 +139,7 @@ static void test_storage_direct__says_at_the_end_what_failed_behind(void **state
     if (d) { /* else a file system without */
         fault_arm(1);
         /* One buffer: the thread may have failed to write it before a second one would be asked for. */
-        CHECK_OK(direct_append(d, all, 512 * KIB, &test_err));
+        CHECK_OK(direct_append(d, all, MIB, &test_err));
         CHECK_CODE(direct_flush(d, &test_err), BERTH_E_IO);
         CHECK(fault_disarm());
         CHECK_CODE(direct_flush(d, &test_err), BERTH_E_IO);

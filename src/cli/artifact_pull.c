@@ -1,0 +1,229 @@
+/* cli/artifact_pull.c - `berth artifact pull`: the files of an artifact into a folder, and nowhere else. Each
+ * blob is read whole and found right before any of it has a name. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "cli/artifact.h"
+#include "cli/commands.h"
+#include "content/unpack.h"
+#include "util/io.h"
+
+#define UNPACK_MAX (16ull * GIB)
+
+struct options {
+    struct remote remote;
+    const char *folder, *platform, *config;
+    struct cli_words types;
+    uint64_t unpack_max;
+    bool overwrite, keep_packed;
+};
+
+#define AT(member) .at = offsetof(struct options, member)
+
+static const struct cli_option options[] = {
+    {.name = "to", .letter = 'o', .kind = CLI_FILE, .value = "FOLDER", AT(folder), .help = "where to (.)"},
+    {.name = "overwrite", .kind = CLI_FLAG, AT(overwrite), .help = "replace files that are there"},
+    {.name = "media-type",
+     .kind = CLI_WORDS,
+     .value = "TYPE",
+     AT(types),
+     .help = "only files of this media type (all)"},
+    {.name = "platform",
+     .kind = CLI_TEXT,
+     .value = "OS/ARCH[/VARIANT]",
+     AT(platform),
+     .help = "which manifest of an index (this machine's)"},
+    {.name = "config",
+     .kind = CLI_FILE,
+     .value = "FILE",
+     AT(config),
+     .help = "write the config to FILE, below the folder"},
+    {.name = "keep-packed",
+     .kind = CLI_FLAG,
+     AT(keep_packed),
+     .help = "leave folders as the archives they come as"},
+    {.name = "unpack-max",
+     .kind = CLI_SIZE,
+     .value = "SIZE",
+     AT(unpack_max),
+     .help = "give up when an archive unpacks to more (16GiB)"},
+    {0},
+};
+
+struct work {
+    struct options o;
+    struct place from;
+    berth_manifest *root, *image;
+    int dir_fd;
+    struct progress *progress;
+    json_t *files;
+    size_t skipped;
+};
+
+static void work_done(struct work *w)
+{
+    progress_free(w->progress);
+    json_decref(w->files);
+    closep(&w->dir_fd);
+    berth_manifest_free(w->image);
+    berth_manifest_free(w->root);
+    place_done(&w->from);
+    remote_done(&w->o.remote);
+}
+
+struct sink {
+    int fd;
+    berth_error err;
+};
+
+static int write_piece(void *arg, const void *p, size_t n)
+{
+    struct sink *s = arg;
+    return io_write_all(s->fd, p, n, &s->err);
+}
+
+static int pull_file(struct work *w, const berth_descriptor *d, const char *title, berth_error *err)
+{
+    CLEANUP(unpack_file_done) struct unpack_file f = UNPACK_FILE_INIT;
+    struct sink s = {.err = BERTH_ERROR_INIT};
+    int r = unpack_file_open(w->dir_fd, title, &f, err);
+    if (r != BERTH_OK)
+        return r;
+    s.fd = f.fd;
+    r = w->from.c->ops->blob_get(w->from.c, d, write_piece, &s, err);
+    if (s.err.code != BERTH_OK)
+        return berth_error_set(err, s.err.code, "%s", s.err.message);
+    return r == BERTH_OK ? unpack_file_keep(&f, w->o.overwrite, err) : r;
+}
+
+static int pull_folder(struct work *w, const berth_descriptor *d, const char *title, berth_error *err)
+{
+    CLEANUP(closep) int fd = -1;
+    const struct unpack_options how = {
+        .overwrite = w->o.overwrite, .max_bytes = w->o.unpack_max, .below = title};
+    int r = unpack_check_path(title, err);
+    if (r == BERTH_OK)
+        r = place_blob_file(&w->from, d, &fd, err);
+    return r == BERTH_OK ? unpack_archive(fd, w->dir_fd, &how, err) : r;
+}
+
+static bool is_wanted(const struct work *w, const berth_descriptor *d)
+{
+    for (size_t i = 0; i < w->o.types.n; i++)
+        if (strcmp(w->o.types.p[i], d->media_type) == 0)
+            return true;
+    return w->o.types.n == 0;
+}
+
+static int pull_one(struct work *w, const berth_descriptor *d, const char *title, berth_error *err)
+{
+    const char *unpack = berth_descriptor_annotation(d, ARTIFACT_UNPACK);
+    bool folder = unpack && strcmp(unpack, "true") == 0 && !w->o.keep_packed;
+    struct progress_item *item = progress_add(w->progress, title, d->size);
+    place_progress(&w->from, item);
+    int r = folder ? pull_folder(w, d, title, err) : pull_file(w, d, title, err);
+    place_progress(&w->from, NULL);
+    progress_end(item);
+    if (r != BERTH_OK)
+        return r;
+    json_t *j = place_descriptor_json(d);
+    place_set_text(j, "title", title);
+    return json_array_append_new(w->files, j) == 0 ? BERTH_OK
+                                                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+static int pull(struct work *w, berth_error *err)
+{
+    int r = BERTH_OK;
+    if (w->o.config && w->image->config)
+        r = pull_file(w, w->image->config, w->o.config, err);
+    for (size_t i = 0; r == BERTH_OK && i < w->image->n_layers; i++) {
+        const berth_descriptor *d = &w->image->layers[i];
+        const char *title = berth_descriptor_annotation(d, ARTIFACT_TITLE);
+        if (!title || !*title || !is_wanted(w, d)) {
+            w->skipped++; /* nobody said what it is called */
+            continue;
+        }
+        r = pull_one(w, d, title, err);
+    }
+    return r;
+}
+
+static int open_folder(struct work *w, berth_error *err)
+{
+    const char *folder = w->o.folder ? w->o.folder : ".";
+    int r = io_mkdirs(folder, err);
+    if (r == BERTH_OK && (w->dir_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        r = berth_error_set(err, BERTH_E_IO, "opening '%s': %s", folder, strerror(errno));
+    return r;
+}
+
+static int print(const struct cli_command *c, const struct work *w)
+{
+    const struct cli_base *b = &w->o.remote.base;
+    if (!cli_wants_text(b))
+        return cli_print(c, b,
+                         json_pack("{s:s, s:s, s:O, s:I}", "name", w->from.name, "digest", w->image->digest,
+                                   "files", w->files, "skipped", (json_int_t)w->skipped));
+    for (size_t i = 0; i < json_array_size(w->files); i++) {
+        place_print(json_string_value(json_object_get(json_array_get(w->files, i), "title")));
+        printf("\n");
+    }
+    if (w->skipped)
+        fprintf(stderr,
+                "berth artifact pull: %zu blobs have no title, or are not wanted: they were left out\n",
+                w->skipped);
+    return cli_printed(c);
+}
+
+static int run(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(work_done)
+    struct work w = {.o = {.remote = REMOTE_INIT, .unpack_max = UNPACK_MAX},
+                     .from = PLACE_INIT,
+                     .dir_fd = -1,
+                     .files = json_array()};
+    berth_error err = BERTH_ERROR_INIT;
+    int rc = remote_open(c, argc, argv, &w.o.remote);
+    if (rc >= 0)
+        return rc;
+    int r = place_open_first(&w.o.remote, false, &w.from, &err);
+    if (r == BERTH_OK)
+        r = w.from.c->ops->manifest_get(w.from.c, w.from.reference, &w.root, &err);
+    if (r == BERTH_OK)
+        r = place_image(&w.from, w.root, w.o.platform, &w.image, &err);
+    if (r == BERTH_OK)
+        r = open_folder(&w, &err);
+    w.progress = progress_new(&w.o.remote.base, c->name);
+    if (r == BERTH_OK)
+        r = pull(&w, &err);
+    progress_free(steal(&w.progress)); /* its bars must not stand in what is printed */
+    return r == BERTH_OK ? print(c, &w) : remote_fail(c, &err);
+}
+
+const struct cli_command cmd_artifact_pull = {
+    .name = "artifact pull",
+    .summary = "fetch the files of an artifact",
+    .operands = "REF",
+    .text =
+        "Writes the files of an artifact into a folder, under their titles. Folders are unpacked. Nothing is "
+        "written outside the folder, through a link, or over what is there; a title or an archive that tries "
+        "to "
+        "is refused. Digests are checked before a file has its name. Prints the titles. REF may be "
+        "oci:PATH:TAG.",
+    .options = options,
+    .fields =
+        (const struct cli_field[]){
+            {"name", "string", "the repository or layout"},
+            {"digest", "string", "of the artifact's manifest"},
+            {"files[]", "object", "title, digest, mediaType, size, annotations of each"},
+            {"skipped", "number", "blobs without a title, or of another media type"},
+            {0}},
+    .examples =
+        (const struct cli_example[]){{"berth artifact pull localhost:5000/team/files:v1 -o folder", NULL},
+                                     {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .operand = CLI_OPERAND_REFERENCE,
+    .run = run,
+};

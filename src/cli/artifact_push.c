@@ -1,0 +1,376 @@
+/* cli/artifact_push.c - `berth artifact push|attach`: files and folders as an artifact of their own, or one
+ * that refers to another image. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "cli/artifact.h"
+#include "cli/commands.h"
+#include "content/unpack.h"
+
+#define FILE_TYPE "application/octet-stream"
+
+struct options {
+    struct remote remote;
+    const char *artifact_type, *config, *platform;
+    struct cli_words annotations, tags;
+};
+
+#define AT(member) .at = offsetof(struct options, member)
+#define TYPE       "media type of the artifact"
+
+static const struct cli_option push_options[] = {
+    {.name = "artifact-type",
+     .kind = CLI_TEXT,
+     .value = "TYPE",
+     AT(artifact_type),
+     .help = TYPE " (" ARTIFACT_UNKNOWN ", or that of the config)"},
+    {.name = "config",
+     .kind = CLI_FILE,
+     .value = "FILE[:TYPE]",
+     AT(config),
+     .help = "a config instead of the empty one"},
+    {.name = "annotation",
+     .kind = CLI_WORDS,
+     .value = "KEY=VALUE",
+     AT(annotations),
+     .help = "of the manifest"},
+    {.name = "tag", .kind = CLI_WORDS, .value = "TAG", AT(tags), .help = "another tag for it"},
+    {0},
+};
+
+static const struct cli_option attach_options[] = {
+    {.name = "artifact-type", .kind = CLI_TEXT, .value = "TYPE", AT(artifact_type), .help = TYPE "; needed"},
+    {.name = "platform",
+     .kind = CLI_TEXT,
+     .value = "OS/ARCH[/VARIANT]",
+     AT(platform),
+     .help = "attach to this image of an index (to the index)"},
+    {.name = "annotation",
+     .kind = CLI_WORDS,
+     .value = "KEY=VALUE",
+     AT(annotations),
+     .help = "of the manifest"},
+    {0},
+};
+
+struct work {
+    struct options o;
+    struct place to;
+    berth_builder *b;
+    struct progress *progress;
+    json_t *files;
+};
+
+static void work_done(struct work *w)
+{
+    progress_free(w->progress);
+    json_decref(w->files);
+    berth_builder_free(w->b);
+    place_done(&w->to);
+    remote_done(&w->o.remote);
+}
+
+/* --- files --- */
+
+/* "path:type/subtype" at its last ':'. */
+static int split(struct work *w, const char *text, const char *type, const char **ret_path,
+                 const char **ret_type, berth_error *err)
+{
+    berth_arena *a = &w->o.remote.base.arena;
+    const char *colon = strrchr(text, ':');
+    bool typed = colon && strchr(colon, '/') && colon[1] != '/';
+    *ret_path = typed ? berth_arena_dup(a, (berth_str){text, (size_t)(colon - text)}) : text;
+    *ret_type = typed ? colon + 1 : type;
+    return *ret_path ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+/* What a file is called for who pulls it: its path where that stays below a folder, else its last name. */
+static const char *title_of(berth_arena *a, const char *path)
+{
+    berth_str s = str_from(path), name, rest;
+    while (s.n > 1 && s.p[s.n - 1] == '/')
+        s.n--;
+    while (str_starts(s, STR("./")))
+        s = str_from_offset(s, 2);
+    char *title = berth_arena_dup(a, s);
+    if (!title || unpack_check_path(title, NULL) == BERTH_OK)
+        return title;
+    while (str_cut(s, '/', &name, &rest))
+        s = rest;
+    return berth_arena_dup(a, s);
+}
+
+static int put(struct work *w, int fd, berth_descriptor *d, berth_error *err)
+{
+    return w->to.c->ops->blob_put(w->to.c, d, &(struct content_source){.fd = fd}, err);
+}
+
+static int add_layer(struct work *w, int fd, berth_descriptor *d, const char *title, berth_error *err)
+{
+    struct progress_item *item = progress_add(w->progress, title, d->size);
+    place_progress(&w->to, item);
+    int r = put(w, fd, d, err);
+    place_progress(&w->to, NULL);
+    progress_end(item);
+    if (r == BERTH_OK)
+        r = berth_builder_add_layer(w->b, d, err);
+    if (r == BERTH_OK) {
+        json_t *j = place_descriptor_json(d);
+        place_set_text(j, "title", title);
+        json_array_append_new(w->files, j);
+    }
+    return r;
+}
+
+static int add_packed(struct work *w, const char *path, const char *title, const char *type, berth_error *err)
+{
+    CLEANUP(closep) int fd = -1;
+    berth_digest digest, tar;
+    berth_descriptor d = BERTH_DESCRIPTOR_INIT;
+    const berth_annotation notes[] = {
+        {ARTIFACT_TAR, tar.text}, {ARTIFACT_UNPACK, "true"}, {ARTIFACT_TITLE, title}};
+    int r = artifact_pack(path, title, &fd, &d.size, &digest, &tar, err);
+    if (r != BERTH_OK)
+        return r;
+    d.media_type = type ? type : BERTH_TYPE_OCI_LAYER_GZIP;
+    d.digest = digest.text;
+    d.annotations = notes;
+    d.n_annotations = COUNT(notes);
+    return add_layer(w, fd, &d, title, err);
+}
+
+static int open_regular(const char *path, int *ret_fd, bool *ret_folder, berth_error *err)
+{
+    struct stat st;
+    CLEANUP(closep) int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening '%s': %s",
+                               path, strerror(errno));
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' is neither a file nor a folder", path);
+    *ret_folder = S_ISDIR(st.st_mode);
+    *ret_fd = steal_fd(&fd);
+    return BERTH_OK;
+}
+
+static int add_file(struct work *w, const char *text, berth_error *err)
+{
+    CLEANUP(closep) int fd = -1;
+    const char *path, *type;
+    bool folder = false;
+    berth_digest digest;
+    berth_descriptor d = BERTH_DESCRIPTOR_INIT;
+    int r = split(w, text, NULL, &path, &type, err);
+    if (r == BERTH_OK)
+        r = open_regular(path, &fd, &folder, err);
+    if (r != BERTH_OK)
+        return r;
+    const char *title = title_of(&w->o.remote.base.arena, path);
+    if (!title || !*title)
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' has no name of its own", path);
+    if (folder)
+        return add_packed(w, path, title, type, err);
+    const berth_annotation note = {ARTIFACT_TITLE, title};
+    r = artifact_measure(fd, &d.size, &digest, err);
+    d.media_type = type ? type : FILE_TYPE;
+    d.digest = digest.text;
+    d.annotations = &note;
+    d.n_annotations = 1;
+    return r == BERTH_OK ? add_layer(w, fd, &d, title, err) : r;
+}
+
+/* --- the manifest --- */
+
+/* "{}" (image-spec, manifest.md "Guidance for an Empty Descriptor"). */
+static const berth_descriptor empty = {
+    .media_type = BERTH_TYPE_OCI_EMPTY,
+    .digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+    .size = 2,
+    .data = "{}",
+    .n_data = 2,
+};
+
+static int put_empty(struct work *w, berth_error *err)
+{
+    return w->to.c->ops->blob_put(w->to.c, &empty, &(struct content_source){.p = "{}", .fd = -1}, err);
+}
+
+static int set_config(struct work *w, berth_error *err)
+{
+    CLEANUP(closep) int fd = -1;
+    const char *path, *type;
+    bool folder = false;
+    berth_digest digest;
+    berth_descriptor d = BERTH_DESCRIPTOR_INIT;
+    if (!w->o.config) {
+        int r = put_empty(w, err);
+        return r == BERTH_OK ? berth_builder_set_config(w->b, &empty, err) : r;
+    }
+    int r = split(w, w->o.config, "application/vnd.unknown.config.v1+json", &path, &type, err);
+    if (r == BERTH_OK)
+        r = open_regular(path, &fd, &folder, err);
+    if (r == BERTH_OK && folder)
+        r = berth_error_set(err, BERTH_E_INVALID, "'%s' is a folder, and a config is a file", path);
+    if (r == BERTH_OK)
+        r = artifact_measure(fd, &d.size, &digest, err);
+    if (r != BERTH_OK)
+        return r;
+    d.media_type = type;
+    d.digest = digest.text;
+    r = put(w, fd, &d, err);
+    return r == BERTH_OK ? berth_builder_set_config(w->b, &d, err) : r;
+}
+
+static int describe(struct work *w, berth_error *err)
+{
+    const char *type = w->o.artifact_type ? w->o.artifact_type : w->o.config ? NULL : ARTIFACT_UNKNOWN;
+    int r = type ? berth_builder_set_artifact_type(w->b, type, err) : BERTH_OK;
+    for (size_t i = 0; r == BERTH_OK && i < w->o.annotations.n; i++) {
+        const char *key, *value;
+        r = place_pair(&w->o.remote.base.arena, w->o.annotations.p[i], &key, &value, err);
+        if (r == BERTH_OK)
+            r = berth_builder_set_annotation(w->b, key, value, err);
+    }
+    return r;
+}
+
+static int set_subject(struct work *w, berth_error *err)
+{
+    berth_manifest *m = NULL, *image = NULL;
+    berth_descriptor d;
+    int r = w->to.c->ops->manifest_get(w->to.c, w->to.reference, &m, err);
+    if (r == BERTH_OK && w->o.platform)
+        r = place_image(&w->to, m, w->o.platform, &image, err);
+    if (r == BERTH_OK) {
+        berth_manifest_describe(image ? image : m, &d);
+        d.artifact_type = NULL;
+        r = berth_builder_set_subject(w->b, &d, err);
+    }
+    berth_manifest_free(image);
+    berth_manifest_free(m);
+    return r;
+}
+
+static int build(struct work *w, bool attaches, berth_manifest **ret, berth_error *err)
+{
+    const struct cli_base *b = &w->o.remote.base;
+    int r = berth_builder_new(BERTH_TYPE_OCI_MANIFEST, &w->b, err);
+    if (r == BERTH_OK)
+        r = describe(w, err);
+    if (r == BERTH_OK && attaches)
+        r = set_subject(w, err);
+    if (r == BERTH_OK)
+        r = set_config(w, err);
+    for (size_t i = 1; r == BERTH_OK && i < b->n_operands; i++)
+        r = add_file(w, b->operands[i], err);
+    if (r == BERTH_OK && b->n_operands == 1) { /* layers must not be empty */
+        r = put_empty(w, err);
+        if (r == BERTH_OK)
+            r = berth_builder_add_layer(w->b, &empty, err);
+    }
+    return r == BERTH_OK ? berth_builder_finish(w->b, ret, err) : r;
+}
+
+static int write_manifest(struct work *w, const berth_manifest *m, bool attaches, berth_error *err)
+{
+    const char *reference = attaches || !w->to.reference ? m->digest : w->to.reference;
+    int r = w->to.c->ops->manifest_put(w->to.c, reference, m, err);
+    for (size_t i = 0; r == BERTH_OK && i < w->o.tags.n; i++)
+        r = w->to.c->ops->manifest_put(w->to.c, w->o.tags.p[i], m, err);
+    return r;
+}
+
+static int print(const struct cli_command *c, const struct work *w, const berth_manifest *m)
+{
+    const struct cli_base *b = &w->o.remote.base;
+    if (cli_wants_text(b)) {
+        printf("%s\n", m->digest);
+        return cli_printed(c);
+    }
+    json_t *j = json_pack("{s:s, s:s, s:s, s:I, s:O}", "name", w->to.name, "digest", m->digest, "mediaType",
+                          m->media_type, "size", (json_int_t)m->size, "files", w->files);
+    place_set_text(j, "artifactType", m->artifact_type);
+    if (m->subject)
+        json_object_set_new(j, "subject", place_descriptor_json(m->subject));
+    return cli_print(c, b, j);
+}
+
+static int run(const struct cli_command *c, int argc, char **argv)
+{
+    CLEANUP(work_done) struct work w = {.o.remote = REMOTE_INIT, .to = PLACE_INIT, .files = json_array()};
+    berth_error err = BERTH_ERROR_INIT;
+    berth_manifest *m = NULL;
+    bool attaches = c == &cmd_artifact_attach;
+    int rc = remote_open(c, argc, argv, &w.o.remote);
+    if (rc >= 0)
+        return rc;
+    if (attaches && !w.o.artifact_type)
+        return cli_usage(c->name, "say what it is: --artifact-type");
+    int r = place_open_first(&w.o.remote, !attaches, &w.to, &err);
+    w.progress = progress_new(&w.o.remote.base, c->name);
+    if (r == BERTH_OK)
+        r = build(&w, attaches, &m, &err);
+    if (r == BERTH_OK)
+        r = write_manifest(&w, m, attaches, &err);
+    progress_free(steal(&w.progress)); /* its bars must not stand in what is printed */
+    rc = r == BERTH_OK ? print(c, &w, m) : remote_fail(c, &err);
+    berth_manifest_free(m);
+    return rc;
+}
+
+static const struct cli_field fields[] = {
+    {"name", "string", "the repository or layout"},
+    {"digest", "string", "of the artifact's manifest"},
+    {"mediaType", "string", "its media type"},
+    {"size", "number", "its bytes"},
+    {"artifactType", "string", "what it is"},
+    {"files[]", "object", "title, digest, mediaType, size, annotations of each"},
+    {"subject", "object", "of attach: digest, mediaType, size"},
+    {0},
+};
+
+#define FILES                                                                                                \
+    "A FILE may have a media type behind it, file.json:application/json. Its path is its title, which is "   \
+    "its "                                                                                                   \
+    "name when it is pulled; of a path that leads elsewhere the last name is. A folder becomes one packed "  \
+    "archive, as oras makes them. "
+
+const struct cli_command cmd_artifact_push = {
+    .name = "artifact push",
+    .summary = "put files into a registry as an artifact",
+    .operands = "REF [FILE...]",
+    .text = "Puts files into a repository as an artifact: a manifest whose layers they are. " FILES
+            "Prints the digest of the manifest. REF may be oci:PATH:TAG.",
+    .options = push_options,
+    .fields = fields,
+    .examples =
+        (const struct cli_example[]){
+            {"berth artifact push localhost:5000/team/files:v1 readme.md:text/markdown folder", NULL},
+            {"berth artifact push localhost:5000/team/sbom:v1 sbom.json --artifact-type "
+             "application/spdx+json",
+             NULL},
+            {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .operand = CLI_OPERAND_REFERENCE,
+    .run = run,
+};
+
+const struct cli_command cmd_artifact_attach = {
+    .name = "artifact attach",
+    .summary = "put files into a registry as an artifact that refers to an image",
+    .operands = "REF [FILE...]",
+    .text = "Puts files beside the image at REF, as an artifact whose subject that is: `berth artifact tree` "
+            "shows "
+            "it. " FILES "Prints the digest of the new manifest. REF may be oci:PATH:TAG.",
+    .options = attach_options,
+    .fields = fields,
+    .examples = (const struct cli_example[]){{"berth artifact attach localhost:5000/team/app:v1 sbom.json "
+                                              "--artifact-type application/spdx+json",
+                                              NULL},
+                                             {0}},
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .operand = CLI_OPERAND_REFERENCE,
+    .run = run,
+};

@@ -1,0 +1,140 @@
+/* client/partial.c - see partial.h. */
+#include "client/partial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "util/io.h"
+
+#define ATTRIBUTE  "user.berth.partial" /* 8 bytes: how many it covers, big-endian; then the hash's state */
+#define SAVE_EVERY (64 * MIB)           /* so much is read again at most */
+
+/* --- the state of the hash --- */
+
+static void save(struct partial *p)
+{
+    unsigned char state[8 + HASH_STATE_MAX];
+    for (int i = 0; i < 8; i++)
+        state[i] = (unsigned char)(p->at >> (56 - 8 * i));
+    size_t n = 8 + hash_save(&p->hash, state + 8);
+    if (fsetxattr(p->fd, ATTRIBUTE, state, n, 0) == 0) /* a help, not a need */
+        p->saved = p->at;
+}
+
+static uint64_t load(struct partial *p, uint64_t size)
+{
+    unsigned char state[8 + HASH_STATE_MAX];
+    uint64_t at = 0;
+    ssize_t n = fgetxattr(p->fd, ATTRIBUTE, state, sizeof(state));
+    if (n < 8)
+        return 0;
+    for (int i = 0; i < 8; i++)
+        at = at << 8 | state[i];
+    berth_hash hash = p->hash;
+    if (at > size || !hash_load(&hash, state + 8, (size_t)n - 8) || hash.algorithm != p->hash.algorithm)
+        return 0;
+    p->hash = hash;
+    return at;
+}
+
+/* What the state doesn't cover is read again. */
+static int catch_up(struct partial *p, berth_error *err)
+{
+    struct stat st;
+    if (fstat(p->fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return berth_error_set(err, BERTH_E_IO, "'%s' is no file to go on with", p->unfinished);
+    p->at = p->saved = load(p, (uint64_t)st.st_size);
+    CLEANUP(freep) char *piece = malloc(MIB);
+    if (!piece)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    for (size_t n = 1; n && p->at < (uint64_t)st.st_size; p->at += n) {
+        int r = io_pread(p->fd, piece, MIB, p->at, &n, err);
+        if (r != BERTH_OK)
+            return r;
+        hash_update(&p->hash, piece, n);
+    }
+    return lseek(p->fd, (off_t)p->at, SEEK_SET) == (off_t)p->at
+               ? BERTH_OK
+               : berth_error_set(err, BERTH_E_IO, "'%s': %s", p->unfinished, strerror(errno));
+}
+
+/* --- the file --- */
+
+int partial_open(struct partial *p, const char *path, const berth_digest *digest, berth_error *err)
+{
+    CLEANUP(berth_buf_done) berth_buf name = BERTH_BUF_INIT(16 * KIB);
+    berth_str hex = str_from(strchr(digest->text, ':') + 1);
+    berth_buf_addf(&name, "%s." STR_FMT ".part", path, STR_ARG(str_head(hex, 12)));
+    p->unfinished = berth_buf_take(&name);
+    p->path = str_dup(str_from(path));
+    if (!p->unfinished || !p->path)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    p->fd = open(p->unfinished, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (p->fd < 0)
+        return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "creating '%s': %s",
+                               path, strerror(errno));
+    struct stat held, named;
+    bool ours = flock(p->fd, LOCK_EX | LOCK_NB) == 0 && fstat(p->fd, &held) == 0 &&
+                lstat(p->unfinished, &named) == 0 && held.st_ino == named.st_ino &&
+                held.st_dev == named.st_dev; /* and not one that was removed or finished meanwhile */
+    if (!ours) {
+        closep(&p->fd);
+        p->fd = -1;
+        return berth_error_set(err, BERTH_E_BUSY, "another process is writing '%s'", p->unfinished);
+    }
+    hash_init(&p->hash, digest->algorithm);
+    return catch_up(p, err);
+}
+
+int partial_write(struct partial *p, const void *data, size_t n, berth_error *err)
+{
+    int r = io_write_all(p->fd, data, n, err);
+    if (r != BERTH_OK)
+        return r;
+    hash_update(&p->hash, data, n);
+    p->at += n;
+    if (p->at - p->saved >= SAVE_EVERY)
+        save(p);
+    return BERTH_OK;
+}
+
+int partial_restart(struct partial *p, enum hash_algorithm a, berth_error *err)
+{
+    if (ftruncate(p->fd, 0) < 0 || lseek(p->fd, 0, SEEK_SET) != 0)
+        return berth_error_set(err, BERTH_E_IO, "emptying '%s': %s", p->unfinished, strerror(errno));
+    hash_init(&p->hash, a);
+    p->at = 0;
+    save(p);
+    return BERTH_OK;
+}
+
+int partial_finish(struct partial *p, berth_error *err)
+{
+    (void)!fremovexattr(p->fd, ATTRIBUTE);
+    int r = io_sync(p->fd, err);
+    if (r == BERTH_OK && rename(p->unfinished, p->path) < 0)
+        r = berth_error_set(err, BERTH_E_IO, "naming '%s': %s", p->path, strerror(errno));
+    if (r == BERTH_OK)
+        r = io_sync_parent(p->path, err);
+    if (r == BERTH_OK)
+        free(steal(&p->unfinished));
+    return r;
+}
+
+void partial_done(struct partial *p, bool keep)
+{
+    if (p->fd >= 0 && p->unfinished) {
+        if (keep && p->at)
+            save(p);
+        else
+            unlink(p->unfinished);
+    }
+    closep(&p->fd);
+    p->fd = -1;
+    free(steal(&p->unfinished));
+    free(steal(&p->path));
+}

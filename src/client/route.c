@@ -1,0 +1,142 @@
+/* client/route.c - see route.h. */
+#include "client/route.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "util/io.h"
+
+#define AUTHORITIES_MAX (16 * MIB)
+
+static const char *keep(struct route *r, const char *s, bool *ok)
+{
+    const char *copy = s ? berth_arena_dup(&r->arena, str_from(s)) : NULL;
+    *ok &= !s || copy;
+    return copy;
+}
+
+static const char **keep_all(struct route *r, const char *const *list, bool *ok)
+{
+    size_t n = 0;
+    while (list && list[n])
+        n++;
+    const char **copy = berth_arena_alloc(&r->arena, (n + 1) * sizeof(*copy));
+    *ok &= copy != NULL;
+    for (size_t i = 0; copy && i < n; i++)
+        copy[i] = keep(r, list[i], ok);
+    return copy;
+}
+
+int route_init(struct route *r, const berth_connection_options *given, const char *authority,
+               berth_error *err)
+{
+    berth_connection_options o = BERTH_CONNECTION_OPTIONS_INIT;
+    bool ok = true;
+    if (given)
+        memcpy(&o, given, MIN(given->size, sizeof(o)));
+    r->certificate = keep(r, o.client_certificate, &ok);
+    r->key = keep(r, o.client_key, &ok);
+    r->proxy = keep(r, o.proxy, &ok);
+    r->no_proxy = keep(r, o.no_proxy, &ok);
+    r->unix_socket = keep(r, o.unix_socket, &ok);
+    r->ns = keep(r, o.ns, &ok);
+    r->folders = keep_all(r, o.certs_folders, &ok);
+    r->resolve = keep_all(r, o.resolve, &ok);
+    r->family = o.family;
+    berth_buf_init(&r->own.authorities, AUTHORITIES_MAX);
+    if (!ok)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    if (o.client_key && !o.client_certificate)
+        return berth_error_set(err, BERTH_E_INVALID, "a client's key needs its certificate");
+    if (o.family != BERTH_FAMILY_ANY && o.family != BERTH_FAMILY_IPV4 && o.family != BERTH_FAMILY_IPV6)
+        return berth_error_set(err, BERTH_E_INVALID, "no such family of addresses");
+    return route_find_certs(r, str_from(authority), &r->arena, &r->own, err);
+}
+
+void route_done(struct route *r)
+{
+    berth_buf_done(&r->own.authorities);
+    berth_arena_done(&r->arena);
+}
+
+/* --- folders of certificates --- */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Its files in the order of their names, NULL at the end; NULL: no such folder. */
+static int list(const char *folder, berth_arena *arena, const char ***ret, berth_error *err)
+{
+    size_t n = 0, room = 16;
+    *ret = NULL;
+    DIR *d = opendir(folder);
+    if (!d)
+        return errno == ENOENT || errno == ENOTDIR
+                   ? BERTH_OK
+                   : berth_error_set(err, BERTH_E_IO, "opening '%s': %s", folder, strerror(errno));
+    const char **names = berth_arena_alloc(arena, room * sizeof(*names));
+    for (struct dirent *e; names && (e = readdir(d));) {
+        if (n + 1 == room) {
+            const char **more = berth_arena_alloc(arena, 2 * room * sizeof(*more));
+            if (more)
+                memcpy(more, names, n * sizeof(*names));
+            names = more;
+            room *= 2;
+        }
+        if (names && !(names[n++] = berth_arena_dup(arena, str_from(e->d_name))))
+            names = NULL;
+    }
+    closedir(d);
+    if (!names)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    names[n] = NULL;
+    qsort(names, n, sizeof(*names), by_name);
+    *ret = names;
+    return BERTH_OK;
+}
+
+static int take(const char *folder, const char *name, berth_arena *arena, struct route_certs *ret,
+                berth_error *err)
+{
+    berth_str s = str_from(name);
+    const char *path = berth_arena_printf(arena, "%s/%s", folder, name);
+    if (!path)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    if (str_ends(s, STR(".crt"))) {
+        int r = io_read_file(path, &ret->authorities, err);
+        berth_buf_putc(&ret->authorities, '\n');
+        return r;
+    }
+    if (!str_ends(s, STR(".cert")) || ret->certificate)
+        return BERTH_OK;
+    ret->certificate = path;
+    ret->key = berth_arena_printf(arena, "%s/" STR_FMT ".key", folder, STR_ARG(str_head(s, s.n - 5)));
+    if (!ret->key)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    return access(ret->key, R_OK) == 0
+               ? BERTH_OK
+               : berth_error_set(err, BERTH_E_INVALID, "'%s' has no key that can be read: '%s'", path,
+                                 ret->key);
+}
+
+int route_find_certs(const struct route *r, berth_str authority, berth_arena *arena, struct route_certs *ret,
+                     berth_error *err)
+{
+    berth_buf_init(&ret->authorities, AUTHORITIES_MAX);
+    if (!authority.n || authority.p[0] == '.' || memchr(authority.p, '/', authority.n))
+        return BERTH_OK;
+    for (size_t i = 0; r->folders[i]; i++) {
+        const char **names = NULL;
+        const char *folder = berth_arena_printf(arena, "%s/" STR_FMT, r->folders[i], STR_ARG(authority));
+        int code =
+            folder ? list(folder, arena, &names, err) : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        for (size_t k = 0; code == BERTH_OK && names && names[k]; k++)
+            code = take(folder, names[k], arena, ret, err);
+        if (code != BERTH_OK)
+            return code;
+    }
+    return BERTH_OK;
+}

@@ -1,0 +1,66 @@
+/* content/content.h - a place that holds manifests and blobs: a repository of a registry, or an image layout
+ * on the disk. Who works on images asks one of these, and need not know which.
+ *
+ * Places belong to one thread at a time. What comes out of them agrees with its digest. */
+#ifndef CONTENT_CONTENT_H
+#define CONTENT_CONTENT_H
+
+#include <berth/client.h>
+#include <berth/manifest.h>
+
+#include "util/str.h"
+
+/* Where the bytes of a blob come from: memory, or a regular file from its beginning. */
+struct content_source {
+    const void *p; /* NULL: @fd */
+    int fd;
+};
+
+/* One descriptor, valid for the time of the call. Another answer than 0 ends the listing with
+ * BERTH_E_CANCELLED. */
+typedef int (*content_descriptor_fn)(void *arg, const berth_descriptor *d);
+
+typedef struct content content;
+
+struct content_ops {
+    /* By a tag or a digest. NULL: the only one there is, where that makes sense. BERTH_E_NOT_FOUND. */
+    int (*manifest_get)(content *c, const char *reference, berth_manifest **ret, berth_error *err);
+    /* What @fn was given is not to be trusted before this returns BERTH_OK. BERTH_E_NOT_FOUND,
+     * BERTH_E_DIGEST; BERTH_E_CANCELLED when @fn answered other than 0. */
+    int (*blob_get)(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg, berth_error *err);
+    int (*blob_has)(content *c, const char *digest, bool *ret, berth_error *err);
+    int (*blob_put)(content *c, const berth_descriptor *blob, const struct content_source *from,
+                    berth_error *err);
+    /* Under a tag; under its digest as a root of its own when @reference is that; NULL: as part of another.
+     */
+    int (*manifest_put)(content *c, const char *reference, const berth_manifest *m, berth_error *err);
+    /* Manifests whose subject is @digest; @artifact_type NULL: of any type. */
+    int (*referrers)(content *c, const char *digest, const char *artifact_type, content_descriptor_fn fn,
+                     void *arg, berth_error *err);
+    int (*tags)(content *c, berth_tag_fn fn, void *arg, berth_error *err);
+    void (*free)(content *c);
+};
+
+struct content { /* each place embeds this first */
+    const struct content_ops *ops;
+    /* How many bytes of the blob that is put or got have gone so far; NULL: nobody asks. */
+    void (*progress)(void *arg, uint64_t bytes);
+    void *progress_arg;
+};
+
+static inline void content_tell(const content *c, uint64_t bytes)
+{
+    if (c->progress)
+        c->progress(c->progress_arg, bytes);
+}
+
+static inline void content_free(content *c)
+{
+    if (c)
+        c->ops->free(c);
+}
+
+/* An image layout; with @create it is made where there is none. BERTH_E_NOT_FOUND. */
+int content_layout_open(const char *path, bool create, content **ret, berth_error *err);
+
+#endif

@@ -1,0 +1,80 @@
+"""Four real registries that allow deleting, and a cable between a client and one of them that can be cut."""
+
+import socket
+import sys
+import threading
+
+from server import ROOT, berth_path
+
+sys.path.insert(0, str(ROOT / "bench"))
+import servers  # noqa: E402
+
+
+class Distribution(servers.Distribution):
+    def command(self, folder, port, tls):
+        argv = super().command(folder, port, tls)
+        config = folder / "config.yml"
+        config.write_text(config.read_text().replace("storage:\n", "storage:\n  delete: {enabled: true}\n"))
+        return argv
+
+
+class DockerRegistry(Distribution):
+    name, program = "docker-registry", "docker-registry"
+
+    def environment(self):
+        return {}
+
+
+class Olareg(servers.Olareg):
+    def command(self, folder, port, tls):
+        return [*super().command(folder, port, tls), "--api-delete", "--api-blob-delete"]
+
+
+REAL = {"berth": lambda: servers.Berth(berth_path()), "distribution": Distribution, "docker-registry": DockerRegistry,
+        "olareg": Olareg}
+
+
+class Cable:
+    """A TCP port in front of another. After `room` bytes towards the server it is cut (once), or goes dead."""
+
+    def __init__(self, port):
+        self.port, self.room, self.dead = port, None, False
+        self.up = 0                       # bytes towards the server so far
+        self.stuck = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.port))
+            threading.Thread(target=self.move, args=(near, far, True), daemon=True).start()
+            threading.Thread(target=self.move, args=(far, near, False), daemon=True).start()
+
+    def move(self, source, target, upwards):
+        try:
+            while data := source.recv(65536):
+                if upwards:
+                    self.up += len(data)
+                    if self.room is not None and self.up > self.room:
+                        self.stuck.set()
+                        if self.dead:
+                            continue      # until the near end goes
+                        self.room = None
+                        break
+                target.sendall(data)
+        except OSError:
+            pass
+        for s in (source, target):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            s.close()                         # with bytes unread: who goes on sending is told
+
+    def close(self):
+        self.listener.close()

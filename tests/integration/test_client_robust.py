@@ -1,0 +1,165 @@
+"""The client between a real registry and a network that breaks: downloads that go on, in one process and in the next;
+storms of 429 from a scripted server."""
+
+import http.server
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from server import berth_path
+from test_client import REAL, Berth, fill
+
+BLOB = 5 << 20
+
+
+class BreakingProxy:
+    """Passes connections on to a registry, and cuts each when it has answered so many bytes. passed: bytes of answers."""
+
+    def __init__(self, host, port, cut_after=None, pause=0):
+        self.target, self.cut_after, self.pause = (host, port), cut_after, pause
+        self.passed = self.connections = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            upstream = socket.create_connection(self.target)
+            threading.Thread(target=self.pump, args=(client, upstream), daemon=True).start()
+            threading.Thread(target=self.pump, args=(upstream, client, self.cut_after, self.pause), daemon=True).start()
+
+    def pump(self, source, sink, cut_after=None, pause=0):
+        left = cut_after
+        try:
+            while data := source.recv(min(64 << 10, left) if left is not None else 64 << 10):
+                sink.sendall(data)
+                if cut_after is not None or pause:
+                    self.passed += len(data)
+                    time.sleep(pause)
+                if left is not None:
+                    left -= len(data)
+                    if left <= 0:
+                        break
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.close()
+
+
+@pytest.fixture
+def berth(tmp_path):
+    return Berth(tmp_path / "home")
+
+
+@pytest.fixture(scope="module", params=list(REAL))
+def real(request, tmp_path_factory):
+    contestant = REAL[request.param]()
+    if not contestant.available():
+        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
+    running = contestant.start(tmp_path_factory.mktemp("real"))
+    yield fill(running)
+    running.close()
+
+
+def through(real, **how):
+    host, port = real.host.rsplit(":", 1)
+    return BreakingProxy(host, int(port), **how)
+
+
+class TestDownloads:
+    def test_go_on_where_the_connection_broke(self, berth, real, tmp_path):
+        proxy = through(real, cut_after=1 << 20)
+        berth("blob", "get", f"{proxy.address}/team/app@{real.blob_digest}", "-o", tmp_path / "blob")
+        proxy.close()
+        assert (tmp_path / "blob").read_bytes() == real.blob
+        assert [p.name for p in tmp_path.glob("blob*")] == ["blob"]
+        assert proxy.connections >= 5 and proxy.passed < BLOB + proxy.connections * 4096      # nothing came twice
+
+    def test_to_a_pipe_go_on_too(self, berth, real):
+        proxy = through(real, cut_after=1 << 20)
+        assert berth("blob", "get", f"{proxy.address}/team/app@{real.blob_digest}").out == real.blob
+        proxy.close()
+
+    def test_are_finished_by_the_next_process(self, berth, real, tmp_path):
+        proxy = through(real, pause=0.02)
+        argv = [berth_path(), "blob", "get", f"{proxy.address}/team/app@{real.blob_digest}", "-o", tmp_path / "blob"]
+        killed = subprocess.Popen(list(map(str, argv)), env=berth.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        begin = time.monotonic()
+        while proxy.passed < BLOB // 2:
+            assert time.monotonic() - begin < 30 and killed.poll() is None
+            time.sleep(0.01)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        left = list(tmp_path.glob("blob.*.part"))
+        assert len(left) == 1 and not (tmp_path / "blob").exists()
+        had = left[0].stat().st_size
+        assert had > BLOB // 4
+        time.sleep(0.1)
+        proxy.passed = 0
+        berth(*argv[1:])
+        proxy.close()
+        assert (tmp_path / "blob").read_bytes() == real.blob and not left[0].exists()
+        assert proxy.passed < BLOB - had + 4096
+
+
+@pytest.fixture
+def storm():
+    """Answers 429 to the first requests at once, and notes when each came."""
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            with self.server.lock:
+                self.server.times.append(time.monotonic())
+                refuse = len(self.server.times) <= self.server.refusals
+            self.send_response(429 if refuse else 200)
+            if refuse:
+                self.send_header("Retry-After", self.server.retry_after())
+            body = b"" if refuse else b'{"name":"a","tags":["v1"]}'
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.lock, server.times, server.refusals, server.retry_after = threading.Lock(), [], 1, lambda: "1"
+    server.address = f"127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+class TestThrottling:
+    def test_waits_as_long_as_it_is_told(self, berth, storm):
+        storm.refusals = 2
+        assert berth("tag", "list", f"{storm.address}/a").out == b"v1\n"
+        assert len(storm.times) == 3
+        assert all(later - sooner >= 1 for sooner, later in zip(storm.times, storm.times[1:]))
+
+    def test_takes_a_date_as_well(self, berth, storm):
+        storm.retry_after = lambda: time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 2))
+        berth("tag", "list", f"{storm.address}/a")
+        assert storm.times[1] - storm.times[0] > 0.9
+
+    def test_gives_up_on_what_takes_too_long(self, berth, storm):
+        storm.retry_after = lambda: "86400"
+        said = berth("tag", "list", f"{storm.address}/a", code=5).err
+        assert "86400 seconds" in said and len(storm.times) == 1

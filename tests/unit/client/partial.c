@@ -1,0 +1,114 @@
+/* tests/unit/client/partial.c */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "client/partial.h"
+#include "util/io.h"
+
+static char folder[64], path[96], unfinished[128];
+static berth_digest digest;
+
+static int begin(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "/tmp/berth-partial-XXXXXX");
+    CHECK(mkdtemp(folder));
+    digest_of(HASH_SHA256, "abcdef", 6, &digest);
+    snprintf(path, sizeof(path), "%s/blob", folder);
+    snprintf(unfinished, sizeof(unfinished), "%s.%.12s.part", path, strchr(digest.text, ':') + 1);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    unlink(path);
+    unlink(unfinished);
+    return rmdir(folder);
+}
+
+static bool holds(const char *file, const char *text)
+{
+    CLEANUP(berth_buf_done) berth_buf all = BERTH_BUF_INIT(100);
+    return io_read_file(file, &all, NULL) == BERTH_OK && str_eq(berth_buf_str(&all), str_from(text));
+}
+
+static void test_client_partial__goes_on_from_what_another_left(void **state)
+{
+    (void)state;
+    struct partial p = PARTIAL_INIT;
+    CHECK_OK(partial_open(&p, path, &digest, &test_err));
+    CHECK_OK(partial_write(&p, "abc", 3, &test_err));
+    partial_done(&p, true);
+    CHECK(holds(unfinished, "abc") && access(path, F_OK) < 0);
+    int fd = open(unfinished, O_WRONLY | O_APPEND | O_CLOEXEC); /* written, but killed before it was noted */
+    CHECK(write(fd, "d", 1) == 1 && close(fd) == 0);
+    CHECK_OK(partial_open(&p, path, &digest, &test_err));
+    assert_int_equal(p.at, 4);
+    CHECK_OK(partial_write(&p, "ef", 2, &test_err));
+    berth_hash hash = p.hash;
+    berth_digest have;
+    digest_from_hash(&hash, &have);
+    CHECK(digest_eq(&have, &digest));
+    CHECK_OK(partial_finish(&p, &test_err));
+    partial_done(&p, true);
+    CHECK(holds(path, "abcdef") && access(unfinished, F_OK) < 0);
+}
+
+static void test_client_partial__takes_no_state_that_does_not_fit(void **state)
+{
+    (void)state;
+    static const char *const states[] = {"", "1234567", "\0\0\0\0\0\0\0\1garbage",
+                                         "\xff\xff\xff\xff\xff\xff\xff\xff"};
+    static const size_t lengths[] = {0, 7, 15, 8};
+    for (size_t i = 0; i < COUNT(states); i++) {
+        struct partial p = PARTIAL_INIT;
+        CHECK_OK(partial_open(&p, path, &digest, &test_err));
+        CHECK_OK(partial_write(&p, "abc", 3, &test_err));
+        partial_done(&p, true);
+        setxattr(unfinished, "user.berth.partial", states[i], lengths[i], 0);
+        CHECK_OK(partial_open(&p, path, &digest, &test_err));
+        CHECK_ROW(i, p.at == 3);
+        CHECK_OK(partial_write(&p, "def", 3, &test_err));
+        berth_hash hash = p.hash;
+        berth_digest have;
+        digest_from_hash(&hash, &have);
+        CHECK_ROW(i, digest_eq(&have, &digest));
+        partial_done(&p, false);
+        CHECK_ROW(i, access(unfinished, F_OK) < 0);
+    }
+}
+
+static void test_client_partial__is_one_process_alone(void **state)
+{
+    (void)state;
+    struct partial one = PARTIAL_INIT, other = PARTIAL_INIT;
+    CHECK_OK(partial_open(&one, path, &digest, &test_err));
+    CHECK_OK(partial_write(&one, "abc", 3, &test_err));
+    CHECK_CODE(partial_open(&other, path, &digest, &test_err), BERTH_E_BUSY);
+    partial_done(&other, false);
+    CHECK(access(unfinished, F_OK) == 0); /* it is not the other's to remove */
+    partial_done(&one, false);
+    CHECK_CODE(partial_open(&other, "/nowhere/blob", &digest, &test_err), BERTH_E_NOT_FOUND);
+    partial_done(&other, true);
+}
+
+static void test_client_partial__follows_no_link(void **state)
+{
+    (void)state;
+    struct partial p = PARTIAL_INIT;
+    CHECK(symlink(path, unfinished) == 0);
+    CHECK_CODE(partial_open(&p, path, &digest, &test_err), BERTH_E_IO);
+    partial_done(&p, false);
+    CHECK(access(path, F_OK) < 0);
+}
+
+#define SET(f) cmocka_unit_test_setup_teardown(f, begin, end)
+RUN_TESTS(SET(test_client_partial__goes_on_from_what_another_left),
+          SET(test_client_partial__takes_no_state_that_does_not_fit),
+          SET(test_client_partial__is_one_process_alone), SET(test_client_partial__follows_no_link))
