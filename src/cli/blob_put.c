@@ -32,7 +32,7 @@ static const struct cli_option options[] = {
      .kind = CLI_SIZE,
      .value = "SIZE",
      .at = offsetof(struct options, chunk_size),
-     .help = "of chunks; the registry may want larger ones (16MiB)"},
+     .help = "of chunks; the registry may want larger ones (BERTH_CHUNK_SIZE, or 16MiB)"},
     {.name = "force",
      .kind = CLI_FLAG,
      .at = offsetof(struct options, force),
@@ -178,7 +178,7 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
     how.mode = (berth_put_mode)o->mode;
     how.force = o->force;
     how.mount_from = o->mount;
-    how.chunk_size = o->chunk_size;
+    how.chunk_size = o->chunk_size ? o->chunk_size : r->env.chunk_size;
     if (o->state) {
         result = state_read(&s, &err);
         if (result != BERTH_OK)
@@ -187,7 +187,7 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
         how.on_upload = state_write;
         how.arg = &s;
         how.chunk_above =
-            o->chunk_size ? o->chunk_size : CHUNK; /* what a registry has of a PUT it may forget */
+            how.chunk_size ? how.chunk_size : CHUNK; /* what a registry has of a PUT it may forget */
     }
     berth_source source = BERTH_SOURCE_FD(fd);
     result = berth_blob_put_start(r->client, r->repository, &source, &how, &call, &err);

@@ -266,13 +266,15 @@ static void enter_step(struct handle *h, enum exchange_step step)
         x->events->moved(x);
 }
 
-/* The connection is there: the request goes out. */
+/* The connection is there: the request goes out. Perhaps for the second time: curl takes a fresh connection
+ * by itself when a kept one turns out to be closed, and goes on behind the bytes that it has asked for, but
+ * not sent, unless they are offered again. */
 static int on_connected(void *arg, char *ip, char *own_ip, int port, int own_port)
 {
     (void)ip, (void)own_ip, (void)port, (void)own_port;
     struct exchange *x = arg;
     enter_step(x->handle, x->has_body ? EXCHANGE_SENDS : EXCHANGE_WAITS);
-    return CURL_PREREQFUNC_OK;
+    return !x->streams || x->events->rewind(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 /* Of a request with a body alone: so many bytes of it have left. */
@@ -623,6 +625,7 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
     case CURLE_PARTIAL_FILE:
         return berth_error_set(err, BERTH_E_NETWORK, "the body ended early: %s", why);
     case CURLE_SEND_FAIL_REWIND:
+    case CURLE_ABORTED_BY_CALLBACK: /* by on_connected(), or by a call that knows more about it */
         return berth_error_set(err, BERTH_E_NETWORK,
                                "the connection broke, and the content can be sent only once");
     case CURLE_OPERATION_TIMEDOUT:

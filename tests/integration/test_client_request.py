@@ -286,6 +286,13 @@ class TestEnvironment:
         finally:
             running.close()
 
+    def test_the_size_of_chunks(self, berth, server, tmp_path):
+        (tmp_path / "blob").write_bytes(b"".join(layout.noise(3 << 20, b"chunks")))
+        said = berth("blob", "put", f"{server.address}/env/chunks", "blob", "--mode", "chunked", "--debug",
+                     BERTH_CHUNK_SIZE="1MiB").err
+        assert said.count("> PATCH ") in (2, 3)       # the last may go with the PUT
+        assert "BERTH_CHUNK_SIZE" in berth("ping", server.address, BERTH_CHUNK_SIZE="x", code=USAGE).err
+
     def test_debug(self, berth, server):
         assert "> GET /v2/ HTTP/1.1" in berth("ping", server.address, BERTH_DEBUG="1").err
         assert berth("ping", server.address, BERTH_DEBUG="0").err == ""
