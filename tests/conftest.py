@@ -1,10 +1,14 @@
 """Fixtures that every Python test shares: the server, and factories of servers."""
 
 import itertools
+import signal
 
 import pytest
 
 from server import Server, berth_path
+
+# A shell's background jobs ignore it, and so would the programs that are to be interrupted here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
