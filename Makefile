@@ -98,6 +98,12 @@ bench:
 	@$(MAKE) all
 	@ninja -C $(BUILD) bench/driver
 	@bench/run --berth $(BUILD)/berth --driver $(BUILD)/bench/driver $(if $(QUICK),--quick) $(BENCH)
+	@$(if $(BENCH),,bench/clients --berth $(BUILD)/berth $(if $(QUICK),--quick))
+
+bench-clients: ## the client's part of it alone: beside crane, oras, regctl, skopeo and curl
+	@tools/bootstrap build bench
+	@$(MAKE) all
+	@bench/clients --berth $(BUILD)/berth $(if $(QUICK),--quick) $(BENCH)
 
 clean: ## remove what was built
 	@rm -rf $(BUILD) $(BUILD)-static build-test
@@ -109,4 +115,4 @@ reference: ## write the reference of libberth to build/reference
 help: ## this list
 	@sed -n 's/^\([a-z-]*\): ## /\1\t/p' Makefile | expand -t 20
 
-.PHONY: all static deps run test test-unit test-integration conformance hostile crash fuzz bench format format-check documents install clean reference help
+.PHONY: all static deps run test test-unit test-integration conformance hostile crash fuzz bench bench-clients format format-check documents install clean reference help

@@ -1,6 +1,9 @@
 /* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right, and
  * what is there of it when the command ends early is gone on with by the next. */
-#include "berth/download.h"
+#include <berth/download.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
 #include "cli/commands.h"
 #include "cli/remote.h"
 #include "cli/target.h"
@@ -46,6 +49,13 @@ static json_t *document(const berth_content *blob)
     return json_pack("{s:s, s:I}", "digest", blob->digest, "size", (json_int_t)blob->size);
 }
 
+/* Whether it is a file, or will be: what comes to /dev/null or a pipe can't be gone on with. */
+static bool can_go_on(const char *file)
+{
+    struct stat st;
+    return file && strcmp(file, "-") != 0 && (stat(file, &st) < 0 || S_ISREG(st.st_mode));
+}
+
 static int run(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
@@ -56,20 +66,22 @@ static int run(const struct cli_command *c, int argc, char **argv)
     int rc = remote_open(c, argc, argv, &o.remote);
     if (rc >= 0)
         return rc;
-    const char *file = o.file && strcmp(o.file, "-") != 0 ? o.file : NULL;
-    int result = file ? BERTH_OK : target_open(&s.target, NULL, true, &err);
+    const char *file = can_go_on(o.file) ? o.file : NULL;
+    int result = file ? BERTH_OK : target_open(&s.target, o.file, true, &err);
     if (result == BERTH_E_INVALID)
         return cli_usage(c->name, "%s", err.message);
     if (result != BERTH_OK)
         return remote_fail(c, &err);
-    if (!file && !cli_wants_text(&r->base))
+    if (!file && !s.target.file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
     result = file
                  ? berth_blob_get_file_start(r->client, r->repository, r->reference, file, &call, &err)
                  : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
     if (result == BERTH_OK) {
-        remote_watch(r, r->reference, call);
+        char label[20]; /* "sha256:" and 12 digits: the rest of the line has more to say */
+        snprintf(label, sizeof(label), "%s", r->reference);
+        remote_watch(r, label, call);
         result = berth_call_wait(call, &err);
     }
     remote_progress_end(r);

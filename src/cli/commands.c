@@ -77,6 +77,6 @@ const struct cli_exit cli_exits[] = {
     {EXIT_DENIED, "a registry wants other credentials, or does not allow it"},
     {EXIT_NETWORK, "a registry can't be reached, or broke off"},
     {EXIT_DIGEST, "what came is not what its digest says"},
-    {EXIT_INTERRUPTED, "Ctrl-C; nothing half-written was left"},
+    {EXIT_INTERRUPTED, "Ctrl-C; no file has its name that is not whole"},
     {0, NULL},
 };

@@ -46,7 +46,7 @@ static const char head[] =
     "time that is left. Both go to standard error. `--no-progress` asks for lines on a terminal too, "
     "`--quiet` for "
     "nothing;\n"
-    "`NO_COLOR` is honoured. Ctrl-C leaves nothing half-written.\n\n";
+    "`NO_COLOR` is honoured. After Ctrl-C no file has its name that is not whole.\n\n";
 
 static void print_exits(void)
 {

@@ -340,10 +340,6 @@ static int read_declaration(struct parser *p, struct format_pipe *pipe)
         pipe->variables[i] = names[i];
         if (assigns && !is_known(p, names[i]))
             return fail_at(p, start, "no variable is called '$" STR_FMT "': := makes one", STR_ARG(names[i]));
-        if (!assigns && p->n_variables == COUNT(p->variables))
-            return fail_at(p, start, "too many variables");
-        if (!assigns)
-            p->variables[p->n_variables++] = names[i];
     }
     return BERTH_OK;
 }
@@ -374,6 +370,11 @@ static int read_pipe(struct parser *p, bool in_brackets, bool may_declare, const
     if (in_brackets && peek(p) != ')')
         return fail_at(p, start - 1, "this bracket is not closed");
     p->at += in_brackets;
+    for (size_t i = 0; i < 2 && !pipe->assigns && pipe->variables[i].n; i++) { /* known from here on */
+        if (p->n_variables == COUNT(p->variables))
+            return fail_at(p, start, "too many variables");
+        p->variables[p->n_variables++] = pipe->variables[i];
+    }
     *ret = pipe;
     return in_brackets ? BERTH_OK : close_action(p);
 }

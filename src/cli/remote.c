@@ -286,7 +286,7 @@ static berth_transport transport_of(const struct remote *r, const char *host)
     return r->ca_file || r->connect.client_cert ? BERTH_TRANSPORT_HTTPS : r->env.transport;
 }
 
-int remote_client(struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
+int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
 {
     berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
     options.ca_file = r->ca_file ? r->ca_file : r->env.ca_file;
@@ -297,7 +297,7 @@ int remote_client(struct remote *r, const char *host, berth_client **ret_client,
     connect_apply(&r->connect, &options);
     options.insecure = r->insecure;
     options.on_retry = on_retry;
-    options.on_retry_arg = r;
+    options.on_retry_arg = (void *)(uintptr_t)r; /* its progress alone is touched */
     options.transport = transport_of(r, host);
     return berth_client_new(host, &options, ret_client, err);
 }

@@ -39,7 +39,7 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
 void remote_done(struct remote *r);
 
 /* Another client with the same options, for a second operand on another host. */
-int remote_client(struct remote *r, const char *host, berth_client **ret_client, berth_error *err);
+int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err);
 
 /* Shows how far @call is, under @label, from its start on; progress ends before anything is printed. The item
  * is lent, or NULL. */

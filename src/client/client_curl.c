@@ -47,14 +47,6 @@ struct transport {
     bool woken;                   /* curl has something to do at once */
 };
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static CURLcode global;
-
-static void init_once(void)
-{
-    global = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 /* --- curl's sockets and timer --- */
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
@@ -70,7 +62,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
     if (epoll_ctl(t->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e) < 0 &&
         epoll_ctl(t->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) < 0)
         return -1;
-    curl_multi_assign(t->multi, fd, t);
+    curl.multi_assign(t->multi, fd, t);
     return 0;
 }
 
@@ -117,12 +109,12 @@ static bool copy(char **to, const char *s)
 
 static CURLM *make_multi(struct transport *t)
 {
-    CURLM *multi = curl_multi_init();
+    CURLM *multi = curl.multi_init();
     if (multi) {
-        curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, t);
-        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, t);
+        curl.multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+        curl.multi_setopt(multi, CURLMOPT_SOCKETDATA, t);
+        curl.multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+        curl.multi_setopt(multi, CURLMOPT_TIMERDATA, t);
     }
     return multi;
 }
@@ -130,9 +122,9 @@ static CURLM *make_multi(struct transport *t)
 int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
                   berth_error *err)
 {
-    pthread_once(&once, init_once);
-    if (global != CURLE_OK)
-        return berth_error_set(err, BERTH_E_IO, "libcurl does not start: %s", curl_easy_strerror(global));
+    int loaded = curl_load(err);
+    if (loaded != BERTH_OK)
+        return loaded;
     struct transport *t = calloc(1, sizeof(*t));
     if (!t)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -175,7 +167,7 @@ void transport_close(struct transport *t)
     CURLM *fresh = t->running ? NULL : make_multi(t);
     if (!fresh)
         return;
-    curl_multi_cleanup(t->multi);
+    curl.multi_cleanup(t->multi);
     t->multi = fresh;
     t->curls_ms = INT64_MAX;
     t->woken = false;
@@ -187,16 +179,16 @@ void transport_free(struct transport *t)
         return;
     for (struct handle *h; (h = t->idle);) {
         t->idle = h->next;
-        curl_easy_cleanup(h->easy);
+        curl.easy_cleanup(h->easy);
         free(h);
     }
     if (t->multi)
-        curl_multi_cleanup(t->multi);
+        curl.multi_cleanup(t->multi);
     closep(&t->epoll);
     closep(&t->timer);
     closep(&t->event);
     route_done(&t->route);
-    curl_slist_free_all(t->resolve);
+    curl.slist_free_all(t->resolve);
     free(t->user_agent);
     free(t->ca_file);
     free(t);
@@ -274,13 +266,15 @@ static void enter_step(struct handle *h, enum exchange_step step)
         x->events->moved(x);
 }
 
-/* The connection is there: the request goes out. */
+/* The connection is there: the request goes out. Perhaps for the second time: curl takes a fresh connection
+ * by itself when a kept one turns out to be closed, and goes on behind the bytes that it has asked for, but
+ * not sent, unless they are offered again. */
 static int on_connected(void *arg, char *ip, char *own_ip, int port, int own_port)
 {
     (void)ip, (void)own_ip, (void)port, (void)own_port;
     struct exchange *x = arg;
     enter_step(x->handle, x->has_body ? EXCHANGE_SENDS : EXCHANGE_WAITS);
-    return CURL_PREREQFUNC_OK;
+    return !x->streams || x->events->rewind(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 /* Of a request with a body alone: so many bytes of it have left. */
@@ -329,7 +323,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     if (line.p[0] != '\r' && line.p[0] != '\n')
         return n;
     long status = 0;
-    curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl.easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200)
         return n;
     x->header_complete = true;
@@ -392,7 +386,7 @@ static int on_debug(CURL *easy, curl_infotype what, char *p, size_t n, void *arg
 
 static bool add_field(struct handle *h, const char *line)
 {
-    struct curl_slist *longer = curl_slist_append(h->fields, line);
+    struct curl_slist *longer = curl.slist_append(h->fields, line);
     if (longer)
         h->fields = longer;
     return longer;
@@ -402,35 +396,35 @@ static bool add_field(struct handle *h, const char *line)
 static bool set_up(struct transport *t, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok = curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
-    ok &= curl_easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
+    bool ok = curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+    ok &= curl.easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
     ok &= curl_route_set_up(e, &t->route, t->resolve);
     if (t->ca_file) {
-        ok &= curl_easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
-        ok &= curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK; /* instead of the system's */
+        ok &= curl.easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
+        ok &= curl.easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK; /* instead of the system's */
     }
     if (t->insecure) {
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-        curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+        curl.easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl.easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     /* Curl's own limit is 300 s; the steps have ours. */
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+    curl.easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      t->limits_ms[EXCHANGE_CONNECTS] ? 2l * t->limits_ms[EXCHANGE_CONNECTS]
                                                      : (long)INT32_MAX);
     if (t->trace.fn) {
-        curl_easy_setopt(e, CURLOPT_DEBUGFUNCTION, on_debug);
-        curl_easy_setopt(e, CURLOPT_VERBOSE, 1L);
+        curl.easy_setopt(e, CURLOPT_DEBUGFUNCTION, on_debug);
+        curl.easy_setopt(e, CURLOPT_VERBOSE, 1L);
     }
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, h->why);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
-    curl_easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_transfer);
-    curl_easy_setopt(e, CURLOPT_XFERINFODATA, h);
-    curl_easy_setopt(e, CURLOPT_PRIVATE, h);
+    curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl.easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    curl.easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
+    curl.easy_setopt(e, CURLOPT_ERRORBUFFER, h->why);
+    curl.easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl.easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
+    curl.easy_setopt(e, CURLOPT_XFERINFOFUNCTION, on_transfer);
+    curl.easy_setopt(e, CURLOPT_XFERINFODATA, h);
+    curl.easy_setopt(e, CURLOPT_PRIVATE, h);
     return ok;
 }
 
@@ -456,27 +450,27 @@ static bool add_fields(const struct exchange *x, struct handle *h)
 static bool set_body(struct exchange *x, CURL *e)
 {
     bool ok = true;
-    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* nothing of the request before */
-    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, NULL);
-    curl_easy_setopt(e, CURLOPT_NOPROGRESS, (long)!x->has_body);
-    curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, NULL);
+    curl.easy_setopt(e, CURLOPT_HTTPGET, 1L); /* nothing of the request before */
+    curl.easy_setopt(e, CURLOPT_CUSTOMREQUEST, NULL);
+    curl.easy_setopt(e, CURLOPT_NOPROGRESS, (long)!x->has_body);
+    curl.easy_setopt(e, CURLOPT_SEEKFUNCTION, NULL);
     if (x->streams) {
-        curl_easy_setopt(e, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->body_length);
-        curl_easy_setopt(e, CURLOPT_READFUNCTION, on_send);
-        curl_easy_setopt(e, CURLOPT_READDATA, x);
-        curl_easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
-        curl_easy_setopt(e, CURLOPT_SEEKDATA, x);
-        curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_BUFFER);
+        curl.easy_setopt(e, CURLOPT_UPLOAD, 1L);
+        curl.easy_setopt(e, CURLOPT_INFILESIZE_LARGE, (curl_off_t)x->body_length);
+        curl.easy_setopt(e, CURLOPT_READFUNCTION, on_send);
+        curl.easy_setopt(e, CURLOPT_READDATA, x);
+        curl.easy_setopt(e, CURLOPT_SEEKFUNCTION, on_seek);
+        curl.easy_setopt(e, CURLOPT_SEEKDATA, x);
+        curl.easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)LARGE_BUFFER);
     } else if (x->has_body) {
-        curl_easy_setopt(e, CURLOPT_POST, 1L);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->bytes.n);
-        ok = curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->bytes.n ? x->bytes.p : "") == CURLE_OK;
+        curl.easy_setopt(e, CURLOPT_POST, 1L);
+        curl.easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->bytes.n);
+        ok = curl.easy_setopt(e, CURLOPT_POSTFIELDS, x->bytes.n ? x->bytes.p : "") == CURLE_OK;
     }
     if (strcmp(x->method, "HEAD") == 0)
-        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+        curl.easy_setopt(e, CURLOPT_NOBODY, 1L);
     else if (strcmp(x->method, "GET") != 0 || x->has_body)
-        ok = ok && curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, x->method) == CURLE_OK;
+        ok = ok && curl.easy_setopt(e, CURLOPT_CUSTOMREQUEST, x->method) == CURLE_OK;
     return ok;
 }
 
@@ -484,13 +478,13 @@ static bool set_request(struct transport *t, struct exchange *x, struct handle *
 {
     CURL *e = h->easy;
     bool ok = add_fields(x, h) && set_body(x, e) && curl_route_aim(e, &t->route, t->ca_file, x);
-    ok &= curl_easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
-    ok &= curl_easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
-    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
-    curl_easy_setopt(e, CURLOPT_DEBUGDATA, x);
-    curl_easy_setopt(e, CURLOPT_PREREQDATA, x);
+    ok &= curl.easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
+    ok &= curl.easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
+    curl.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
+    curl.easy_setopt(e, CURLOPT_HEADERDATA, x);
+    curl.easy_setopt(e, CURLOPT_WRITEDATA, x);
+    curl.easy_setopt(e, CURLOPT_DEBUGDATA, x);
+    curl.easy_setopt(e, CURLOPT_PREREQDATA, x);
     return ok;
 }
 
@@ -505,11 +499,11 @@ static struct handle *take_handle(struct transport *t)
     }
     h = calloc(1, sizeof(*h));
     if (h)
-        h->easy = curl_easy_init();
+        h->easy = curl.easy_init();
     if (h && h->easy && set_up(t, h))
         return h;
     if (h)
-        curl_easy_cleanup(h->easy);
+        curl.easy_cleanup(h->easy);
     free(h);
     return NULL;
 }
@@ -524,8 +518,8 @@ static void give_back(struct transport *t, struct handle *h)
     h->next = h->prev = NULL;
     h->x->handle = NULL;
     h->x = NULL;
-    curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
-    curl_slist_free_all(h->fields);
+    curl.easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
+    curl.slist_free_all(h->fields);
     h->fields = NULL;
     h->why[0] = '\0';
     if (t->n_idle < IDLE_HANDLES) {
@@ -534,7 +528,7 @@ static void give_back(struct transport *t, struct handle *h)
         t->n_idle++;
         return;
     }
-    curl_easy_cleanup(h->easy);
+    curl.easy_cleanup(h->easy);
     free(h);
 }
 
@@ -554,7 +548,7 @@ int transport_start(struct transport *t, struct exchange *x, berth_error *err)
     x->handle = h;
     x->number = ++t->trace.exchanges;
     h->x = x;
-    if (!set_request(t, x, h) || curl_multi_add_handle(t->multi, h->easy) != CURLM_OK) {
+    if (!set_request(t, x, h) || curl.multi_add_handle(t->multi, h->easy) != CURLM_OK) {
         give_back(t, h);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
@@ -572,7 +566,7 @@ void transport_cancel(struct transport *t, struct exchange *x)
     struct handle *h = x->handle;
     if (!h)
         return;
-    curl_multi_remove_handle(t->multi, h->easy);
+    curl.multi_remove_handle(t->multi, h->easy);
     give_back(t, h);
 }
 
@@ -610,9 +604,9 @@ static enum exchange_failure kind_of(CURLcode result)
 static int explain(const struct exchange *x, CURLcode result, berth_error *err)
 {
     const struct handle *h = x->handle;
-    const char *why = h->why[0] ? h->why : curl_easy_strerror(result);
+    const char *why = h->why[0] ? h->why : curl.easy_strerror(result);
     long proxy_said = 0;
-    curl_easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
+    curl.easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
     if (result != CURLE_OK && proxy_said == 407)
         return berth_error_set(err, BERTH_E_UNAUTH, "the proxy wants other credentials");
     switch ((int)result) {
@@ -631,6 +625,7 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
     case CURLE_PARTIAL_FILE:
         return berth_error_set(err, BERTH_E_NETWORK, "the body ended early: %s", why);
     case CURLE_SEND_FAIL_REWIND:
+    case CURLE_ABORTED_BY_CALLBACK: /* by on_connected(), or by a call that knows more about it */
         return berth_error_set(err, BERTH_E_NETWORK,
                                "the connection broke, and the content can be sent only once");
     case CURLE_OPERATION_TIMEDOUT:
@@ -648,7 +643,7 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
 static void end_exchange(struct transport *t, struct handle *h, int code, const berth_error *err)
 {
     struct exchange *x = h->x;
-    curl_multi_remove_handle(t->multi, h->easy);
+    curl.multi_remove_handle(t->multi, h->easy);
     give_back(t, h);
     if (code != BERTH_OK && t->trace.fn)
         trace_tell(&t->trace, BERTH_TRACE_FAILED, x->number, str_from(err->message));
@@ -660,9 +655,9 @@ static bool take_ended(struct transport *t)
     CURLMsg *m;
     int left;
     bool any = false;
-    while ((m = curl_multi_info_read(t->multi, &left))) {
+    while ((m = curl.multi_info_read(t->multi, &left))) {
         struct handle *h = NULL;
-        if (m->msg != CURLMSG_DONE || curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &h) != CURLE_OK)
+        if (m->msg != CURLMSG_DONE || curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &h) != CURLE_OK)
             continue;
         berth_error err = BERTH_ERROR_INIT;
         h->x->failure = kind_of(m->data.result);
@@ -712,7 +707,7 @@ static void run_curl(struct transport *t)
         return;
     t->woken = false;
     t->curls_ms = INT64_MAX;
-    curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    curl.multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
 bool transport_process(struct transport *t)
@@ -738,7 +733,7 @@ bool transport_process(struct transport *t)
             int what = (ready[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
                        (ready[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                        (ready[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-            curl_multi_socket_action(t->multi, fd, what, &running);
+            curl.multi_socket_action(t->multi, fd, what, &running);
         }
         run_curl(t);
         any |= take_ended(t);

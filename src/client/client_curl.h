@@ -7,6 +7,25 @@
 #include "client/internal.h"
 #include "client/route.h"
 
+/* libcurl's functions, by their names without "curl_"; usable once curl_load() has returned BERTH_OK. */
+/* clang-format off */
+#define CURL_FUNCTIONS(X)                                                                        \
+    X(easy, cleanup) X(easy, getinfo) X(easy, init) X(easy, setopt) X(easy, strerror)            \
+    X(global, init)                                                                              \
+    X(multi, add_handle) X(multi, assign) X(multi, cleanup) X(multi, info_read) X(multi, init)   \
+    X(multi, remove_handle) X(multi, setopt) X(multi, socket_action)                             \
+    X(slist, append) X(slist, free_all)
+/* clang-format on */
+struct curl_functions {
+#define POINTER(prefix, name) __typeof__(curl_##prefix##_##name) *prefix##_##name;
+    CURL_FUNCTIONS(POINTER)
+#undef POINTER
+};
+extern struct curl_functions curl;
+
+/* Any thread, any number of times. BERTH_E_UNSUPPORTED: there is no libcurl. */
+int curl_load(berth_error *err);
+
 /* What holds for every request of the client. @resolve is lent as long as the handle lives. */
 bool curl_route_set_up(CURL *easy, const struct route *r, struct curl_slist *resolve);
 struct curl_slist *curl_route_resolve(const struct route *r, bool *ret_ok);

@@ -303,7 +303,7 @@ static int find_stray(void *arg, const char *key, uint64_t size, const char *dig
 /* How many could not be removed. */
 static size_t remove_strays(blob_store *s, char (*keys)[IO_KEY_SIZE], size_t n)
 {
-    const char *names[REMOVED_AT_ONCE];
+    const char *names[REMOVED_AT_ONCE] = {NULL};
     bool removed[REMOVED_AT_ONCE];
     size_t left = 0;
     for (size_t i = 0; i < n; i++)

@@ -1,4 +1,5 @@
-"""The measuring tools work: every row of bench/run, its report, and the driver's own count. No speed is asserted."""
+"""The measuring tools work: every row of bench/run and bench/clients, their reports, and the driver's own count. No speed
+is asserted."""
 
 import json
 import re
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clients import need
 from server import ROOT, Server, berth_path
 
 DRIVER = Path(berth_path()).parent / "bench" / "driver"
@@ -96,3 +98,21 @@ def test_driver_reaches_its_ceiling(mode):
     latency = found["latency_ms"]
     assert found["mode"] == mode[0]
     assert 0 < latency["p50"] <= latency["p90"] <= latency["p99"] <= latency["max"]
+
+
+def test_every_row_of_the_clients_runs(tmp_path):
+    need("time", "curl", "openssl")
+    done = subprocess.run([str(ROOT / "bench" / "clients"), "--smoke", "--berth", berth_path(), "--folder", str(tmp_path),
+                           "--results", str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    results = json.loads((tmp_path / "clients-smoke.json").read_text())
+    assert results["failed"] == []
+    measured = results["rows"]
+    for row in ("head-1000", "head-cold", "blob-down", "blob-up"):
+        assert {"berth", "curl"} <= set(measured[row]), row
+        assert all(measured[row][tool]["peak_mib"] > 0 and measured[row][tool]["s"] > 0 for tool in measured[row])
+    page = (tmp_path / "clients-smoke.md").read_text()
+    assert re.search(r"^\| a blob of 2 MiB down, s ", page, re.M)
+    assert len(ElementTree.parse(tmp_path / "clients-smoke.svg").getroot().findall(
+        ".//{http://www.w3.org/2000/svg}rect")) > 20
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == []

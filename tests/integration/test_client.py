@@ -167,8 +167,8 @@ class TestTls:
         assert "certificate" in berth("ping", here, "--ca-file", "/etc/ssl/certs/ca-certificates.crt", code=NETWORK).err
         assert "can't be used" in berth("ping", here, "--ca-file", "/nowhere", code=FAILED).err
 
-    def test_tells_http_and_https_apart(self, berth, server):
-        assert "plain HTTP" in berth("ping", server.address, "--insecure", code=NETWORK).err
+    def test_tells_http_and_https_apart(self, berth, server, certificates):
+        assert "plain HTTP" in berth("ping", server.address, "--ca-file", certificates.ca, code=NETWORK).err
 
 
 @pytest.fixture(scope="module")

@@ -420,6 +420,13 @@ class TestTransfers:
         for fd in (master, slave):
             os.close(fd)
 
+    def test_a_device_stays_one(self, berth, slow, tmp_path):
+        s = slow(b"x", 1, 0)
+        os.mkfifo(tmp_path / "pipe")
+        reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
+        berth("blob", "get", f"{s.address}/a@{s.digest}", "-o", tmp_path / "pipe")
+        assert reader.communicate(timeout=20)[0] == b"x" and (tmp_path / "pipe").is_fifo()
+
     def test_who_has_seen_enough_may_leave(self, berth, scripted):
         s = scripted()
         tags = [f"tag-{i:06}" for i in range(50000)]

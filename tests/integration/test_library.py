@@ -17,3 +17,10 @@ def test_the_library_exports_its_list_and_no_more(berth_binary):
     for node, body in re.findall(r"^(BERTH_\d+) \{(.*?)^\}", (ROOT / "src" / "libberth.map").read_text(), re.M | re.S):
         wanted |= {node} | {f"{name}@@{node}" for name in re.findall(r"^\s+(berth_\w+);", body, re.M)}
     assert found == wanted
+
+
+def test_libcurl_is_loaded_only_when_it_is_wanted(berth_binary):
+    need("readelf")
+    for binary in (Path(berth_binary), Path(berth_binary).parent / "libberth.so"):
+        needed = subprocess.run(["readelf", "-d", binary], capture_output=True, text=True, check=True).stdout
+        assert "NEEDED" in needed and "libcurl" not in needed, needed

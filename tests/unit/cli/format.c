@@ -135,6 +135,7 @@ static void test_cli_format__says_where_a_mistake_is(void **state)
         {"{{jsn .}}", "position 3: no function is called 'jsn'; did you mean json?"},
         {"{{digest}}", "position 3: no function is called 'digest'; a field is .digest"},
         {"{{$x}}", "position 3: no variable is called '$x'"},
+        {"{{$x := $x}}", "position 9: no variable is called '$x'"}, /* found by its fuzz target */
         {"{{$x = 1}}", "position 3: no variable is called '$x': := makes one"},
         {"{{range $x := .tags}}{{end}}{{$x}}", "position 31: no variable is called '$x'"},
         {"{{index .tags 9}}", "position 3: index: 9 is beyond a list of 3"},
