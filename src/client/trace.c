@@ -51,8 +51,7 @@ static void mask_urls(berth_str s, berth_buf *out)
             continue;
         }
         char ch = s.p[i++];
-        bool acts = (unsigned char)ch < ' ' || ch == 0x7f; /* on a terminal */
-        berth_buf_putc(out, acts ? '?' : ch);
+        berth_buf_putc(out, ch);
         in_query = ch == '?' || (in_query && ch != ' ' && ch != '"' && ch != '>');
         if (!in_query || (ch != '?' && ch != '&'))
             continue;
@@ -82,6 +81,7 @@ static void mask_value(berth_str value, berth_buf *out)
 void trace_mask(berth_str block, berth_buf *out)
 {
     berth_str line, name, value;
+    size_t start = out->n;
     for (bool first = true; block.n; first = false) {
         str_cut(block, '\n', &line, &block);
         if (str_ends(line, STR("\r")))
@@ -96,6 +96,9 @@ void trace_mask(berth_str block, berth_buf *out)
         }
         berth_buf_putc(out, '\n');
     }
+    for (size_t i = start; i < out->n; i++) /* nothing in it shall act on a terminal */
+        if (((unsigned char)out->p[i] < ' ' && out->p[i] != '\n') || out->p[i] == 0x7f)
+            out->p[i] = '?';
 }
 
 void trace_tell(const struct trace *t, berth_trace what, uint64_t exchange, berth_str block)
