@@ -60,7 +60,19 @@ class Server:
         return env
 
     def start(self):
-        """Starts the process and waits until every listener is open."""
+        """Starts the process and waits until every listener is open. Started again on its port, it may have to wait: for a
+        moment a client's connection may have that."""
+        until = time.monotonic() + 10
+        while True:
+            try:
+                self.launch()
+                return
+            except RuntimeError as e:
+                if not self.port or "Address already in use" not in str(e) or time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+
+    def launch(self):
         command = self.command()
         wanted = command.count("--listen")
         self.lines, self.listeners = [], []

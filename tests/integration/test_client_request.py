@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 import layout
-from server import ROOT, berth_path
+from server import ROOT, Server, berth_path
 
 sys.path.insert(0, str(ROOT / "bench"))
 import servers  # noqa: E402
@@ -71,7 +71,9 @@ def berth(tmp_path):
 def guide(request, tmp_path_factory):
     """Each registry, and what the command line needs for it."""
     if request.param == "berth":
-        yield SimpleNamespace(host=request.getfixturevalue("server").address, options=[], stdin=b"")
+        own = Server(berth_path(), tmp_path_factory.mktemp("guide") / "data")     # others follow the guide too
+        yield SimpleNamespace(host=own.address, options=[], stdin=b"")
+        own.stop()
         return
     locked = request.param == "with a password"
     contestant = WithPassword() if locked else OTHERS[request.param]()
@@ -302,6 +304,8 @@ class TestEnvironment:
         assert said.count("\n") == 1 and "BERTH_DEFAULT_TGA (is it BERTH_DEFAULT_TAG?)" in said
 
     def test_the_server_knows_them(self, make_server, monkeypatch):
+        for name in [n for n in os.environ if n.startswith("BERTH_")]:
+            monkeypatch.delenv(name)
         for name in ("BERTH_DEFAULT_TAG", "BERTH_CACERTS", "BERTH_DEBUG"):
             monkeypatch.setenv(name, "x")
         monkeypatch.setenv("BERTH_OF_NOTHING", "x")
