@@ -8,10 +8,12 @@
 
 #include "util/fault.h"
 
-extern const char meta_schema_0001[], meta_schema_0002[], meta_schema_0003[];
+extern const char meta_schema_new[], meta_schema_0002[], meta_schema_0003[];
 
+/* The first makes a new database. Running them all for it made the first answer of an empty registry come
+ * after 10.9 ms instead of 9.0. */
 const struct migration meta_migrations[] = {
-    {1, meta_schema_0001},
+    {3, meta_schema_new},
     {2, meta_schema_0002},
     {3, meta_schema_0003},
 };
@@ -123,7 +125,11 @@ int db_migrate(struct db *db, const char *path, const struct migration *list, si
                                (long long)version, last);
     if (version > 0 && version < last)
         r = back_up(db, path, version, err);
-    for (size_t i = 0; r == BERTH_OK && i < n; i++)
+    if (r == BERTH_OK && version == 0) {
+        r = apply(db, &list[0], err);
+        version = list[0].version;
+    }
+    for (size_t i = 1; r == BERTH_OK && i < n; i++)
         if (list[i].version > version)
             r = apply(db, &list[i], err);
     return r;

@@ -411,7 +411,8 @@ def make_version_1(database):
             DROP TABLE blobs;
             ALTER TABLE blobs_1 RENAME TO blobs;
             CREATE INDEX blobs_review ON blobs(review_at) WHERE review_at IS NOT NULL;
-            DELETE FROM schema_version WHERE version>1;
+            DELETE FROM schema_version;
+            INSERT INTO schema_version(version, applied_at) VALUES(1, 0);
             PRAGMA wal_checkpoint(TRUNCATE);""")
 
 

@@ -1,6 +1,7 @@
--- Version 1. Times are ms since the epoch; ids are made by the application: 63 bits, ordered by time.
--- Why it is safe: docs/internals/collector.md. An edge, a link and a blob are held by foreign keys that refuse at
--- once; nothing here may ever be deferred. Columns that change little stand before long ones.
+-- Version 3, as a new database has it; the files beside this one bring older ones forward. Times are ms since the epoch;
+-- ids are made by the application: 63 bits, ordered by time. Why it is safe: docs/internals/collector.md. An edge, a link
+-- and a blob are held by foreign keys that refuse at once; nothing here may ever be deferred. Columns that change little
+-- stand before long ones.
 
 CREATE TABLE schema_version(
   version    INTEGER NOT NULL PRIMARY KEY,
@@ -23,9 +24,10 @@ CREATE INDEX repositories_review ON repositories(review_at) WHERE review_at IS N
 CREATE TABLE blobs(
   digest     TEXT NOT NULL PRIMARY KEY,
   size       BIGINT NOT NULL,
-  object_key TEXT UNIQUE,
+  object_key TEXT,
   created_at BIGINT NOT NULL,
   review_at  BIGINT) WITHOUT ROWID;
+CREATE UNIQUE INDEX blobs_object ON blobs(object_key) WHERE object_key IS NOT NULL;
 CREATE INDEX blobs_review ON blobs(review_at) WHERE review_at IS NOT NULL;
 
 CREATE TABLE blob_bodies(
@@ -55,7 +57,8 @@ CREATE TABLE manifests(
   annotations   TEXT,
   body          BLOB NOT NULL,
   PRIMARY KEY(repo_id, digest));
-CREATE INDEX manifests_referrers ON manifests(repo_id, subject, artifact_type, digest) WHERE subject IS NOT NULL;
+CREATE INDEX manifests_referrers ON manifests(repo_id, subject, artifact_type, digest, media_type, size, annotations)
+  WHERE subject IS NOT NULL;
 CREATE INDEX manifests_review ON manifests(review_at) WHERE review_at IS NOT NULL;
 
 CREATE TABLE manifest_blobs(
