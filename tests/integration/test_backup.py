@@ -242,13 +242,14 @@ def test_a_server_killed_in_the_middle_leaves_the_backup_before_whole(berth_bina
     images, hit = {}, 0
     for i in range(10):
         images["team/app", f"first{i}"] = push_image(own, "team/app", f"first{i}", noise(200000, i))[0]
+    began = time.monotonic()
     backup(berth_binary, own, tmp_path / "backup")
-    chance = random.Random(11)
+    chance, took = random.Random(11), time.monotonic() - began
     for turn in range(6):
         for i in range(12):
             push_image(own, "team/app", f"turn{turn}-{i}", noise(400000, f"{turn}-{i}"))
         started, running = kill_during([str(berth_binary), "backup", tmp_path / "backup", "--data", own.data],
-                                       chance.uniform(0, 0.1))
+                                       chance.uniform(0, took))
         own.kill9()
         started.communicate()
         hit += running
