@@ -95,6 +95,7 @@ static int create(struct target *t, berth_error *err)
 
 int target_open(struct target *t, const char *file, bool binary, berth_error *err)
 {
+    *t = (struct target)TARGET_INIT;
     t->file = file && strcmp(file, "-") != 0 ? file : NULL;
     if (!t->file) {
         t->fd = STDOUT_FILENO;
