@@ -125,7 +125,8 @@ bool http_content_range_answer_parse(berth_str header, struct http_range *ret, u
     struct http_range r;
     uint64_t total = HTTP_SIZE_UNKNOWN;
     if (!str_eq_nocase(str_head(header, 6), STR("bytes ")) || !http_content_range_parse(header, &r) ||
-        !str_cut(header, '/', &span, &size) || (!str_eq(size, STR("*")) && !str_to_u64(size, &total)))
+        !str_cut(header, '/', &span, &size) || (!str_eq(size, STR("*")) && !str_to_u64(size, &total)) ||
+        r.last >= total) /* also where the size is unknown: what comes after the last byte has a number too */
         return false;
     *ret = r;
     *ret_size = total;

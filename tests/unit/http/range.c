@@ -134,6 +134,7 @@ static void test_http_range__reads_what_an_answer_holds(void **state)
         {"bytes 0-4/10", true, 0, 4, 10},
         {"Bytes 5-9/*", true, 5, 9, HTTP_SIZE_UNKNOWN},
         {"bytes 5-10/10", false, 0, 0, 0},
+        {"bytes 5-18446744073709551615/*", false, 0, 0, 0}, /* no offset comes after it */
         {"bytes 5-4/10", false, 0, 0, 0},
         {"5-9", false, 0, 0, 0},
         {"bytes 5-9", false, 0, 0, 0},
