@@ -173,6 +173,7 @@ static void last_one(http_request *req)
 
 static void wait_at_gate(http_request *req)
 {
+    atomic_fetch_add(&site_of(req)->seen.at_gate, 1);
     while (atomic_load(&site_of(req)->gate))
         sleep_ms(2);
     hello(req);

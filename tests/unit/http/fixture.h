@@ -24,7 +24,7 @@ struct site {
     int port;
     int file;
     struct {
-        atomic_int begun, pieces, ended, done, finished, aborted, overlaps, status;
+        atomic_int at_gate, begun, pieces, ended, done, finished, aborted, overlaps, status;
         atomic_uint_least64_t body, sent;
     } seen;
     atomic_bool gate; /* closed while true: /gate and /slow wait */
