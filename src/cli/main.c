@@ -111,11 +111,6 @@ struct help_options {
     bool man, markdown;
 };
 
-static void help_options_done(struct help_options *o)
-{
-    cli_base_done(&o->base);
-}
-
 static const struct cli_option help_options[] = {
     {.name = "man",
      .kind = CLI_FLAG,
@@ -130,18 +125,19 @@ static const struct cli_option help_options[] = {
 
 static int run_help(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(help_options_done) struct help_options o = {0};
-    int rc = cli_read(c, argc, argv, &o.base);
+    struct help_options o = {0};
+    CLEANUP(cli_base_donep) struct cli_base *b = &o.base;
+    int rc = cli_read(c, argc, argv, b);
     if (rc >= 0)
         return rc;
     if (o.markdown) {
         document_markdown();
         return cli_printed(c);
     }
-    int n = (int)o.base.n_operands;
+    int n = (int)b->n_operands;
     if (!o.man)
-        return help_about(n, o.base.operands);
-    const char *page = n == 1 ? o.base.operands[0] : "";
+        return help_about(n, b->operands);
+    const char *page = n == 1 ? b->operands[0] : "";
     if (strncmp(page, "berth-", 6) == 0)
         page += 6;
     if (!document_man(page))
@@ -165,10 +161,7 @@ static int run_version(const struct cli_command *c, int argc, char **argv)
     int rc = cli_read(c, argc, argv, &b);
     if (rc >= 0)
         return rc;
-    if (!cli_wants_text(&b))
-        return cli_print(c, &b, json_pack("{s:s}", "version", BERTH_VERSION));
-    printf("berth " BERTH_VERSION "\n");
-    return cli_printed(c);
+    return cli_tell(c, &b, json_pack("{s:s}", "version", BERTH_VERSION), "berth " BERTH_VERSION "\n");
 }
 
 const struct cli_command cmd_version = {
