@@ -140,10 +140,9 @@ berth_str oci_read_media_type(berth_str body, berth_arena *arena)
 int oci_read_annotations(berth_str text, berth_arena *arena, const berth_annotation **ret, size_t *ret_n,
                          berth_error *err)
 {
-    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
     CLEANUP(oci_json_unrefp) json_t *root = NULL;
     if (text.n == 0)
         return BERTH_OK;
-    int r = oci_json_load_object(text.p, text.n, &bounds, &root, err);
+    int r = oci_manifest_load(text.p, text.n, &root, err);
     return r == BERTH_OK ? oci_json_pairs(root, "annotations", arena, ret, ret_n, err) : r;
 }

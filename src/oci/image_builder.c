@@ -50,11 +50,10 @@ int berth_builder_new(const char *media_type, berth_builder **ret_builder, berth
 
 int berth_builder_from(const berth_manifest *manifest, berth_builder **ret_builder, berth_error *err)
 {
-    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
     json_t *root = NULL;
     if (manifest->kind == BERTH_KIND_SCHEMA1)
         return berth_error_set(err, BERTH_E_UNSUPPORTED, "Docker's schema 1 can't be edited");
-    int r = oci_json_load_object(manifest->data, manifest->size, &bounds, &root, err);
+    int r = oci_manifest_load(manifest->data, manifest->size, &root, err);
     if (r != BERTH_OK)
         return r;
     /* what it was announced as must not be lost with the header that said so */

@@ -203,6 +203,12 @@ oci_json_limits oci_manifest_bounds(size_t max_depth, size_t max_descriptors)
     };
 }
 
+int oci_manifest_load(const void *p, size_t n, json_t **ret, berth_error *err)
+{
+    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
+    return oci_json_load_object(p, n, &bounds, ret, err);
+}
+
 int oci_manifest_read(const json_t *root, berth_str content_type, size_t max_descriptors, berth_arena *arena,
                       oci_manifest *ret, berth_error *err)
 {
