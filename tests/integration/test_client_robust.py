@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from commandline import REAL, each_of, fill
 from server import berth_path
-from test_client import REAL, Berth, fill
 
 BLOB = 5 << 20
 
@@ -61,19 +61,7 @@ class BreakingProxy:
         self.listener.close()
 
 
-@pytest.fixture
-def berth(tmp_path):
-    return Berth(tmp_path / "home")
-
-
-@pytest.fixture(scope="module", params=list(REAL))
-def real(request, tmp_path_factory):
-    contestant = REAL[request.param]()
-    if not contestant.available():
-        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
-    running = contestant.start(tmp_path_factory.mktemp("real"))
-    yield fill(running)
-    running.close()
+real = each_of(REAL, fill)
 
 
 def through(real, **how):
