@@ -1,7 +1,7 @@
 /* oci/layout.c - see layout.h. */
 #include "oci/layout.h"
 
-#include <berth/config.h>
+#include <berth/layout.h>
 
 #include "oci/descriptor.h"
 #include "util/fault.h"
