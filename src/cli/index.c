@@ -312,7 +312,9 @@ const struct cli_command cmd_index_create = {
     .operands = "REF IMAGE...",
     .text =
         "Makes an index of images, each with the platform that its config names; the manifests of an IMAGE "
-        "that is an index itself are taken over. What comes from another repository is copied. The first "
+        "that is an index itself are taken over. What comes from another repository of the same registry is "
+        "mounted where "
+        "the registry does that, and else copied; what comes from elsewhere is copied. The first "
         "image decides whether this becomes an OCI index or Docker's list: they are not mixed. Prints the "
         "digest of the index. REF and IMAGE may be oci:PATH:TAG.",
     .options = create_options,

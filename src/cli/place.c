@@ -231,7 +231,11 @@ static int copy_blob(const struct place *from, const struct place *to, const ber
 {
     CLEANUP(closep) int fd = -1;
     bool there = false;
-    int r = to->c->ops->blob_has(to->c, d->digest, &there, err);
+    int r = BERTH_OK;
+    if (to->c->ops->blob_mount)
+        r = to->c->ops->blob_mount(to->c, from->c, d->digest, &there, err);
+    if (r == BERTH_OK && !there)
+        r = to->c->ops->blob_has(to->c, d->digest, &there, err);
     if (r != BERTH_OK || there)
         return r;
     r = place_blob_file(from, d, &fd, err);
