@@ -17,11 +17,6 @@
 #define MANIFEST_MAX (32 * MIB)
 #define HEADER_MAX   (64 * KIB)
 
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
 /* --- files --- */
 
 int layout_open_file(const berth_layout *l, const char *path, int *ret_fd, uint64_t *ret_size,

@@ -14,6 +14,11 @@ struct berth_layout {
     int dir_fd;
 };
 
+static inline int no_memory(berth_error *err)
+{
+    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
 /* A file below the layout. BERTH_E_NOT_FOUND, also for what is no regular file. */
 int layout_open_file(const berth_layout *l, const char *path, int *ret_fd, uint64_t *ret_size,
                      berth_error *err);

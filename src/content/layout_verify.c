@@ -26,11 +26,6 @@ struct check {
     berth_error first;
 };
 
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
 static int compare(const void *a, const void *b)
 {
     const struct item *x = a, *y = b;

@@ -21,7 +21,7 @@ int berth_layout_writer_new(berth_layout *layout, const char *digest, berth_layo
     berth_layout_writer *w = fault_hit() ? NULL : calloc(1, sizeof(*w));
     char suffix[IO_KEY_SIZE + 8], key[IO_KEY_SIZE];
     if (!w)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     w->layout = layout;
     w->part.fd = -1;
     w->named = digest;

@@ -15,11 +15,6 @@ struct berth_builder {
 
 #define PRINTED_MAX (256 * MIB) /* far above what the bounds of a manifest let be read back */
 
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
 static int builder_make(json_t *root, berth_str media_type, berth_builder **ret, berth_error *err)
 {
     berth_builder *b = fault_hit() ? NULL : calloc(1, sizeof(*b));

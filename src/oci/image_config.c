@@ -8,11 +8,6 @@ struct document {
     berth_arena arena; /* of all that @c points to */
 };
 
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
 /* What a container of it runs (image-spec, config.md "config"). */
 static int read_run(const json_t *root, struct document *doc, berth_error *err)
 {

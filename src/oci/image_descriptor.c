@@ -2,11 +2,6 @@
 #include "oci/image.h"
 #include "util/base64.h"
 
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
 int oci_image_keep(const void *p, size_t n, berth_arena *arena, const char **ret_digest,
                    const void **ret_data, berth_error *err)
 {

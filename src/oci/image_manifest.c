@@ -35,11 +35,6 @@ bool berth_media_type_is_docker(const char *media_type)
 
 /* --- reading --- */
 
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
 static int read_one(const json_t *j, berth_arena *arena, const berth_descriptor **ret, berth_error *err)
 {
     berth_descriptor *d = berth_arena_alloc(arena, sizeof(*d));
