@@ -34,6 +34,11 @@ def test_public_header_compiles_alone(header, language, standard):
     compile_alone(header.relative_to(ROOT / "include"), language, standard, "-Wpedantic", "-I", str(ROOT / "include"))
 
 
+def test_every_public_header_is_installed():
+    installed = re.findall(r"'(include/berth/\w+\.h)'", (ROOT / "meson.build").read_text())
+    assert sorted(installed) == [str(p.relative_to(ROOT)) for p in PUBLIC]
+
+
 @STANDARDS
 @pytest.mark.parametrize("header", PUBLIC, ids=lambda p: p.name)
 def test_initialisers_fit_their_types(header, language, standard):
