@@ -29,6 +29,7 @@ ELSEWHERE = {
     "cli/manifest.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/artifact_*.c": ("commands on a registry: real ones", "tests/integration/test_client_artifacts.py"),
     "cli/in*.c": ("commands on a registry: real ones", "tests/integration/test_client_documents.py"),
+    "cli/place_write.c": ("brings images to registries and layouts", "tests/integration/test_client_documents.py"),
     "cli/place.c": ("commands on a registry: real ones", "tests/integration/test_client_documents.py"),
     "client/content.c": ("asks the client's own calls: real registries", "tests/integration/test_client_documents.py"),
     "cli/request.c": ("a command on a registry: real ones", "tests/integration/test_client_request.py"),
