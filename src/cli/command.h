@@ -103,6 +103,10 @@ const struct cli_option *cli_shared_options(const struct cli_command *c, size_t 
 /* The @i-th option of a command: its own, then those. */
 const struct cli_option *cli_option_at(const struct cli_command *c, size_t i);
 
+/* What the options that stand together are for, as a heading: "Reaching the registry"; NULL: for the command
+ * alone. */
+const char *cli_option_title(const struct cli_option *o);
+
 enum { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
 
 /* What every command's state begins with. */

@@ -38,12 +38,25 @@ int cli_usage(const char *command, const char *fmt, ...)
 
 /* --- help and version --- */
 
+/* What stands before the first of those that belong together. */
+static const struct {
+    const struct cli_command *first;
+    const char *title;
+} chapters[] = {
+    {&cmd_serve, "a registry of your own"},
+    {&cmd_reference, "any registry"},
+    {&cmd_completion, "the program itself"},
+};
+
 /* Commands that stand alone, and families, each once, in the order of the list. */
 static void list_commands(void)
 {
     const struct cli_family *last = NULL;
     for (size_t i = 0; cli_commands[i]; i++) {
         const struct cli_family *family = cli_family_of(cli_commands[i]);
+        for (size_t k = 0; k < COUNT(chapters); k++)
+            if (chapters[k].first == cli_commands[i])
+                printf("\n%s:\n", chapters[k].title);
         if (family ? family != last : true)
             printf("  %-10s %s\n", family ? family->name : cli_commands[i]->name,
                    family ? family->summary : cli_commands[i]->summary);
@@ -54,7 +67,7 @@ static void list_commands(void)
 static void print_overview(void)
 {
     printf("berth - an OCI registry and client in one small program\n\n"
-           "usage: berth COMMAND [OPTION...]\n\ncommands:\n");
+           "usage: berth COMMAND [OPTION...]\n");
     list_commands();
     printf("\n`berth COMMAND --help` says more.\n\nexit codes:\n");
     for (const struct cli_exit *e = cli_exits; e->meaning; e++)

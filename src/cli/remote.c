@@ -74,11 +74,13 @@ int remote_exit_code(int code)
 }
 
 /* What a person can do about it; NULL: nothing that we know of. */
-static const char *help_with(const berth_error *err)
+static const char *help_with(const struct cli_command *c, const berth_error *err)
 {
     bool tls = strstr(err->message, "SSL") || strstr(err->message, "certificate");
     const char *login = "login";
     int unused;
+    if (err->code == BERTH_E_UNAUTH && c->takes & CLI_ASKS)
+        return NULL; /* who was asked for it knows */
     if (err->code == BERTH_E_UNAUTH)
         return cli_find(1, &login, &unused) ? "berth login, or --username NAME with --password-stdin"
                                             : "docker login, or --username NAME with --password-stdin";
@@ -92,7 +94,7 @@ static const char *help_with(const berth_error *err)
 int remote_fail(const struct cli_command *c, const berth_error *err)
 {
     bool bare = err->code == BERTH_E_NOT_FOUND && err->http_status == 404 && !err->oci_code[0];
-    const char *help = help_with(err);
+    const char *help = help_with(c, err);
     fprintf(stderr, "berth %s: %s%s\n", c->name, err->message, bare ? ": it is not there" : "");
     if (help)
         fprintf(stderr, "try: %s\n", help);
