@@ -173,7 +173,7 @@ static int listen_on(struct server *s, const char *address, const struct config_
                   l->certificate ? "anyone who reaches this address may push and delete: there are no users"
                                  : "anyone who reaches this address may push and delete, and nothing is "
                                    "encrypted: there are no users, and no certificate",
-                  F_CSTR("address", bound));
+                  F_CSTR("address", address));
     return BERTH_OK;
 }
 
