@@ -30,6 +30,7 @@ struct script {
     bool retries; /* as the options say; else none, for each answer is given once */
 };
 
+/* The end comes with the last bytes: else a client might send its next request before it sees the end. */
 static UNUSED void answer(struct script *s, int fd, const char *text)
 {
     char port[8];
@@ -42,7 +43,8 @@ static UNUSED void answer(struct script *s, int fd, const char *text)
             berth_buf_addf(&out, "%s", port);
         at = hole ? hole + 2 : at + strlen(at);
     }
-    CHECK(send(fd, out.p, out.n, MSG_NOSIGNAL) >= 0 || errno == EPIPE || errno == ECONNRESET);
+    CHECK(send(fd, out.p, out.n, MSG_NOSIGNAL | MSG_MORE) >= 0 || errno == EPIPE || errno == ECONNRESET);
+    shutdown(fd, SHUT_WR);
 }
 
 /* Whether the request is there as a whole. */
