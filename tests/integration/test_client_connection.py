@@ -231,7 +231,7 @@ class TestAddresses:
         both = ["--plain-http", "--resolve", f"{host}:127.0.0.1,[::1]"]      # nobody listens on 127.0.0.1
         began = time.monotonic()
         berth("ping", host, *both)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25          # of the 30 s that it would be else
         berth("ping", host, *both, "--ipv6")
         berth("ping", host, *both, "--ipv4", code=NETWORK)
         berth("ping", host, *both, "-4", "-6", code=USAGE)
@@ -241,7 +241,7 @@ class TestAddresses:
         silent = ["--plain-http", "--resolve", f"{host}:[100::1],127.0.0.1"]      # RFC 6666: discarded
         began = time.monotonic()
         berth("ping", host, *silent)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 25          # of the 30 s that it would be else
 
 
 class TestRequests:
