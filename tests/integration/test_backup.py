@@ -312,6 +312,9 @@ def test_a_restore_into_a_busy_registry_brings_back_what_was_deleted(berth_binar
     for tag in ("v0", "v1"):
         own.request("DELETE", f"/v2/team/app/manifests/{tag}")
     own.wait_for(lambda: (berth(berth_binary, "gc", "--data", own.data), len(objects(own.data)) == 3)[1])
+    own.stop()
+    own.flags[own.flags.index("--gc-grace") + 1] = "30s"       # from here on nothing goes before it is looked at
+    own.start()
     moved, _ = push_image(own, "team/app", "v2", noise(100000, 50))
     since, _ = push_image(own, "team/app", "since", noise(100000, 51))
     with Load(str(berth_binary), own, threads=2) as load:
