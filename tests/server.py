@@ -62,7 +62,7 @@ class Server:
     def start(self):
         """Starts the process and waits until every listener is open. Started again on its port, it may have to wait: for a
         moment a client's connection may have that."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while True:
             try:
                 self.launch()
