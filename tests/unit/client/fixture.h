@@ -28,6 +28,8 @@ struct script {
     char host[32];
     berth_client *client;
     bool retries; /* as the options say; else none, for each answer is given once */
+    int holds;    /* it stops before the answer of this number until it is released; 0: before none */
+    _Atomic bool released;
 };
 
 /* The end comes with the last bytes: else a client might send its next request before it sees the end. */
@@ -88,6 +90,8 @@ static UNUSED void *serve(void *arg)
         if (fd < 0)
             break;
         receive(s, fd, i);
+        while (s->holds == i && i && !atomic_load(&s->released))
+            usleep(1000);
         atomic_store(&s->n_requests, i + 1);
         answer(s, fd, s->answers[i]);
         close(fd);
