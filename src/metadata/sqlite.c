@@ -31,6 +31,11 @@ int64_t sqlite_now(struct sqlite_meta *m)
     return wall;
 }
 
+int64_t lease_due_before(struct sqlite_meta *m)
+{
+    return sqlite_now(m) + m->times.grace_ms;
+}
+
 int64_t sqlite_clock_pause(struct sqlite_meta *m)
 {
     sqlite_now(m);

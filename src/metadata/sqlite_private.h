@@ -120,12 +120,24 @@ int log_gather(struct sqlite_meta *m, berth_error *err);
 void log_gather_no_more(struct sqlite_meta *m);
 
 /* --- sqlite_recent.c --- */
+enum recent_kind { RECENT_TAG, RECENT_MANIFEST, RECENT_BLOB };
+struct recent_answer {
+    int64_t until; /* when a lease on it is due; INT64_MAX: never, something holds it */
+    bool with_body;
+    uint64_t size;
+    berth_digest digest;  /* of a manifest */
+    berth_str text, body; /* its media type; of a blob, its key */
+};
 uint64_t recent_commits(struct db *db); /* to be asked before the database is */
-/* What @tag of @repo leads to, when this thread has read it since the last commit. */
-bool recent_find(struct db *db, berth_str repo, berth_str tag, bool with_body, berth_arena *a,
-                 struct oci_stored *ret);
-void recent_keep(struct db *db, uint64_t commits, berth_str repo, berth_str tag, bool with_body,
-                 const struct oci_stored *m);
+/* What @name, a tag or a digest, of @repo leads to, when this thread has read it since the last commit. Good
+ * until the next recent_keep(). */
+const struct recent_answer *recent_find(struct db *db, enum recent_kind kind, berth_str repo, berth_str name,
+                                        bool with_body);
+void recent_keep(struct db *db, uint64_t commits, enum recent_kind kind, berth_str repo, berth_str name,
+                 const struct recent_answer *answer);
+/* Until when an answer is good in which a lease to @lease_until was not due, for it was asked whether it ends
+ * before @due: lease_due_before(). */
+int64_t recent_until(struct db *db, int64_t due, int64_t lease_until);
 void recent_free(struct recent *r); /* NULL is fine */
 
 /* --- sqlite.c --- */
@@ -159,6 +171,7 @@ static inline struct sqlite_meta *sqlite_of(meta *m)
     return CONTAINER_OF(m, struct sqlite_meta, base);
 }
 
+int64_t lease_due_before(struct sqlite_meta *m); /* a promise needs a lease that lasts until then: now + G */
 int64_t sqlite_now(struct sqlite_meta *m);
 /* For how many ms more the collector must not trust the clock; 0: it may. */
 int64_t sqlite_clock_pause(struct sqlite_meta *m);
