@@ -34,6 +34,7 @@ struct handle {
     struct exchange *x;         /* NULL: idle */
     struct handle *next, *prev; /* of the running, or of the idle (next alone) */
     int64_t since_ms;           /* the last sign of life, or the begin of the step */
+    int unwatched;              /* why its connection can't be watched (errno); 0: it is */
 };
 
 struct transport {

@@ -304,9 +304,10 @@ int curl_handle_explain(const struct handle *h, CURLcode result, berth_error *er
         return berth_error_set(err, BERTH_E_NETWORK, "no progress in time: %s", why);
     case CURLE_SSL_CONNECT_ERROR:
         return berth_error_set(err, BERTH_E_NETWORK, "%s (does it speak plain HTTP?)", why);
-    case CURLE_WRITE_ERROR: /* a callback's wish, which its call knows more about; else the header was too
-                               long */
-        return berth_error_set(err, BERTH_E_TOO_BIG, "the header of the answer is too long");
+    case CURLE_WRITE_ERROR: /* a callback's wish, which its call knows more about; else it is the header */
+        return berth_buf_exceeded(&h->x->header)
+                   ? berth_error_set(err, BERTH_E_TOO_BIG, "the header of the answer is too long")
+                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     default:
         return berth_error_set(err, BERTH_E_NETWORK, "%s", why);
     }
