@@ -1,13 +1,9 @@
 /* tests/unit/content/layout_place.c */
-#include "fixture.h"
+#include "layout.h"
 
 #include <pthread.h>
 
 #include "content/content.h"
-#include "oci/digest.h"
-#include "util/buf.h"
-
-#define ABC "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 static const berth_descriptor abc = {.media_type = "a/b", .digest = ABC, .size = 3};
 
@@ -18,26 +14,6 @@ static content *open_in(const struct world *w, bool create)
     snprintf(path, sizeof(path), "%s/layout", w->path);
     CHECK_OK(content_layout_open(path, create, &c, &test_err));
     return c;
-}
-
-static berth_manifest *make(const char *note, const berth_descriptor *subject)
-{
-    berth_builder *b = NULL;
-    berth_manifest *m = NULL;
-    CHECK_OK(berth_builder_new(BERTH_TYPE_OCI_MANIFEST, &b, &test_err));
-    CHECK_OK(berth_builder_set_config(b, &abc, &test_err));
-    CHECK_OK(berth_builder_set_annotation(b, "note", note, &test_err));
-    if (subject)
-        CHECK_OK(berth_builder_set_subject(b, subject, &test_err));
-    CHECK_OK(berth_builder_finish(b, &m, &test_err));
-    berth_builder_free(b);
-    return m;
-}
-
-static int keep(void *arg, const void *p, size_t n)
-{
-    berth_buf_add(arg, p, n);
-    return 0;
 }
 
 static int stop(void *arg, const void *p, size_t n)
@@ -65,7 +41,7 @@ static void test_content_layout_place__gives_back_what_was_put(void **state)
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(MIB);
     const struct content_source from = {.p = "abc", .fd = -1};
     content *c = open_in(&w, true);
-    berth_manifest *one = make("1", NULL), *two = make("2", NULL), *have = NULL;
+    berth_manifest *one = manifest_of("1", NULL), *two = manifest_of("2", NULL), *have = NULL;
     bool there = true;
     CHECK_OK(c->ops->blob_has(c, ABC, &there, &test_err));
     CHECK(!there);
@@ -105,10 +81,10 @@ static void test_content_layout_place__lists_referrers(void **state)
     CLEANUP(world_done) struct world w = world_new();
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(MIB);
     content *c = open_in(&w, true);
-    berth_manifest *subject = make("s", NULL);
+    berth_manifest *subject = manifest_of("s", NULL);
     berth_descriptor d;
     berth_manifest_describe(subject, &d);
-    berth_manifest *one = make("1", &d), *other = make("2", &abc);
+    berth_manifest *one = manifest_of("1", &d), *other = manifest_of("2", &abc);
     CHECK_OK(c->ops->manifest_put(c, "s", subject, &test_err));
     CHECK_OK(c->ops->manifest_put(c, one->digest, one, &test_err));
     CHECK_OK(c->ops->manifest_put(c, "again", one, &test_err)); /* told once */
@@ -174,7 +150,7 @@ static void *put_ten(void *arg)
     for (int i = 0; i < 10; i++) {
         char tag[40];
         snprintf(tag, sizeof(tag), "t%zu-%d", writer->number, i);
-        berth_manifest *m = make(tag, NULL);
+        berth_manifest *m = manifest_of(tag, NULL);
         CHECK_OK(c->ops->manifest_put(c, tag, m, &test_err));
         berth_manifest_free(m);
     }
