@@ -88,10 +88,11 @@ static void print_option(const struct cli_option *o)
 static void print_options(const struct cli_command *c)
 {
     const struct cli_option *o;
+    if (!document_own_option(c, 0))
+        return;
     printf(".Pp\nThe options are:\n.Bl -tag -width Ds\n");
-    for (size_t i = 0; (o = cli_option_at(c, i)); i++)
-        if (!cli_option_title(o))
-            print_option(o);
+    for (size_t i = 0; (o = document_own_option(c, i)); i++)
+        print_option(o);
     printf(".El\n");
 }
 

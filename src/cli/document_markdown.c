@@ -103,22 +103,23 @@ static void print_options(const struct cli_command *c)
 {
     const struct cli_option *o;
     const char *last = NULL;
-    printf("| option | meaning |\n|---|---|\n");
-    for (size_t i = 0; (o = cli_option_at(c, i)); i++)
-        if (!cli_option_title(o))
-            print_option(o);
+    const bool any = document_own_option(c, 0);
+    if (any)
+        printf("| option | meaning |\n|---|---|\n");
+    for (size_t i = 0; (o = document_own_option(c, i)); i++)
+        print_option(o);
+    printf("%s", any ? "\n" : "");
     for (size_t i = 0; (o = cli_option_at(c, i)); i++) {
         const char *title = cli_option_title(o);
         if (!title || (last && strcmp(title, last) == 0))
             continue;
-        printf("%s[%s](#", last ? ", " : "\nAlso the options of: ", title);
+        printf("%s[%s](#", last ? ", " : any ? "Also the options of: " : "The options of: ", title);
         print_anchor(title);
         printf(")");
         last = title;
     }
-    printf("%s", last ? ".\n" : "");
-    printf("%s\n",
-           c->takes & CLI_EVERY_SETTING ? "\nAnd a flag for every [setting](configuration.md).\n" : "");
+    printf("%s", last ? ".\n\n" : "");
+    printf("%s", c->takes & CLI_EVERY_SETTING ? "And a flag for every [setting](configuration.md).\n\n" : "");
 }
 
 static void print_command(const struct cli_command *c, bool in_family)
