@@ -332,7 +332,7 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
         r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, m->vfs.zName, err);
     if (r == BERTH_OK) /* the log is cut back to this size when it starts anew */
         r = db_exec(&m->writer.db,
-                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-8192; PRAGMA journal_size_limit=16777216;",
+                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-8192; PRAGMA journal_size_limit=33554432;",
                     err);
     if (r == BERTH_OK)
         r = db_exec(&m->writer.db, m->temp_dir ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", err);

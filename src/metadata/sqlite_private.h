@@ -86,6 +86,26 @@ int db_migrate(struct db *db, const char *path, const struct migration *list, si
  * anything refers to it. SQLite gives its other files the same mode. */
 int db_create(struct sqlite_meta *m, berth_error *err);
 
+/* --- sqlite_checkpoint.c --- */
+struct copier {
+    struct db db; /* the thread's own; opened when it is needed first */
+    bool opened;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool asked, stopping;
+    atomic_bool busy;  /* from when the writer asks until the pass is over */
+    atomic_int copied; /* frames of the log that the database has, after the last pass */
+    /* The writer's own, in frames: how long the log is and was, where it is to be looked at, where it must
+     * begin anew, and what had been copied when a pass was asked for. */
+    int frames, last, look_at, restart_at, before;
+};
+int copier_start(struct sqlite_meta *m, berth_error *err);
+void copier_stop(struct sqlite_meta *m);
+struct writer;
+void log_copy_back(struct writer *w); /* after each batch */
+
 /* --- sqlite_writer.c --- */
 struct writer_op;
 /* Runs in the writer's transaction. It may run again from the start when the transaction was lost: outputs
@@ -103,8 +123,8 @@ struct writer {
     size_t wanted;  /* the writer is to be woken when there are so many */
     size_t crowd;   /* how many there were for the last batch, and came while it ran */
     bool stopping;
-    int64_t average_us;                                     /* of the last commits; the writer's own */
-    int wal_frames, last_frames, checkpoint_at, restart_at; /* of the log; the writer's own */
+    struct copier copier;
+    int64_t average_us; /* of the last commits; the writer's own */
     atomic_uint_fast64_t transactions, operations, failures, queue, commit_us;
     atomic_uint_fast64_t commits; /* tried; counted before anyone hears of it */
 };

@@ -62,7 +62,7 @@ def test_ends_on_a_signal(make_server, signal_number):
     idle.request("GET", "/v2/")
     idle.getresponse().read()
     own.process.send_signal(signal_number)
-    assert own.process.wait(20) == 0
+    assert own.process.wait(60) == 0
 
 
 def test_a_port_that_is_taken_is_an_error(berth_binary, make_server, tmp_path):
