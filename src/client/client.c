@@ -231,6 +231,45 @@ static void run_due(berth_client *c)
         call_step(CONTAINER_OF(t, berth_call, ticket));
 }
 
+void call_attend(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (call->attended || call->state != CALL_RESTING)
+        return;
+    call->attended = true;
+    call->next_attended = c->attended;
+    c->attended = call;
+}
+
+static void forget_attended(berth_call *call)
+{
+    for (berth_call **at = &call->client->attended; call->attended; at = &(*at)->next_attended)
+        if (*at == call) {
+            *at = call->next_attended;
+            call->attended = false;
+            return;
+        }
+}
+
+/* Those that are attended to. One that wants to be again is so in the next round: what takes long is cut to
+ * pieces. */
+static void run_attended(berth_client *c)
+{
+    size_t n = 0;
+    for (berth_call *call = c->attended; call; call = call->next_attended)
+        n++;
+    for (; n && c->attended; n--) {
+        berth_call *call = c->attended, **last = &c->attended;
+        while (call->next_attended) { /* the oldest first */
+            last = &call->next_attended;
+            call = call->next_attended;
+        }
+        *last = NULL;
+        call->attended = false;
+        call_step(call);
+    }
+}
+
 static bool has_pending(berth_client *c)
 {
     pthread_mutex_lock(&c->lock);
@@ -254,11 +293,12 @@ static void take_close(berth_client *c)
 static void run_ready(berth_client *c)
 {
     take_close(c);
+    run_attended(c);
     do {
         run_pending(c);
         run_due(c);
     } while (has_pending(c));
-    int64_t due = limits_due(&c->limits, clock_mono_ms());
+    int64_t due = c->attended ? 0 : limits_due(&c->limits, clock_mono_ms());
     if (c->first_running)
         due = MIN(due, c->first_running->deadline_ms);
     transport_set_timer(c->transport, due);
@@ -345,6 +385,7 @@ void client_settle(berth_call *call)
 {
     berth_client *c = call->client;
     forget_running(call);
+    forget_attended(call);
     pthread_mutex_lock(&c->lock);
     while (call->done && !call->told && !call->orphan) { /* before anyone who waits may free it */
         call->told = true;

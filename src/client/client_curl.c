@@ -481,6 +481,7 @@ static bool set_request(struct transport *t, struct exchange *x, struct handle *
     ok &= curl.easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl.easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     curl.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
+    curl.easy_setopt(e, CURLOPT_HTTP_VERSION, x->apart ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_NONE);
     curl.easy_setopt(e, CURLOPT_HEADERDATA, x);
     curl.easy_setopt(e, CURLOPT_WRITEDATA, x);
     curl.easy_setopt(e, CURLOPT_DEBUGDATA, x);

@@ -57,6 +57,7 @@ struct exchange {
     bool expects;         /* the body waits for "100 Continue": it can be sent only once, or may be refused */
     bool home;            /* it goes to the registry's own origin */
     bool large;           /* a body that may be large is expected */
+    bool apart;           /* it shares its connection with no other while it is under way: HTTP/1.1 */
     int status;           /* of the answer */
     int64_t length;       /* what Content-Length says; -1: nothing */
     berth_buf header;     /* its lines */
@@ -252,6 +253,7 @@ enum call_state {
     CALL_ASKING,      /* the registry, or where it redirected us */
     CALL_TOKEN,       /* a token endpoint */
     CALL_SHARING,     /* until another call has the token that this one wants too */
+    CALL_RESTING,     /* until call_attend(): it has no request under way */
     CALL_DONE,
     CALL_STATES_
 };
@@ -262,7 +264,7 @@ enum call_state {
 struct step {
     const char *method; /* NULL: no request; the step wants to know the credentials, in call->lookup */
     size_t body_max;    /* of what is collected for end() */
-    bool large;         /* see struct exchange */
+    bool large, apart;  /* see struct exchange */
     bool any_answer;    /* end() gets whatever is no challenge that can be met, no redirect to follow */
     int (*prepare)(berth_call *call); /* makes the request, anew each time that it is sent; may be NULL */
     bool (*redirects)(const berth_call *call);                  /* whether to follow a 3xx; NULL: yes */
@@ -281,6 +283,7 @@ struct step {
 struct operation {
     const char *actions; /* "pull"; NULL: no repository */
     const struct step *first;
+    void (*ends)(berth_call *call); /* driver: before it has ended, however it does; may be NULL */
     void (*done)(berth_call *call); /* frees what call->own holds; may be NULL */
 };
 
@@ -328,6 +331,10 @@ struct berth_call {
     uint64_t broke_at; /* of progress.done */
     bool may_retry;    /* for broken() */
     bool recovers;     /* on a detour that a failure made */
+    /* Of one that rests: what is next, in the place of the step's end(). */
+    int (*goes_on)(berth_call *call, const struct step **ret_next);
+    bool attended; /* in the client's list of those */
+    berth_call *next_attended;
     int64_t deadline_ms;
     berth_call *next_running, *prev_running;
     berth_retry_fn retry;
@@ -392,6 +399,7 @@ struct berth_client {
     uint32_t call_timeout_ms;
     berth_call *first_running, *last_running; /* in the order of their deadlines */
     berth_call *first_asking, *last_asking;   /* for tokens */
+    berth_call *attended;                     /* go on in the next round */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* lock: */
@@ -411,7 +419,10 @@ void call_destroy(berth_call *call);
 void call_start(berth_call *call);
 void call_step(berth_call *call);                              /* driver: goes on with what has come */
 void call_cancel(berth_call *call, int code, const char *why); /* driver */
-void call_finish(berth_call *call);                            /* driver: it is over, call->code says how */
+/* For a step's end() and its like: no request comes next; @goes_on is called after call_attend(). */
+void call_rest(berth_call *call, int (*goes_on)(berth_call *call, const struct step **ret_next));
+void call_attend(berth_call *call); /* driver, any time; nothing to one that doesn't rest */
+void call_finish(berth_call *call); /* driver: it is over, call->code says how */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int call_fail_with(berth_call *call, const berth_error *err);
 int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */
