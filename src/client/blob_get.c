@@ -155,17 +155,19 @@ static int take(berth_call *call, const void *p, size_t n)
     berth_error err = BERTH_ERROR_INIT;
     if (d->file.fd >= 0)
         return partial_write(&d->file, p, n, &err) == BERTH_OK ? BERTH_OK : call_fail_with(call, &err);
-    if (!d->part)
-        hash_update(&d->hash, p, n);
     if (d->in_memory) {
         berth_buf_add(&d->memory, p, n);
-        return berth_buf_failed(&d->memory)
-                   ? call_fail(call, BERTH_E_TOO_BIG,
-                               "the blob has more than the %llu bytes that are allowed",
-                               (unsigned long long)d->memory.max)
-                   : BERTH_OK;
+        if (berth_buf_failed(&d->memory))
+            return call_fail(call, BERTH_E_TOO_BIG, "the blob has more than the %llu bytes that are allowed",
+                             (unsigned long long)d->memory.max);
+    } else {
+        int r = call->sink(call->arg, p, n);
+        if (r != 0)
+            return r == BERTH_PAUSE ? r : call_fail(call, BERTH_E_CANCELLED, "cancelled");
     }
-    return call->sink(call->arg, p, n) == 0 ? BERTH_OK : call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    if (!d->part)
+        hash_update(&d->hash, p, n);
+    return BERTH_OK;
 }
 
 static int on_piece(berth_call *call, const void *p, size_t n)
@@ -176,15 +178,15 @@ static int on_piece(berth_call *call, const void *p, size_t n)
         return ranges_take(&d->ranges, d->gap, p, n, &err) == BERTH_OK ? BERTH_OK
                                                                        : call_fail_with(call, &err);
     size_t passed = (size_t)MIN(d->skip, (uint64_t)n);
-    d->skip -= passed;
     n -= passed;
     if (d->length) /* a registry without ranges goes on to the end */
         n = (size_t)MIN((uint64_t)n, d->length - d->at);
-    if (!n)
-        return BERTH_OK;
-    int r = take(call, (const char *)p + passed, n);
+    int r = n ? take(call, (const char *)p + passed, n) : BERTH_OK;
     if (r != BERTH_OK)
         return r;
+    d->skip -= passed;
+    if (!n)
+        return BERTH_OK;
     d->at += n;
     call->progress.done = d->at;
     progress_tell(call, BERTH_STEP_RECEIVES);

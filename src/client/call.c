@@ -610,6 +610,8 @@ static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n)
     if (pay->length >= 0)
         n = (size_t)MIN((uint64_t)n, (uint64_t)pay->length - pay->sent);
     int r = n ? source_read(pay->source, p, n, ret_n, &err) : BERTH_OK;
+    if (r == BERTH_PAUSE)
+        return BERTH_PAUSE;
     if (r != BERTH_OK)
         return call_fail_with(call, &err);
     if (n && !*ret_n && pay->length >= 0)

@@ -99,6 +99,8 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     c->retry =
         (struct retry_policy){o.retries, o.first_wait_ms, o.longest_wait_ms, o.on_retry, o.on_retry_arg};
     c->call_timeout_ms = o.call_timeout_ms;
+    c->rate_reserve = o.rate_reserve;
+    c->rate_wait_ms = o.rate_wait_ms;
     c->notices.fn = o.on_warning;
     c->notices.arg = o.on_warning_arg;
     if (r == BERTH_OK)
@@ -209,6 +211,15 @@ static void forget_running(berth_call *call)
     call->next_running = call->prev_running = NULL;
 }
 
+/* It waits for its source, in the middle of a body or between two; or for a sink. */
+static void resume(berth_call *call)
+{
+    if (call->state == CALL_RESTING)
+        call_attend(call);
+    else
+        transport_resume(call->client->transport, &call->x);
+}
+
 static void run_pending(berth_client *c)
 {
     for (berth_call *call; (call = take_pending(c));) {
@@ -218,6 +229,8 @@ static void run_pending(berth_client *c)
             call_cancel(call, BERTH_E_CANCELLED, "cancelled");
         else if (call->state == CALL_NEW)
             begin(call);
+        else
+            resume(call);
     }
 }
 
@@ -480,6 +493,15 @@ void berth_call_free(berth_call *call)
     pthread_mutex_unlock(&c->lock);
     if (!inside)
         call_destroy(call);
+}
+
+void berth_call_resume(berth_call *call)
+{
+    berth_client *c = call->client;
+    pthread_mutex_lock(&c->lock);
+    if (!call->settled)
+        want_attention(call);
+    pthread_mutex_unlock(&c->lock);
 }
 
 int call_run(int r, berth_call *call, berth_call **ret_call, berth_error *err)

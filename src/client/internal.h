@@ -27,8 +27,9 @@ struct route;
 
 struct exchange_events {
     int (*head)(struct exchange *x); /* the header is complete; a negative code ends the exchange */
-    int (*body)(struct exchange *x, const void *p, size_t n);
-    /* Up to @n bytes of a body that streams; *@ret_n 0: that was all. A negative code ends the exchange. */
+    int (*body)(struct exchange *x, const void *p, size_t n); /* BERTH_PAUSE: not now */
+    /* Up to @n bytes of a body that streams; *@ret_n 0: that was all. BERTH_PAUSE: not yet. A negative code
+     * ends the exchange. */
     int (*send)(struct exchange *x, void *p, size_t n, size_t *ret_n);
     bool (*rewind)(struct exchange *x); /* have send() begin anew; false: it can't */
     void (*end)(struct exchange *x, int code, const berth_error *err); /* once, unless it was cancelled */
@@ -93,6 +94,7 @@ bool transport_process(struct transport *t); /* what is ready; events come from 
 void transport_set_timer(struct transport *t, int64_t due_ms); /* readable then, too; INT64_MAX: never */
 int transport_start(struct transport *t, struct exchange *x, berth_error *err);
 void transport_cancel(struct transport *t, struct exchange *x); /* not from one of its events */
+void transport_resume(struct transport *t, struct exchange *x); /* after BERTH_PAUSE; likewise */
 
 /* A descriptor beside those of the exchanges. */
 struct watch {
@@ -224,7 +226,7 @@ int source_open(struct source *s, const berth_source *of, berth_error *err);
 void source_hash(struct source *s, enum hash_algorithm a); /* hash on the way, before anything is read */
 /* All that is read as its digest; false: not every byte was seen. */
 bool source_digest(const struct source *s, berth_digest *ret);
-/* *@ret_n 0: its end. BERTH_E_CANCELLED: what its function said. */
+/* *@ret_n 0: its end. BERTH_PAUSE: nothing yet. BERTH_E_CANCELLED: what its function said. */
 int source_read(struct source *s, void *p, size_t n, size_t *ret_n, berth_error *err);
 bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
 
@@ -267,9 +269,10 @@ struct step {
     bool large, apart;  /* see struct exchange */
     bool any_answer;    /* end() gets whatever is no challenge that can be met, no redirect to follow */
     int (*prepare)(berth_call *call); /* makes the request, anew each time that it is sent; may be NULL */
-    bool (*redirects)(const berth_call *call);                  /* whether to follow a 3xx; NULL: yes */
-    int (*head)(berth_call *call);                              /* 2xx, before the body; may be NULL */
-    int (*piece)(berth_call *call, const void *p, size_t n);    /* of a 2xx body; NULL: collected */
+    bool (*redirects)(const berth_call *call); /* whether to follow a 3xx; NULL: yes */
+    int (*head)(berth_call *call);             /* 2xx, before the body; may be NULL */
+    /* Of a 2xx body; NULL: collected. BERTH_PAUSE: it is to come again as a whole. */
+    int (*piece)(berth_call *call, const void *p, size_t n);
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
     /* Any other answer that is no redirect, nor a challenge that can be met. NULL: call_fail_by_answer(). */
     int (*refused)(berth_call *call, const struct step **ret_next);
@@ -397,6 +400,8 @@ struct berth_client {
     struct notices notices;
     bool answered; /* something came from the host at least once */
     uint32_t call_timeout_ms;
+    uint64_t rate_reserve;
+    uint32_t rate_wait_ms;
     berth_call *first_running, *last_running; /* in the order of their deadlines */
     berth_call *first_asking, *last_asking;   /* for tokens */
     berth_call *attended;                     /* go on in the next round */
