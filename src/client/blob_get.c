@@ -157,9 +157,11 @@ static int take(berth_call *call, const void *p, size_t n)
         return partial_write(&d->file, p, n, &err) == BERTH_OK ? BERTH_OK : call_fail_with(call, &err);
     if (d->in_memory) {
         berth_buf_add(&d->memory, p, n);
-        if (berth_buf_failed(&d->memory))
+        if (berth_buf_exceeded(&d->memory))
             return call_fail(call, BERTH_E_TOO_BIG, "the blob has more than the %llu bytes that are allowed",
                              (unsigned long long)d->memory.max);
+        if (berth_buf_failed(&d->memory))
+            return call_fail(call, BERTH_E_NOMEM, "out of memory");
     } else {
         int r = call->sink(call->arg, p, n);
         if (r != 0)

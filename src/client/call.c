@@ -596,8 +596,9 @@ static int on_body(struct exchange *x, const void *p, size_t n)
         return call_fail(call, BERTH_E_TOO_BIG, "%s answered %d, and at too great a length",
                          who_answers(call), x->status);
     berth_buf_add(&call->body, p, n);
-    return berth_buf_failed(&call->body) ? call_fail(call, BERTH_E_TOO_BIG, "the answer is too large")
-                                         : BERTH_OK;
+    if (berth_buf_exceeded(&call->body))
+        return call_fail(call, BERTH_E_TOO_BIG, "the answer is too large");
+    return berth_buf_failed(&call->body) ? call_fail(call, BERTH_E_NOMEM, "out of memory") : BERTH_OK;
 }
 
 static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n)

@@ -28,6 +28,7 @@ struct handle {
     struct handle *next, *prev; /* of the running, or of the idle (next alone) */
     int64_t since_ms;           /* the last sign of life, or the begin of the step */
     bool paused;                /* at our own wish: no time runs out */
+    int unwatched;              /* why its connection can't be watched (errno); 0: it is */
 };
 
 struct transport {
@@ -52,8 +53,8 @@ struct transport {
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
-    (void)easy;
     struct transport *t = arg;
+    struct handle *h = NULL;
     struct epoll_event e = {.data.fd = fd};
     if (what == CURL_POLL_REMOVE) {
         epoll_ctl(t->epoll, EPOLL_CTL_DEL, fd, &e); /* a closed one has gone by itself */
@@ -61,8 +62,13 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
     }
     e.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
     if (epoll_ctl(t->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e) < 0 &&
-        epoll_ctl(t->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) < 0)
-        return -1;
+        epoll_ctl(t->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) < 0) {
+        if (curl.easy_getinfo(easy, CURLINFO_PRIVATE, &h) != CURLE_OK || !h)
+            return -1; /* which ends all others as well */
+        h->unwatched = errno;
+        t->steps_ms = 0; /* end_late() finds it */
+        return 0;
+    }
     curl.multi_assign(t->multi, fd, t);
     return 0;
 }
@@ -556,6 +562,7 @@ int transport_start(struct transport *t, struct exchange *x, berth_error *err)
     x->handle = h;
     x->number = ++t->trace.exchanges;
     h->x = x;
+    h->unwatched = 0;
     if (!set_request(t, x, h) || curl.multi_add_handle(t->multi, h->easy) != CURLM_OK) {
         give_back(t, h);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -652,9 +659,10 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
         return berth_error_set(err, BERTH_E_NETWORK, "no progress in time: %s", why);
     case CURLE_SSL_CONNECT_ERROR:
         return berth_error_set(err, BERTH_E_NETWORK, "%s (does it speak plain HTTP?)", why);
-    case CURLE_WRITE_ERROR: /* a callback's wish, which its call knows more about; else the header was too
-                               long */
-        return berth_error_set(err, BERTH_E_TOO_BIG, "the header of the answer is too long");
+    case CURLE_WRITE_ERROR: /* a callback's wish, which its call knows more about; else it is the header */
+        return berth_buf_exceeded(&x->header)
+                   ? berth_error_set(err, BERTH_E_TOO_BIG, "the header of the answer is too long")
+                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     default:
         return berth_error_set(err, BERTH_E_NETWORK, "%s", why);
     }
@@ -688,7 +696,16 @@ static bool take_ended(struct transport *t)
     return any;
 }
 
-/* Ends what has been at one step for too long, and looks when the next may have been. */
+static void end_unwatched(struct transport *t, struct handle *h)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    berth_error_set(&err, BERTH_E_IO, "watching the connection: %s", strerror(h->unwatched));
+    h->x->failure = FAILURE_LASTING;
+    end_exchange(t, h, BERTH_E_IO, &err);
+}
+
+/* Ends what can't be watched, and what has been at one step for too long, and looks when the next may have
+ * been. */
 static bool end_late(struct transport *t)
 {
     static const char *const what[] = {[EXCHANGE_CONNECTS] = "no connection",
@@ -705,6 +722,12 @@ static bool end_late(struct transport *t)
         struct exchange *x = h->x;
         uint32_t limit = t->limits_ms[x->step];
         next = h->next;
+        if (h->unwatched) {
+            end_unwatched(t, h);
+            any = true;
+            next = t->running;
+            continue;
+        }
         if (!limit || h->paused || now - h->since_ms < limit) {
             watch_step(t, h);
             continue;
