@@ -259,6 +259,7 @@ static void give_back(struct transport *t, struct handle *h)
     curl.easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
     curl.slist_free_all(h->fields);
     h->fields = NULL;
+    h->paused = false;
     h->why[0] = '\0';
     if (t->n_idle < IDLE_HANDLES) {
         h->next = t->idle;
@@ -307,6 +308,18 @@ void transport_cancel(struct transport *t, struct exchange *x)
         return;
     curl.multi_remove_handle(t->multi, h->easy);
     give_back(t, h);
+}
+
+void transport_resume(struct transport *t, struct exchange *x)
+{
+    struct handle *h = x->handle;
+    if (!h || !h->paused)
+        return;
+    h->paused = false;
+    h->since_ms = clock_mono_ms();
+    curl_handle_watch(t, h);
+    curl.easy_pause(h->easy, CURLPAUSE_CONT);
+    arm(t);
 }
 
 void exchange_done(struct exchange *x)
@@ -375,7 +388,7 @@ static bool end_late(struct transport *t)
             next = t->running;
             continue;
         }
-        if (!limit || now - h->since_ms < limit) {
+        if (!limit || h->paused || now - h->since_ms < limit) {
             curl_handle_watch(t, h);
             continue;
         }

@@ -10,7 +10,7 @@
 void curl_handle_watch(struct transport *t, const struct handle *h)
 {
     uint32_t limit = t->limits_ms[h->x->step];
-    if (limit && h->since_ms + limit < t->steps_ms)
+    if (limit && !h->paused && h->since_ms + limit < t->steps_ms)
         t->steps_ms = h->since_ms + limit;
 }
 
@@ -100,7 +100,9 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     struct exchange *x = arg;
     struct handle *h = x->handle;
     h->since_ms = clock_mono_ms();
-    return x->events->body(x, p, n) < 0 ? CURL_WRITEFUNC_ERROR : n;
+    int r = x->events->body(x, p, n);
+    h->paused |= r == BERTH_PAUSE;
+    return r == BERTH_PAUSE ? CURL_WRITEFUNC_PAUSE : r < 0 ? CURL_WRITEFUNC_ERROR : n;
 }
 
 berth_str exchange_field(const struct exchange *x, berth_str name, size_t i)
@@ -120,8 +122,11 @@ berth_str exchange_field(const struct exchange *x, berth_str name, size_t i)
 static size_t on_send(char *p, size_t size, size_t n, void *arg)
 {
     struct exchange *x = arg;
+    struct handle *h = x->handle;
     size_t sent = 0;
-    return x->events->send(x, p, size * n, &sent) < 0 ? CURL_READFUNC_ABORT : sent;
+    int r = x->events->send(x, p, size * n, &sent);
+    h->paused |= r == BERTH_PAUSE;
+    return r == BERTH_PAUSE ? CURL_READFUNC_PAUSE : r < 0 ? CURL_READFUNC_ABORT : sent;
 }
 
 /* Curl sends again by itself what a connection took that was closed before it answered. */
@@ -240,6 +245,7 @@ bool curl_handle_request(const struct transport *t, struct exchange *x, struct h
     ok &= curl.easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl.easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     curl.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
+    curl.easy_setopt(e, CURLOPT_HTTP_VERSION, x->apart ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_NONE);
     curl.easy_setopt(e, CURLOPT_HEADERDATA, x);
     curl.easy_setopt(e, CURLOPT_WRITEDATA, x);
     curl.easy_setopt(e, CURLOPT_DEBUGDATA, x);

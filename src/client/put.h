@@ -14,6 +14,7 @@ struct put {
     berth_buf piece;
     uint64_t piece_at; /* where in the source it begins */
     bool at_end;       /* the source has no more behind the piece */
+    bool filling;      /* the piece is not whole yet: the source has paused */
     bool closed;       /* a closing PUT has been sent */
     unsigned breaks;
     uint64_t broke_at;

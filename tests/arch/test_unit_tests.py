@@ -35,6 +35,7 @@ ELSEWHERE = {
     "cli/request.c": ("a command on a registry: real ones", "tests/integration/test_client_request.py"),
     "cli/blob.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "client/client_curl_handle.c": ("asks libcurl: seen by whole calls", "tests/unit/client/client.c"),
+    "content/tar_library.c": ("loads a library: every archive needs it", "tests/unit/content/tar.c"),
     "client/client_curl_load.c": ("loads a library: every call of the client needs it", "tests/unit/client/client.c"),
     "client/put_plan.c": ("begins what put.c does: its options are tested with that", "tests/unit/client/put.c"),
     "client/client_curl_route.c": ("tells libcurl: connections are made, or not", "tests/integration/test_client_connection.py"),

@@ -124,10 +124,13 @@ def berth(tmp_path):
 
 class Scripted:
     """A server whose paths are functions: routes["/v2/"] = lambda request: (status, headers, body). seen has the
-    requests: method, path, headers."""
+    requests: method, path, headers. answered has the paths of those whose answer is on its way."""
+
+    class Server(http.server.ThreadingHTTPServer):
+        request_queue_size = 1000              # many may come at once, and none is to knock again a second later
 
     def __init__(self):
-        self.routes, self.seen = {}, []
+        self.routes, self.seen, self.answered = {}, [], []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -149,6 +152,7 @@ class Scripted:
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body)
+                outer.answered.append(self.path)
                 if "content-length" in names:      # one that may be a lie
                     self.close_connection = True
 
@@ -157,7 +161,7 @@ class Scripted:
             def log_message(self, *args):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = self.Server(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
         self.url = f"http://{self.address}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -15,11 +15,12 @@ from server import berth_path
 
 
 class BreakingProxy(Between):
-    """Cuts each connection when it has answered so many bytes, or holds it there until `go` is set. passed: bytes of
-    answers."""
+    """Cuts each connection when it has answered so many bytes, or holds it there until `go` is set, or pauses so many
+    seconds after each 64 KiB. passed: bytes of answers."""
 
-    def __init__(self, port, cut_after=None, hold_after=None):
-        self.cut_after, self.hold_after, self.go, self.passed = cut_after, hold_after, threading.Event(), 0
+    def __init__(self, port, cut_after=None, hold_after=None, pause=0):
+        self.cut_after, self.hold_after, self.pause = cut_after, hold_after, pause
+        self.go, self.passed = threading.Event(), 0
         super().__init__(port)
 
     def move(self, source, target, upwards):
@@ -31,6 +32,7 @@ class BreakingProxy(Between):
                     self.passed += len(data)
                     if self.hold_after and self.passed >= self.hold_after:
                         self.go.wait()
+                    time.sleep(self.pause)
                 if left is not None:
                     left -= len(data)
                     if left <= 0:
