@@ -95,7 +95,9 @@ def locked(tmp_path_factory):
 
 
 class Berth:
-    """The command line, in a home of its own."""
+    """The command line, in a home of its own; prefix is put before it."""
+
+    prefix = []
 
     def __init__(self, home):
         self.home = Path(home)
@@ -105,7 +107,7 @@ class Berth:
         self.env.setdefault("ASAN_OPTIONS", "detect_leaks=1:strict_string_checks=1")
 
     def __call__(self, *argv, code=OK, stdin=b"", **env):
-        done = subprocess.run([berth_path(), *map(str, argv)], input=stdin, capture_output=True, timeout=120,
+        done = subprocess.run([*self.prefix, berth_path(), *map(str, argv)], input=stdin, capture_output=True, timeout=120,
                               cwd=self.home, env={**self.env, **env})
         said = done.stderr.decode()
         assert "Sanitizer" not in said and "runtime error" not in said, said
