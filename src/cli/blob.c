@@ -11,6 +11,7 @@
 struct options {
     struct remote remote;
     const char *file;
+    uint64_t ranges, ranges_from;
 };
 
 static const struct cli_option options[] = {
@@ -20,6 +21,17 @@ static const struct cli_option options[] = {
      .value = "FILE",
      .at = offsetof(struct options, file),
      .help = "where to; it is replaced. - is standard output (-)"},
+    {.name = "ranges",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .max = 64,
+     .at = offsetof(struct options, ranges),
+     .help = "fetch a large blob into FILE in so many ranges at once, each over a connection of its own (1)"},
+    {.name = "ranges-from",
+     .kind = CLI_SIZE,
+     .value = "SIZE",
+     .at = offsetof(struct options, ranges_from),
+     .help = "from this size on (64MiB)"},
     {0},
 };
 
@@ -75,9 +87,12 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (!file && !s.target.file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
-    result = file
-                 ? berth_blob_get_file_start(r->client, r->repository, r->reference, file, &call, &err)
-                 : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
+    berth_get_options how = BERTH_GET_OPTIONS_INIT;
+    how.ranges = (unsigned)o.ranges;
+    how.ranges_from = o.ranges_from;
+    result =
+        file ? berth_blob_get_file_with_start(r->client, r->repository, r->reference, file, &how, &call, &err)
+             : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
     if (result == BERTH_OK) {
         char label[20]; /* "sha256:" and 12 digits: the rest of the line has more to say */
         snprintf(label, sizeof(label), "%s", r->reference);
@@ -104,7 +119,8 @@ const struct cli_command cmd_blob_get = {
         "if that is right; what stands on standard output is to be used only if the exit code is 0. What "
         "came "
         "before the network failed for good, or before the command was stopped, stays in FILE.DIGITS.part, "
-        "named after the first digits of the digest, and the same command goes on from there.",
+        "named after the first digits of the digest, and the same command goes on from there. --ranges "
+        "helps where one connection is slow by itself.",
     .options = options,
     .fields = (const struct cli_field[]){{"digest", "string", "the digest, computed from the bytes"},
                                          {"size", "number", "the bytes"},

@@ -27,6 +27,7 @@ struct handle {
     struct exchange *x;         /* NULL: idle */
     struct handle *next, *prev; /* of the running, or of the idle (next alone) */
     int64_t since_ms;           /* the last sign of life, or the begin of the step */
+    bool paused;                /* at our own wish: no time runs out */
     int unwatched;              /* why its connection can't be watched (errno); 0: it is */
 };
 
@@ -258,7 +259,7 @@ static struct watch *find_watch(const struct transport *t, int fd)
 static void watch_step(struct transport *t, const struct handle *h)
 {
     uint32_t limit = t->limits_ms[h->x->step];
-    if (limit && h->since_ms + limit < t->steps_ms)
+    if (limit && !h->paused && h->since_ms + limit < t->steps_ms)
         t->steps_ms = h->since_ms + limit;
 }
 
@@ -348,7 +349,9 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     struct exchange *x = arg;
     struct handle *h = x->handle;
     h->since_ms = clock_mono_ms();
-    return x->events->body(x, p, n) < 0 ? CURL_WRITEFUNC_ERROR : n;
+    int r = x->events->body(x, p, n);
+    h->paused |= r == BERTH_PAUSE;
+    return r == BERTH_PAUSE ? CURL_WRITEFUNC_PAUSE : r < 0 ? CURL_WRITEFUNC_ERROR : n;
 }
 
 berth_str exchange_field(const struct exchange *x, berth_str name, size_t i)
@@ -368,8 +371,11 @@ berth_str exchange_field(const struct exchange *x, berth_str name, size_t i)
 static size_t on_send(char *p, size_t size, size_t n, void *arg)
 {
     struct exchange *x = arg;
+    struct handle *h = x->handle;
     size_t sent = 0;
-    return x->events->send(x, p, size * n, &sent) < 0 ? CURL_READFUNC_ABORT : sent;
+    int r = x->events->send(x, p, size * n, &sent);
+    h->paused |= r == BERTH_PAUSE;
+    return r == BERTH_PAUSE ? CURL_READFUNC_PAUSE : r < 0 ? CURL_READFUNC_ABORT : sent;
 }
 
 /* Curl sends again by itself what a connection took that was closed before it answered. */
@@ -487,6 +493,7 @@ static bool set_request(struct transport *t, struct exchange *x, struct handle *
     ok &= curl.easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl.easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     curl.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
+    curl.easy_setopt(e, CURLOPT_HTTP_VERSION, x->apart ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_NONE);
     curl.easy_setopt(e, CURLOPT_HEADERDATA, x);
     curl.easy_setopt(e, CURLOPT_WRITEDATA, x);
     curl.easy_setopt(e, CURLOPT_DEBUGDATA, x);
@@ -527,6 +534,7 @@ static void give_back(struct transport *t, struct handle *h)
     curl.easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
     curl.slist_free_all(h->fields);
     h->fields = NULL;
+    h->paused = false;
     h->why[0] = '\0';
     if (t->n_idle < IDLE_HANDLES) {
         h->next = t->idle;
@@ -575,6 +583,18 @@ void transport_cancel(struct transport *t, struct exchange *x)
         return;
     curl.multi_remove_handle(t->multi, h->easy);
     give_back(t, h);
+}
+
+void transport_resume(struct transport *t, struct exchange *x)
+{
+    struct handle *h = x->handle;
+    if (!h || !h->paused)
+        return;
+    h->paused = false;
+    h->since_ms = clock_mono_ms();
+    watch_step(t, h);
+    curl.easy_pause(h->easy, CURLPAUSE_CONT);
+    arm(t);
 }
 
 void exchange_done(struct exchange *x)
@@ -708,7 +728,7 @@ static bool end_late(struct transport *t)
             next = t->running;
             continue;
         }
-        if (!limit || now - h->since_ms < limit) {
+        if (!limit || h->paused || now - h->since_ms < limit) {
             watch_step(t, h);
             continue;
         }
