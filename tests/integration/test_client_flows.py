@@ -124,8 +124,8 @@ class TestHarm:
         berth("tag", "list", f"{s.address}/a", code=5)
         assert 2 <= len(s.seen) <= 10
 
-    @pytest.mark.parametrize("location", ["ftp://127.0.0.1/x", "http://u:p@127.0.0.1/x", "http://127.0.0.1\\@evil.example/",
-                                          "\x01", ""])
+    @pytest.mark.parametrize("location", ["ftp://127.0.0.1/x", "http://u:p@127.0.0.1/x", "\x01",
+                                          "http://127.0.0.1\\@evil.example/"])
     def test_a_redirect_to_nowhere(self, berth, scripted, location):  # noqa: F811
         s = scripted()
         s.routes["/v2/"] = says(307, Location=location)
