@@ -134,6 +134,7 @@ static void test_client_blob_get__reads_the_part_that_is_asked_for(void **state)
          .length = 2,
          .answers = {PART "2-5/6\r\nContent-Length: 4\r\n\r\ncdef"},
          .code = BERTH_E_INVALID},
+        {.offset = 1, .length = 3, .answers = {PART "1-3/6\r\n\r\nbc"}, .code = BERTH_E_NETWORK}, /* short */
         {.offset = UINT64_MAX, .length = 2, .code = BERTH_E_RANGE},
     };
     for (size_t i = 0; i < COUNT(rows); i++)
