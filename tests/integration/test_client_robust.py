@@ -18,12 +18,12 @@ BLOB = 5 << 20
 
 class BreakingProxy:
     """Passes connections on to a registry, and cuts each when it has answered so many bytes, or holds it there until
-    `go` is set. passed: bytes of answers."""
+    `go` is set. passed: bytes of answers; holding: connections that are held."""
 
     def __init__(self, host, port, cut_after=None, hold_after=None):
         self.target, self.cut_after, self.hold_after, self.go = (host, port), cut_after, hold_after, threading.Event()
-        self.passed = self.connections = 0
-        self.pumps = []
+        self.passed = self.connections = self.holding = 0
+        self.pumps, self.lock = [], threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -42,14 +42,16 @@ class BreakingProxy:
                 pump.start()
 
     def pump(self, source, sink, counts=False, cut_after=None):
-        left = cut_after
+        left, had = cut_after, 0
         try:
             while data := source.recv(min(64 << 10, left) if left is not None else 64 << 10):
                 sink.sendall(data)
                 if counts:
-                    self.passed += len(data)
-                    if self.hold_after and self.passed >= self.hold_after:
-                        self.go.wait()
+                    self.count(len(data))
+                had += len(data)
+                if counts and self.hold_after and had >= self.hold_after and not self.go.is_set():
+                    self.count(0, 1)
+                    self.go.wait()
                 if left is not None:
                     left -= len(data)
                     if left <= 0:
@@ -62,7 +64,19 @@ class BreakingProxy:
             except OSError:
                 pass
 
+    def count(self, passed, holding=0):
+        with self.lock:
+            self.passed += passed
+            self.holding += holding
+
+    def settle(self):
+        """Lets go, and waits until nothing of connections is under way whose client has gone."""
+        self.go.set()
+        for pump in self.pumps:
+            pump.join(60)
+
     def close(self):
+        self.go.set()
         self.listener.close()
 
 
@@ -113,9 +127,7 @@ class TestDownloads:
         left = list(tmp_path.glob("blob.*.part"))
         assert len(left) == 1 and not (tmp_path / "blob").exists()
         had = left[0].stat().st_size
-        proxy.go.set()
-        for pump in proxy.pumps:
-            pump.join(60)
+        proxy.settle()
         proxy.passed = 0
         berth(*argv[1:])
         proxy.close()
