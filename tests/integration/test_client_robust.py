@@ -3,53 +3,35 @@ storms of 429 from a scripted server."""
 
 import http.server
 import signal
-import socket
 import subprocess
 import threading
 import time
 
 import pytest
 
+from commandline import BLOB, REAL, each_of, fill
+from registries import Between, shut
 from server import berth_path
-from test_client import REAL, Berth, fill
-
-BLOB = 5 << 20
 
 
-class BreakingProxy:
-    """Passes connections on to a registry, and cuts each when it has answered so many bytes, or holds it there until
-    `go` is set. passed: bytes of answers; holding: connections that are held."""
+class BreakingProxy(Between):
+    """Cuts each connection when it has answered so many bytes, or holds it there until `go` is set. passed: bytes of
+    answers; holding: connections that are held."""
 
-    def __init__(self, host, port, cut_after=None, hold_after=None):
-        self.target, self.cut_after, self.hold_after, self.go = (host, port), cut_after, hold_after, threading.Event()
-        self.passed = self.connections = self.holding = 0
-        self.pumps, self.lock = [], threading.Lock()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
+    def __init__(self, port, cut_after=None, hold_after=None):
+        self.cut_after, self.hold_after, self.go, self.lock = cut_after, hold_after, threading.Event(), threading.Lock()
+        self.passed = self.holding = 0
+        super().__init__(port)
 
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            upstream = socket.create_connection(self.target)
-            self.pumps += [threading.Thread(target=self.pump, args=args, daemon=True)
-                           for args in ((client, upstream), (upstream, client, True, self.cut_after))]
-            for pump in self.pumps[-2:]:
-                pump.start()
-
-    def pump(self, source, sink, counts=False, cut_after=None):
-        left, had = cut_after, 0
+    def move(self, source, target, upwards):
+        left, had = None if upwards else self.cut_after, 0
         try:
             while data := source.recv(min(64 << 10, left) if left is not None else 64 << 10):
-                sink.sendall(data)
-                if counts:
-                    self.count(len(data))
+                target.sendall(data)
                 had += len(data)
-                if counts and self.hold_after and had >= self.hold_after and not self.go.is_set():
+                if not upwards:
+                    self.count(len(data))
+                if not upwards and self.hold_after and had >= self.hold_after and not self.go.is_set():
                     self.count(0, 1)
                     self.go.wait()
                 if left is not None:
@@ -58,11 +40,7 @@ class BreakingProxy:
                         break
         except OSError:
             pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        shut(source, target)
 
     def count(self, passed, holding=0):
         with self.lock:
@@ -70,34 +48,19 @@ class BreakingProxy:
             self.holding += holding
 
     def settle(self):
-        """Lets go, and waits until nothing of connections is under way whose client has gone."""
         self.go.set()
-        for pump in self.pumps:
-            pump.join(60)
+        super().settle()
 
     def close(self):
         self.go.set()
-        self.listener.close()
+        super().close()
 
 
-@pytest.fixture
-def berth(tmp_path):
-    return Berth(tmp_path / "home")
-
-
-@pytest.fixture(scope="module", params=list(REAL))
-def real(request, tmp_path_factory):
-    contestant = REAL[request.param]()
-    if not contestant.available():
-        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
-    running = contestant.start(tmp_path_factory.mktemp("real"))
-    yield fill(running)
-    running.close()
+real = each_of(REAL, fill)
 
 
 def through(real, **how):
-    host, port = real.host.rsplit(":", 1)
-    return BreakingProxy(host, int(port), **how)
+    return BreakingProxy(int(real.host.rsplit(":", 1)[1]), **how)
 
 
 class TestDownloads:
