@@ -1,51 +1,39 @@
-/* client/client_curl.c - the transport: this file and client_curl_route.c alone see libcurl.
+/* client/client_curl.c - the half of the transport that is libcurl's: this file and client_curl_*.c alone see
+ * it. It does what plain.c does not: TLS, names, proxies, sockets in the file system.
  *
- * One epoll descriptor holds curl's sockets, a timer for all that is waited for, and an event that other
- * threads wake us by. Whoever drives the client calls transport_process(); nothing here blocks but
- * transport_wait(). Curl's handles are used again: what all requests share is told them once. */
+ * Its sockets stand in the transport's descriptor. Its handles are used again: what all requests share is
+ * told them once. */
 #include "client/client_curl.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
 
+#include "client/transport.h"
 #include "util/clock.h"
 
-#define HEADER_MAX   (256 * KIB) /* all lines of one answer */
-#define LARGE_BUFFER (256 * KIB) /* curl's for large bodies: fewer calls into the kernel */
-#define EVENTS       64
 #define IDLE_HANDLES 64 /* more are freed when they are done */
 
 /* What one exchange needs of curl. */
 struct handle {
+    struct carrier base;
     CURL *easy;
     struct curl_slist *fields;
     char why[CURL_ERROR_SIZE];
-    struct exchange *x;         /* NULL: idle */
-    struct handle *next, *prev; /* of the running, or of the idle (next alone) */
-    int64_t since_ms;           /* the last sign of life, or the begin of the step */
+    struct handle *next; /* of the idle */
 };
 
-struct transport {
+struct curls {
     CURLM *multi;
-    int epoll, timer, event;
-    char *user_agent, *ca_file;
-    struct trace trace;
-    uint32_t limits_ms[EXCHANGE_STEPS_]; /* of each step; 0: none */
-    bool insecure;
-    struct handle *running, *idle;
-    struct watch *watches;
-    struct route route;
+    struct handle *idle;
     struct curl_slist *resolve;
     size_t n_idle;
-    int64_t armed_ms;             /* what the timer is set to; INT64_MAX: nothing */
-    int64_t curls_ms, callers_ms; /* who wants to be called */
-    int64_t steps_ms;             /* the first of the steps to take too long, at the earliest */
-    bool woken;                   /* curl has something to do at once */
+    bool woken; /* there is something to do at once */
 };
+
+static struct handle *handle_of(const struct exchange *x)
+{
+    return CONTAINER_OF(x->handle, struct handle, base);
+}
 
 /* --- curl's sockets and timer --- */
 
@@ -62,49 +50,18 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
     if (epoll_ctl(t->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e) < 0 &&
         epoll_ctl(t->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) < 0)
         return -1;
-    curl.multi_assign(t->multi, fd, t);
+    curl.multi_assign(t->curls->multi, fd, t);
     return 0;
-}
-
-/* Sets the timer to what comes first. It may go off early, for what is not wanted any more: that costs less
- * than telling the kernel of every change. */
-static void arm(struct transport *t)
-{
-    int64_t due = MIN(MIN(t->curls_ms, t->callers_ms), t->steps_ms);
-    if (due >= t->armed_ms)
-        return;
-    int64_t ms = MAX(due - clock_mono_ms(), 0);
-    struct itimerspec at = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = ms ? ms % 1000 * 1000000 : 1}};
-    timerfd_settime(t->timer, 0, &at, NULL);
-    t->armed_ms = due;
 }
 
 static int on_timer(CURLM *multi, long ms, void *arg)
 {
     (void)multi;
     struct transport *t = arg;
-    t->woken = ms == 0;
+    t->curls->woken = ms == 0;
     t->curls_ms = ms > 0 ? clock_mono_ms() + ms + 1 : INT64_MAX; /* -1: none */
-    arm(t);
+    transport_arm(t);
     return 0;
-}
-
-void transport_set_timer(struct transport *t, int64_t due_ms)
-{
-    t->callers_ms = due_ms;
-    arm(t);
-}
-
-static bool watch(struct transport *t, int fd)
-{
-    struct epoll_event e = {.events = EPOLLIN, .data.fd = fd};
-    return fd >= 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &e) == 0;
-}
-
-static bool copy(char **to, const char *s)
-{
-    *to = s ? str_dup(str_from(s)) : NULL;
-    return !s || *to;
 }
 
 static CURLM *make_multi(struct transport *t)
@@ -119,152 +76,50 @@ static CURLM *make_multi(struct transport *t)
     return multi;
 }
 
-int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
-                  berth_error *err)
+int curls_new(struct transport *t, berth_error *err)
 {
-    int loaded = curl_load(err);
-    if (loaded != BERTH_OK)
-        return loaded;
-    struct transport *t = calloc(1, sizeof(*t));
-    if (!t)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    t->epoll = epoll_create1(EPOLL_CLOEXEC);
-    t->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    t->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    t->limits_ms[EXCHANGE_CONNECTS] = opts->connect_timeout_ms ? opts->connect_timeout_ms : opts->timeout_ms;
-    t->limits_ms[EXCHANGE_SENDS] = t->limits_ms[EXCHANGE_RECEIVES] = opts->timeout_ms;
-    t->limits_ms[EXCHANGE_WAITS] = opts->answer_timeout_ms ? opts->answer_timeout_ms : opts->timeout_ms;
-    t->armed_ms = t->curls_ms = t->callers_ms = t->steps_ms = INT64_MAX;
-    t->insecure = opts->insecure;
-    t->trace = (struct trace){.fn = opts->trace, .arg = opts->trace_arg};
-    if (t->epoll < 0 || !watch(t, t->timer) || !watch(t, t->event)) {
-        berth_error_set(err, BERTH_E_IO, "making descriptors: %s", strerror(errno));
-        transport_free(t);
-        return BERTH_E_IO;
-    }
-    t->multi = make_multi(t);
-    if (!t->multi || !copy(&t->user_agent, opts->user_agent ? opts->user_agent : "berth/" BERTH_VERSION) ||
-        !copy(&t->ca_file, opts->ca_file)) {
-        transport_free(t);
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    }
     bool ok = true;
-    int r = route_init(&t->route, opts->connection, authority, err);
-    if (r == BERTH_OK)
-        t->resolve = curl_route_resolve(&t->route, &ok);
-    if (r == BERTH_OK && !ok)
-        r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    if (r != BERTH_OK) {
-        transport_free(t);
+    int r = curl_load(err);
+    if (r != BERTH_OK)
         return r;
-    }
-    *ret = t;
-    return BERTH_OK;
+    struct curls *s = t->curls = calloc(1, sizeof(*s));
+    if (s)
+        s->resolve = curl_route_resolve(&t->route, &ok);
+    if (s && ok && (s->multi = make_multi(t)))
+        return BERTH_OK;
+    curls_free(s);
+    t->curls = NULL;
+    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
 }
 
-void transport_close(struct transport *t)
+/* Its connections, if nothing is under way. */
+void curls_close(struct transport *t)
 {
     CURLM *fresh = t->running ? NULL : make_multi(t);
     if (!fresh)
         return;
-    curl.multi_cleanup(t->multi);
-    t->multi = fresh;
+    curl.multi_cleanup(t->curls->multi);
+    t->curls->multi = fresh;
     t->curls_ms = INT64_MAX;
-    t->woken = false;
+    t->curls->woken = false;
 }
 
-void transport_free(struct transport *t)
+void curls_free(struct curls *s)
 {
-    if (!t)
+    if (!s)
         return;
-    for (struct handle *h; (h = t->idle);) {
-        t->idle = h->next;
+    for (struct handle *h; (h = s->idle);) {
+        s->idle = h->next;
         curl.easy_cleanup(h->easy);
         free(h);
     }
-    if (t->multi)
-        curl.multi_cleanup(t->multi);
-    closep(&t->epoll);
-    closep(&t->timer);
-    closep(&t->event);
-    route_done(&t->route);
-    curl.slist_free_all(t->resolve);
-    free(t->user_agent);
-    free(t->ca_file);
-    free(t);
-}
-
-const struct route *transport_route(const struct transport *t)
-{
-    return &t->route;
-}
-
-int transport_fd(const struct transport *t)
-{
-    return t->epoll;
-}
-
-void transport_wake(struct transport *t)
-{
-    uint64_t one = 1;
-    while (write(t->event, &one, sizeof(one)) < 0 && errno == EINTR)
-        ;
-}
-
-void transport_wait(struct transport *t)
-{
-    struct pollfd p = {.fd = t->epoll, .events = POLLIN};
-    poll(&p, 1, -1); /* a signal that was caught: the caller looks again */
-}
-
-/* --- descriptors beside curl's --- */
-
-int transport_watch(struct transport *t, struct watch *w, berth_error *err)
-{
-    if (!watch(t, w->fd))
-        return berth_error_set(err, BERTH_E_IO, "watching a descriptor: %s", strerror(errno));
-    w->next = t->watches;
-    t->watches = w;
-    return BERTH_OK;
-}
-
-void transport_unwatch(struct transport *t, struct watch *w)
-{
-    struct epoll_event e = {0};
-    epoll_ctl(t->epoll, EPOLL_CTL_DEL, w->fd, &e);
-    for (struct watch **at = &t->watches; *at; at = &(*at)->next)
-        if (*at == w) {
-            *at = w->next;
-            break;
-        }
-}
-
-static struct watch *find_watch(const struct transport *t, int fd)
-{
-    struct watch *w = t->watches;
-    while (w && w->fd != fd)
-        w = w->next;
-    return w;
+    if (s->multi)
+        curl.multi_cleanup(s->multi);
+    curl.slist_free_all(s->resolve);
+    free(s);
 }
 
 /* --- steps --- */
-
-static void watch_step(struct transport *t, const struct handle *h)
-{
-    uint32_t limit = t->limits_ms[h->x->step];
-    if (limit && h->since_ms + limit < t->steps_ms)
-        t->steps_ms = h->since_ms + limit;
-}
-
-static void enter_step(struct handle *h, enum exchange_step step)
-{
-    struct exchange *x = h->x;
-    h->since_ms = clock_mono_ms();
-    x->step = step;
-    watch_step(x->transport, h);
-    if (x->events->moved)
-        x->events->moved(x);
-}
 
 /* The connection is there: the request goes out. Perhaps for the second time: curl takes a fresh connection
  * by itself when a kept one turns out to be closed, and goes on behind the bytes that it has asked for, but
@@ -273,7 +128,7 @@ static int on_connected(void *arg, char *ip, char *own_ip, int port, int own_por
 {
     (void)ip, (void)own_ip, (void)port, (void)own_port;
     struct exchange *x = arg;
-    enter_step(x->handle, x->has_body ? EXCHANGE_SENDS : EXCHANGE_WAITS);
+    carrier_enter(x->handle, x->has_body ? EXCHANGE_SENDS : EXCHANGE_WAITS);
     return !x->streams || x->events->rewind(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
@@ -282,14 +137,14 @@ static int on_transfer(void *arg, curl_off_t to_come, curl_off_t came, curl_off_
 {
     (void)to_come, (void)came, (void)to_send;
     struct handle *h = arg;
-    struct exchange *x = h->x;
+    struct exchange *x = h->base.x;
     if (x->step != EXCHANGE_SENDS || (uint64_t)sent == x->sent)
         return 0;
     uint64_t whole = x->streams ? (uint64_t)x->body_length : x->bytes.n;
     x->sent = (uint64_t)sent;
-    h->since_ms = clock_mono_ms();
+    h->base.since_ms = clock_mono_ms();
     if (x->sent == whole)
-        enter_step(h, EXCHANGE_WAITS);
+        carrier_enter(&h->base, EXCHANGE_WAITS);
     else if (x->events->moved)
         x->events->moved(x);
     return 0;
@@ -307,15 +162,15 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
     (void)size;
     struct exchange *x = arg;
-    struct handle *h = x->handle;
+    struct handle *h = handle_of(x);
     berth_str line = {p, n};
     if (x->header_complete)
         return n;
-    h->since_ms = clock_mono_ms();
+    h->base.since_ms = clock_mono_ms();
     if (str_starts(line, STR("HTTP/"))) { /* the first line, also of the answer behind a 100 */
         berth_buf_reset(&x->header);
         if (!is_interim(line))
-            enter_step(h, EXCHANGE_RECEIVES);
+            carrier_enter(&h->base, EXCHANGE_RECEIVES);
     }
     berth_buf_add_str(&x->header, line);
     if (berth_buf_failed(&x->header))
@@ -326,37 +181,15 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     curl.easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200)
         return n;
-    x->header_complete = true;
-    x->status = (int)status;
-    if (x->transport->trace.fn)
-        trace_tell(&x->transport->trace, BERTH_TRACE_RECEIVED, x->number, berth_buf_str(&x->header));
-    uint64_t length;
-    berth_str said = exchange_field(x, STR("Content-Length"), 0);
-    x->length = said.p && str_to_u64(said, &length) && length <= INT64_MAX ? (int64_t)length : -1;
-    return x->events->head(x) < 0 ? 0 : n;
+    return carrier_head(&h->base, (int)status) ? n : 0;
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     (void)size;
     struct exchange *x = arg;
-    struct handle *h = x->handle;
-    h->since_ms = clock_mono_ms();
+    x->handle->since_ms = clock_mono_ms();
     return x->events->body(x, p, n) < 0 ? CURL_WRITEFUNC_ERROR : n;
-}
-
-berth_str exchange_field(const struct exchange *x, berth_str name, size_t i)
-{
-    berth_str left = berth_buf_str(&x->header), line, have, value;
-    while (left.n) {
-        str_cut(left, '\n', &line, &left);
-        if (!str_cut(line, ':', &have, &value) || !str_eq_nocase(have, name) || i--)
-            continue;
-        if (str_ends(value, STR("\r")))
-            value.n--;
-        return str_trim(value);
-    }
-    return STR_NULL;
 }
 
 static size_t on_send(char *p, size_t size, size_t n, void *arg)
@@ -380,7 +213,7 @@ static int on_debug(CURL *easy, curl_infotype what, char *p, size_t n, void *arg
     (void)easy;
     const struct exchange *x = arg;
     if (what == CURLINFO_HEADER_OUT)
-        trace_tell(&x->transport->trace, BERTH_TRACE_SENT, x->number, (berth_str){p, n});
+        carrier_trace(x->handle, BERTH_TRACE_SENT, (berth_str){p, n});
     return 0;
 }
 
@@ -398,7 +231,7 @@ static bool set_up(struct transport *t, struct handle *h)
     CURL *e = h->easy;
     bool ok = curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
     ok &= curl.easy_setopt(e, CURLOPT_USERAGENT, t->user_agent) == CURLE_OK;
-    ok &= curl_route_set_up(e, &t->route, t->resolve);
+    ok &= curl_route_set_up(e, &t->route, t->curls->resolve);
     if (t->ca_file) {
         ok &= curl.easy_setopt(e, CURLOPT_CAINFO, t->ca_file) == CURLE_OK;
         ok &= curl.easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK; /* instead of the system's */
@@ -490,10 +323,11 @@ static bool set_request(struct transport *t, struct exchange *x, struct handle *
 
 static struct handle *take_handle(struct transport *t)
 {
-    struct handle *h = t->idle;
+    struct curls *s = t->curls;
+    struct handle *h = s->idle;
     if (h) {
-        t->idle = h->next;
-        t->n_idle--;
+        s->idle = h->next;
+        s->n_idle--;
         h->next = NULL;
         return h;
     }
@@ -508,71 +342,43 @@ static struct handle *take_handle(struct transport *t)
     return NULL;
 }
 
-/* Out of the running; idle for another, or freed. */
-static void give_back(struct transport *t, struct handle *h)
+/* Idle for another, or freed. */
+static void give_back(struct curls *s, struct handle *h)
 {
-    if (h->prev || t->running == h)
-        *(h->prev ? &h->prev->next : &t->running) = h->next;
-    if (h->next)
-        h->next->prev = h->prev;
-    h->next = h->prev = NULL;
-    h->x->handle = NULL;
-    h->x = NULL;
     curl.easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
     curl.slist_free_all(h->fields);
     h->fields = NULL;
     h->why[0] = '\0';
-    if (t->n_idle < IDLE_HANDLES) {
-        h->next = t->idle;
-        t->idle = h;
-        t->n_idle++;
+    if (s->n_idle < IDLE_HANDLES) {
+        h->next = s->idle;
+        s->idle = h;
+        s->n_idle++;
         return;
     }
     curl.easy_cleanup(h->easy);
     free(h);
 }
 
-int transport_start(struct transport *t, struct exchange *x, berth_error *err)
+int curls_start(struct transport *t, struct exchange *x, berth_error *err)
 {
-    berth_buf_done(&x->header);
-    berth_buf_init(&x->header, HEADER_MAX);
-    x->transport = t;
-    x->header_complete = false;
-    x->failure = FAILURE_NONE;
-    x->sent = 0;
-    x->status = 0;
-    x->length = -1;
     struct handle *h = take_handle(t);
     if (!h)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    x->handle = h;
-    x->number = ++t->trace.exchanges;
-    h->x = x;
-    if (!set_request(t, x, h) || curl.multi_add_handle(t->multi, h->easy) != CURLM_OK) {
-        give_back(t, h);
+    carrier_start(t, &h->base, x);
+    if (!set_request(t, x, h) || curl.multi_add_handle(t->curls->multi, h->easy) != CURLM_OK) {
+        carrier_stop(t, &h->base);
+        give_back(t->curls, h);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
-    h->next = t->running;
-    if (h->next)
-        h->next->prev = h;
-    t->running = h;
-    enter_step(h, EXCHANGE_CONNECTS);
-    arm(t);
     return BERTH_OK;
 }
 
-void transport_cancel(struct transport *t, struct exchange *x)
+void curls_release(struct transport *t, struct carrier *c)
 {
-    struct handle *h = x->handle;
-    if (!h)
-        return;
-    curl.multi_remove_handle(t->multi, h->easy);
-    give_back(t, h);
-}
-
-void exchange_done(struct exchange *x)
-{
-    berth_buf_done(&x->header);
+    struct handle *h = CONTAINER_OF(c, struct handle, base);
+    curl.multi_remove_handle(t->curls->multi, h->easy);
+    carrier_stop(t, c);
+    give_back(t->curls, h);
 }
 
 /* --- what has ended --- */
@@ -603,7 +409,7 @@ static enum exchange_failure kind_of(CURLcode result)
 
 static int explain(const struct exchange *x, CURLcode result, berth_error *err)
 {
-    const struct handle *h = x->handle;
+    const struct handle *h = handle_of(x);
     const char *why = h->why[0] ? h->why : curl.easy_strerror(result);
     long proxy_said = 0;
     curl.easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
@@ -640,105 +446,45 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
     }
 }
 
-static void end_exchange(struct transport *t, struct handle *h, int code, const berth_error *err)
-{
-    struct exchange *x = h->x;
-    curl.multi_remove_handle(t->multi, h->easy);
-    give_back(t, h);
-    if (code != BERTH_OK && t->trace.fn)
-        trace_tell(&t->trace, BERTH_TRACE_FAILED, x->number, str_from(err->message));
-    x->events->end(x, code, err);
-}
-
 static bool take_ended(struct transport *t)
 {
     CURLMsg *m;
     int left;
     bool any = false;
-    while ((m = curl.multi_info_read(t->multi, &left))) {
+    while ((m = curl.multi_info_read(t->curls->multi, &left))) {
         struct handle *h = NULL;
         if (m->msg != CURLMSG_DONE || curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &h) != CURLE_OK)
             continue;
         berth_error err = BERTH_ERROR_INIT;
-        h->x->failure = kind_of(m->data.result);
-        int code = explain(h->x, m->data.result, &err);
-        end_exchange(t, h, code, &err); /* m is gone from here on */
+        h->base.x->failure = kind_of(m->data.result);
+        int code = explain(h->base.x, m->data.result, &err);
+        carrier_end(t, &h->base, code, &err); /* m is gone from here on */
         any = true;
     }
     return any;
 }
 
-/* Ends what has been at one step for too long, and looks when the next may have been. */
-static bool end_late(struct transport *t)
-{
-    static const char *const what[] = {[EXCHANGE_CONNECTS] = "no connection",
-                                       [EXCHANGE_SENDS] = "no progress in sending",
-                                       [EXCHANGE_WAITS] = "no answer",
-                                       [EXCHANGE_RECEIVES] = "no progress"};
-    int64_t now = clock_mono_ms();
-    bool any = false;
-    struct handle *next;
-    if (now < t->steps_ms)
-        return false;
-    t->steps_ms = INT64_MAX;
-    for (struct handle *h = t->running; h; h = next) {
-        struct exchange *x = h->x;
-        uint32_t limit = t->limits_ms[x->step];
-        next = h->next;
-        if (!limit || now - h->since_ms < limit) {
-            watch_step(t, h);
-            continue;
-        }
-        berth_error err = BERTH_ERROR_INIT;
-        berth_error_set(&err, BERTH_E_NETWORK, "%s in %g seconds", what[x->step], limit / 1000.0);
-        x->failure = x->step == EXCHANGE_RECEIVES ? FAILURE_BROKEN : FAILURE_UNREACHED;
-        end_exchange(t, h, BERTH_E_NETWORK, &err);
-        any = true;
-        next = t->running; /* whatever the end has set off */
-    }
-    return any;
-}
-
-/* Curl's turn, where its time has come. */
-static void run_curl(struct transport *t)
+/* Where its time has come. */
+bool curls_run(struct transport *t)
 {
     int running;
-    if (!t->woken && t->curls_ms > clock_mono_ms())
-        return;
-    t->woken = false;
-    t->curls_ms = INT64_MAX;
-    curl.multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    if (t->curls->woken || t->curls_ms <= clock_mono_ms()) {
+        t->curls->woken = false;
+        t->curls_ms = INT64_MAX;
+        curl.multi_socket_action(t->curls->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    return take_ended(t);
 }
 
-bool transport_process(struct transport *t)
+bool curls_woken(const struct transport *t)
 {
-    struct epoll_event ready[EVENTS];
-    int n, running;
-    uint64_t count;
-    bool any = false;
-    do {
-        n = epoll_wait(t->epoll, ready, EVENTS, 0);
-        for (int i = 0; i < n; i++) {
-            int fd = ready[i].data.fd;
-            if (fd == t->event || fd == t->timer) {
-                if (read(fd, &count, sizeof(count)) > 0 && fd == t->timer)
-                    t->armed_ms = INT64_MAX;
-                continue;
-            }
-            struct watch *w = find_watch(t, fd);
-            if (w) {
-                w->ready(w);
-                continue;
-            }
-            int what = (ready[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
-                       (ready[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                       (ready[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-            curl.multi_socket_action(t->multi, fd, what, &running);
-        }
-        run_curl(t);
-        any |= take_ended(t);
-        any |= end_late(t);
-    } while (n == EVENTS);
-    arm(t);
-    return any || t->woken;
+    return t->curls->woken;
+}
+
+void curls_ready(struct transport *t, int fd, uint32_t events)
+{
+    int running, what = (events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                        (events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                        (events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    curl.multi_socket_action(t->curls->multi, fd, what, &running);
 }
