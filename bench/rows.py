@@ -37,6 +37,7 @@ class Scale:
     pages: int = 300
     starts: int = 7
     garbage: int = 20_000
+    grace: int = 1                    # seconds from a blob to its manifest, beside the collector
     clients: tuple = (1, 4, 16, 64, 256, 1000)
     sizes: tuple = (KIB, 16 * KIB, 256 * KIB, 4 * MIB, 64 * MIB, GIB, 2 * GIB)
     tag_counts: tuple = (10, 100, 1_000, 10_000, 100_000)
@@ -48,7 +49,7 @@ SCALES = {
                    starts=3, garbage=5_000, clients=(1, 16, 64, 1000), sizes=(KIB, 256 * KIB, 64 * MIB),
                    tag_counts=(10, 1_000, 10_000)),
     "smoke": Scale(1, 0.1, count=20, blob=2 * MIB, big=8 * MIB, chunk=MIB, tags=200, tags_seconds=5, manifests=500,
-                   repositories=50, referrers=50, pages=10, starts=1, garbage=50, clients=(1, 8),
+                   repositories=50, referrers=50, pages=10, starts=1, garbage=50, grace=60, clients=(1, 8),
                    sizes=(KIB, 64 * KIB), tag_counts=(10, 100)),
 }
 
@@ -476,8 +477,8 @@ class Bench:
         if not self.wants("collector"):
             return
         content = Content((KIB,), self.folder)
-        for name, flags in (("berth, quiet", ["--gc-interval", "0"]),
-                            ("berth, collecting", ["--gc-interval", "1s", "--gc-grace", "1s", "--gc-drain", "1s"])):
+        collecting = ["--gc-interval", "1s", "--gc-grace", f"{self.scale.grace}s", "--gc-drain", "1s"]
+        for name, flags in (("berth, quiet", ["--gc-interval", "0"]), ("berth, collecting", collecting)):
             berth = self.berth()
             contestant = type(berth)(berth.path, [*berth.flags, *flags])
             contestant.name = name

@@ -62,7 +62,7 @@ class Server:
     def start(self):
         """Starts the process and waits until every listener is open. Started again on its port, it may have to wait: for a
         moment a client's connection may have that."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while True:
             try:
                 self.launch()
@@ -116,7 +116,7 @@ class Server:
             self.process.send_signal(signal.SIGTERM)
         self.reader.join(self.timeout)        # the end of its output is seen at once; wait() with a time limit polls
         try:
-            status = self.process.wait(5)
+            status = self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.kill9()
             raise AssertionError(f"the server did not end within {self.timeout} s of SIGTERM") from None
@@ -155,7 +155,7 @@ class Server:
         finally:
             connection.close()
 
-    def raw(self, data, timeout=10):
+    def raw(self, data, timeout=60):
         """Sends bytes as they are and returns everything that comes back until the server closes or is silent."""
         answer = b""
         with socket.create_connection((self.host, self.port), timeout=timeout) as s:
@@ -167,7 +167,7 @@ class Server:
                 pass
         return answer
 
-    def wait_for(self, condition, seconds=20):
+    def wait_for(self, condition, seconds=60):
         """Waits until condition() is true; for what the server does in its own time."""
         end = time.monotonic() + seconds
         while not condition():

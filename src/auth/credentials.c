@@ -192,11 +192,11 @@ int auth_credentials_put(berth_str config, berth_str place, const auth_credentia
     if (auths && !json_is_object(auths))
         return berth_error_set(err, BERTH_E_INVALID, "\"auths\" in the file of credentials is no object");
     CLEANUP(freep) char *key = str_dup(place);
-    json_t *entry = make_entry(c);
+    CLEANUP(unrefp) json_t *entry = make_entry(c);
     if (!auths && json_object_set_new(j, "auths", json_object()) == 0)
         auths = json_object_get(j, "auths");
     drop(auths, place);
-    if (!key || !entry || json_object_set_new(auths, key, entry) < 0)
+    if (!key || !entry || json_object_set(auths, key, entry) < 0)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory, or the secret is too long");
     return print(j, out, err);
 }

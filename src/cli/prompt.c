@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <termios.h>
@@ -19,12 +20,20 @@ static void wipe(berth_buf *b)
     berth_buf_done(b);
 }
 
-/* Up to the end, or a newline if @line. False: too much, an error, or a signal. */
-static bool take(int fd, bool line, berth_buf *all)
+/* A byte; a signal that @mask lets through ends the waiting, also one that came just before it. */
+static ssize_t take_byte(int fd, const sigset_t *mask, char *ret)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return mask && ppoll(&p, 1, NULL, mask) < 0 ? -1 : read(fd, ret, 1);
+}
+
+/* Up to the end, or a newline if @line. @mask: see take_byte(); NULL: none. False: too much, an error, or a
+ * signal. */
+static bool take(int fd, bool line, const sigset_t *mask, berth_buf *all)
 {
     char c;
     ssize_t n;
-    while ((n = read(fd, &c, 1)) > 0 || (n < 0 && errno == EINTR && !line)) {
+    while ((n = take_byte(fd, mask, &c)) > 0 || (n < 0 && errno == EINTR && !line)) {
         if (n > 0 && line && c == '\n')
             break;
         if (n > 0)
@@ -42,21 +51,33 @@ static void on_signal(int number)
     caught = number;
 }
 
+static bool ask(int fd, const char *question)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    return io_write_all(fd, question, strlen(question), &err) == BERTH_OK;
+}
+
 /* A terminal that shows nothing must not be what a signal leaves behind: it waits until all is as it was. */
-static bool take_hidden(int fd, const struct termios *was, berth_buf *answer)
+static bool take_hidden(int fd, const struct termios *was, const char *question, berth_buf *answer)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
     struct sigaction before[COUNT(numbers)], now = {.sa_handler = on_signal};
     struct termios quiet = *was;
+    sigset_t ours, mask;
     quiet.c_lflag = (quiet.c_lflag & ~(tcflag_t)ECHO) | ECHONL | ICANON;
     caught = 0;
+    sigemptyset(&ours);
+    for (size_t i = 0; i < COUNT(numbers); i++)
+        sigaddset(&ours, numbers[i]);
+    sigprocmask(SIG_BLOCK, &ours, &mask);
     for (size_t i = 0; i < COUNT(numbers); i++)
         sigaction(numbers[i], &now, &before[i]);
-    tcsetattr(fd, TCSAFLUSH, &quiet);
-    bool taken = take(fd, true, answer);
+    tcsetattr(fd, TCSAFLUSH, &quiet); /* before the question: who answers at once is neither shown nor lost */
+    bool taken = ask(fd, question) && take(fd, true, &mask, answer);
     tcsetattr(fd, TCSAFLUSH, was);
     for (size_t i = 0; i < COUNT(numbers); i++)
         sigaction(numbers[i], &before[i], NULL);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
     if (caught)
         raise(caught);
     return taken && !caught;
@@ -71,9 +92,8 @@ bool prompt_line(const char *command, const char *question, bool echoes, char **
         cli_usage(command, "no terminal to ask at: --username and --password-stdin are needed");
         return false;
     }
-    berth_error err = BERTH_ERROR_INIT;
-    bool taken = io_write_all(fd, question, strlen(question), &err) == BERTH_OK &&
-                 (echoes ? take(fd, true, &answer) : take_hidden(fd, &was, &answer));
+    bool taken = echoes ? ask(fd, question) && take(fd, true, NULL, &answer)
+                        : take_hidden(fd, &was, question, &answer);
     if (!taken || !answer.n) {
         cli_usage(command, "nothing was typed");
         return false;
@@ -85,7 +105,7 @@ bool prompt_line(const char *command, const char *question, bool echoes, char **
 bool prompt_read_all(const char *command, char **ret)
 {
     CLEANUP(wipe) berth_buf all = BERTH_BUF_INIT(ANSWER_MAX);
-    if (take(STDIN_FILENO, false, &all) && (*ret = berth_buf_take(&all)))
+    if (take(STDIN_FILENO, false, NULL, &all) && (*ret = berth_buf_take(&all)))
         return true;
     cli_usage(command, "the password on standard input is too long, or can't be read");
     return false;

@@ -85,6 +85,8 @@ static int ask_token(berth_call *call, const auth_credentials *c)
     int r = session_token_request(session_of(call), &call->asked, scope_of(call), c, call->offline, t, &err);
     if (r != BERTH_OK)
         return call_fail_with(call, &err);
+    if (sharing_join(call))
+        return BERTH_OK;
     struct exchange *x = &call->x;
     x->has_body = t->form.n > 0;
     x->method = x->has_body ? "POST" : "GET";
@@ -162,6 +164,7 @@ int call_take_token(berth_call *call, bool *ret_ready)
                 : BERTH_E_UNAUTH;
     if (r != BERTH_OK && may_fall_back(call)) {
         call->basic_only = true;
+        sharing_end(call);
         return call_look_up(call, ret_ready);
     }
     if (!call_is_ok(call)) {

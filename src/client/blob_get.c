@@ -99,11 +99,10 @@ static int take(berth_call *call, const void *p, size_t n)
         hash_update(&d->hash, p, n);
     if (d->in_memory) {
         berth_buf_add(&d->memory, p, n);
-        return berth_buf_failed(&d->memory)
-                   ? call_fail(call, BERTH_E_TOO_BIG,
-                               "the blob has more than the %llu bytes that are allowed",
-                               (unsigned long long)d->memory.max)
-                   : BERTH_OK;
+        if (berth_buf_exceeded(&d->memory))
+            return call_fail(call, BERTH_E_TOO_BIG, "the blob has more than the %llu bytes that are allowed",
+                             (unsigned long long)d->memory.max);
+        return berth_buf_failed(&d->memory) ? call_fail(call, BERTH_E_NOMEM, "out of memory") : BERTH_OK;
     }
     return call->sink(call->arg, p, n) == 0 ? BERTH_OK : call_fail(call, BERTH_E_CANCELLED, "cancelled");
 }

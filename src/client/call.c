@@ -194,8 +194,13 @@ int call_fail_by_answer(berth_call *call)
     return call_fail_by_answer_of(call, who_answers(call));
 }
 
-static void finish(berth_call *call)
+void call_finish(berth_call *call)
 {
+    sharing_leave(call);
+    if (call->code == BERTH_OK || atomic_load(&call->cancelled))
+        sharing_end(call);
+    else
+        sharing_fail(call);
     retry_leave(call);
     call->state = CALL_DONE;
     client_settle(call);
@@ -228,15 +233,16 @@ static void finish_or_retry(berth_call *call)
     if (retry_call(call, &broken))
         return;
     if (broken || take_break(call, &done) != BERTH_OK || done)
-        finish(call);
+        call_finish(call);
 }
 
 void call_cancel(berth_call *call, int code, const char *why)
 {
     transport_cancel(call->client->transport, &call->x);
     lookup_done(&call->lookup);
+    sharing_end(call);
     call_fail(call, code, "%s", why);
-    finish(call);
+    call_finish(call);
 }
 
 /* --- the next request --- */
@@ -388,6 +394,7 @@ static int send_authorized(berth_call *call)
     int r = call->step->prepare ? call->step->prepare(call) : BERTH_OK;
     if (r != BERTH_OK)
         return r;
+    sharing_end(call);
     use_plain_url(call);
     x->method = call->step->method;
     x->url = asked_url(call);
@@ -529,6 +536,7 @@ void call_step(berth_call *call)
     case CALL_ASKING:
         r = take_answer(call, &done);
         break;
+    case CALL_SHARING:
     case CALL_DONE:
     case CALL_STATES_:
         return;
@@ -536,7 +544,7 @@ void call_step(berth_call *call)
     if (r != BERTH_OK)
         finish_or_retry(call);
     else if (done)
-        finish(call);
+        call_finish(call);
 }
 
 /* --- what the transport tells --- */
@@ -566,8 +574,9 @@ static int on_body(struct exchange *x, const void *p, size_t n)
         return call_fail(call, BERTH_E_TOO_BIG, "%s answered %d, and at too great a length",
                          who_answers(call), x->status);
     berth_buf_add(&call->body, p, n);
-    return berth_buf_failed(&call->body) ? call_fail(call, BERTH_E_TOO_BIG, "the answer is too large")
-                                         : BERTH_OK;
+    if (berth_buf_exceeded(&call->body))
+        return call_fail(call, BERTH_E_TOO_BIG, "the answer is too large");
+    return berth_buf_failed(&call->body) ? call_fail(call, BERTH_E_NOMEM, "out of memory") : BERTH_OK;
 }
 
 static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n)
@@ -629,7 +638,7 @@ static void on_end(struct exchange *x, int code, const berth_error *err)
     bool done = false;
     if (call->code == BERTH_OK && code == BERTH_E_NETWORK && call->state == CALL_ASKING && fall_back(call)) {
         if (ask_registry(call, &done) != BERTH_OK)
-            finish(call);
+            call_finish(call);
         return;
     }
     if (call->code == BERTH_OK && code != BERTH_OK)

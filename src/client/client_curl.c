@@ -5,6 +5,7 @@
  * told them once. */
 #include "client/client_curl.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
@@ -39,8 +40,8 @@ static struct handle *handle_of(const struct exchange *x)
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
-    (void)easy;
     struct transport *t = arg;
+    struct handle *h = NULL;
     struct epoll_event e = {.data.fd = fd};
     if (what == CURL_POLL_REMOVE) {
         epoll_ctl(t->epoll, EPOLL_CTL_DEL, fd, &e); /* a closed one has gone by itself */
@@ -48,8 +49,13 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *kn
     }
     e.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
     if (epoll_ctl(t->epoll, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &e) < 0 &&
-        epoll_ctl(t->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) < 0)
-        return -1;
+        epoll_ctl(t->epoll, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &e) < 0) {
+        if (curl.easy_getinfo(easy, CURLINFO_PRIVATE, &h) != CURLE_OK || !h)
+            return -1; /* which ends all others as well */
+        h->base.unwatched = errno;
+        t->steps_ms = 0; /* transport_process() finds it */
+        return 0;
+    }
     curl.multi_assign(t->curls->multi, fd, t);
     return 0;
 }
@@ -438,9 +444,10 @@ static int explain(const struct exchange *x, CURLcode result, berth_error *err)
         return berth_error_set(err, BERTH_E_NETWORK, "no progress in time: %s", why);
     case CURLE_SSL_CONNECT_ERROR:
         return berth_error_set(err, BERTH_E_NETWORK, "%s (does it speak plain HTTP?)", why);
-    case CURLE_WRITE_ERROR: /* a callback's wish, which its call knows more about; else the header was too
-                               long */
-        return berth_error_set(err, BERTH_E_TOO_BIG, "the header of the answer is too long");
+    case CURLE_WRITE_ERROR: /* a callback's wish, which its call knows more about; else it is the header */
+        return berth_buf_exceeded(&x->header)
+                   ? berth_error_set(err, BERTH_E_TOO_BIG, "the header of the answer is too long")
+                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     default:
         return berth_error_set(err, BERTH_E_NETWORK, "%s", why);
     }

@@ -255,6 +255,7 @@ enum call_state {
     CALL_WAITING,     /* for a place, the end of a pause, or another try */
     CALL_ASKING,      /* the registry, or where it redirected us */
     CALL_TOKEN,       /* a token endpoint */
+    CALL_SHARING,     /* until another call has the token that this one wants too */
     CALL_DONE,
     CALL_STATES_
 };
@@ -300,6 +301,14 @@ struct payload {
     uint64_t sent;
 };
 
+/* Of a call that asks for a token, and of those that wait for it. */
+struct sharing {
+    bool asks;                /* in the client's list of those that do */
+    berth_call *first, *last; /* who waits for it */
+    berth_call *of;           /* whom it waits for; NULL: nobody */
+    berth_call *next, *prev;  /* in either list */
+};
+
 struct berth_call {
     berth_client *client;
     const struct operation *op;
@@ -341,6 +350,7 @@ struct berth_call {
     bool unmet;                 /* there is nothing to answer the challenge with: the 401 is the answer */
     bool offline;               /* asks for an identity token as well */
     const char *identity_token; /* that came with the last token; NULL: none */
+    struct sharing sharing;
 
     int code;
     berth_error err;
@@ -385,6 +395,7 @@ struct berth_client {
     bool answered; /* something came from the host at least once */
     uint32_t call_timeout_ms;
     berth_call *first_running, *last_running; /* in the order of their deadlines */
+    berth_call *first_asking, *last_asking;   /* for tokens */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* lock: */
@@ -404,6 +415,7 @@ void call_destroy(berth_call *call);
 void call_start(berth_call *call);
 void call_step(berth_call *call);                              /* driver: goes on with what has come */
 void call_cancel(berth_call *call, int code, const char *why); /* driver */
+void call_finish(berth_call *call);                            /* driver: it is over, call->code says how */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int call_fail_with(berth_call *call, const berth_error *err);
 int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */
@@ -432,6 +444,13 @@ int call_take_credentials(berth_call *call, bool *ret_ready);
 int call_take_token(berth_call *call, bool *ret_ready);
 /* A 401 has come. *@ret_refused: it is the last word; else call_authorize() has something new to send. */
 int call_challenged(berth_call *call, bool *ret_refused);
+
+/* sharing.c, all by the driver. True: another call is asking for the very token that call->token does; this
+ * one waits, and call_step() is called when there is more. False: it has to ask itself. */
+bool sharing_join(berth_call *call);
+void sharing_leave(berth_call *call); /* waits no more */
+void sharing_end(berth_call *call);   /* asks no more: those who wait go on, with the token if there is one */
+void sharing_fail(berth_call *call);  /* they fail as it did */
 
 /* pages.c: call->url gets its wish for a page; end() goes on where Link says; refused() with a smaller one.
  */

@@ -264,8 +264,10 @@ static struct plain *take_idle(struct plains *s, berth_str authority)
 static void want_out(struct transport *t, struct plain *c, bool wants)
 {
     struct epoll_event e = {.events = EPOLLIN | (wants ? EPOLLOUT : 0), .data.fd = c->fd};
-    if (wants != c->wants_out)
-        epoll_ctl(t->epoll, EPOLL_CTL_MOD, c->fd, &e);
+    if (wants != c->wants_out && (fault_hit() || epoll_ctl(t->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0)) {
+        c->base.unwatched = errno;
+        t->steps_ms = 0; /* transport_process() finds it */
+    }
     c->wants_out = wants;
 }
 
@@ -748,8 +750,12 @@ static size_t feed_head(struct transport *t, struct plain *c, const char *p, siz
         end(t, c, FAILURE_LASTING, BERTH_E_NETWORK, "the answer is not HTTP/1 (does it speak HTTPS?)");
         return 0;
     }
-    if (!found && (berth_buf_failed(header) || header->n == HEADER_MAX)) {
+    if (!found && header->n == HEADER_MAX) {
         end(t, c, FAILURE_LASTING, BERTH_E_TOO_BIG, "the header of the answer is too long");
+        return 0;
+    }
+    if (berth_buf_failed(header)) {
+        give_up(t, c);
         return 0;
     }
     if (!found)

@@ -82,8 +82,10 @@ int template_fill(berth_str path, const struct template_values *values, berth_bu
             return r;
         path = str_from_offset(path, hole.n);
     }
-    if (berth_buf_failed(out))
+    if (berth_buf_exceeded(out))
         return berth_error_set(err, BERTH_E_INVALID, "the path is too long");
+    if (berth_buf_failed(out))
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     return check_parts(path_of(str_from_offset(berth_buf_str(out), start)), err);
 }
 

@@ -236,6 +236,7 @@ void carrier_enter(struct carrier *c, enum exchange_step step)
 void carrier_start(struct transport *t, struct carrier *c, struct exchange *x)
 {
     c->x = x;
+    c->unwatched = 0;
     x->handle = c;
     c->prev = NULL;
     c->next = t->running;
@@ -282,7 +283,16 @@ void carrier_end(struct transport *t, struct carrier *c, int code, const berth_e
     x->events->end(x, code, err);
 }
 
-/* Ends what has been at one step for too long, and looks when the next may have been. */
+static void end_unwatched(struct transport *t, struct carrier *c)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    berth_error_set(&err, BERTH_E_IO, "watching the connection: %s", strerror(c->unwatched));
+    c->x->failure = FAILURE_LASTING;
+    carrier_end(t, c, BERTH_E_IO, &err);
+}
+
+/* Ends what can't be watched, and what has been at one step for too long, and looks when the next may have
+ * been. */
 static bool end_late(struct transport *t)
 {
     static const char *const what[] = {[EXCHANGE_CONNECTS] = "no connection",
@@ -301,6 +311,12 @@ static bool end_late(struct transport *t)
         struct exchange *x = c->x;
         uint32_t limit = t->limits_ms[x->step];
         next = c->next;
+        if (c->unwatched) {
+            end_unwatched(t, c);
+            any = true;
+            next = t->running;
+            continue;
+        }
         if (!limit || now - c->since_ms < limit) {
             watch_step(t, c);
             continue;

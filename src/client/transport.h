@@ -19,6 +19,7 @@ struct carrier {
     struct carrier *next, *prev; /* of the running */
     int64_t since_ms;            /* the last sign of life, or the begin of the step */
     bool plain;                  /* ours */
+    int unwatched;               /* why its connection can't be watched (errno); 0: it is */
 };
 
 struct transport {

@@ -143,10 +143,12 @@ static int control_command(void *arg, berth_str command, const struct admin_out 
     return admin_run(&s->in, command, out, err);
 }
 
-static bool is_loopback(const char *address)
+/* @address as it was asked for: of ":5000", which is every address, the bound one says localhost. */
+static bool is_for_this_machine(berth_str address, berth_str bound)
 {
-    return strncmp(address, "localhost:", 10) == 0 || strncmp(address, "127.", 4) == 0 ||
-           strncmp(address, "[::1]:", 6) == 0 || strncmp(address, "unix:", 5) == 0;
+    return !str_starts(address, STR(":")) &&
+           (str_starts(bound, STR("localhost:")) || str_starts(bound, STR("127.")) ||
+            str_starts(bound, STR("[::1]:")) || str_starts(bound, STR("unix:")));
 }
 
 static int listen_on(struct server *s, const char *address, const struct config_listen *l, char **ret_url,
@@ -165,12 +167,13 @@ static int listen_on(struct server *s, const char *address, const struct config_
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     printf("listening on %s\n", *ret_url);
     log_event(LOG_INFO, "listening", F_CSTR("address", *ret_url));
-    if (!is_loopback(bound) && strncmp(address, "fd:", 3) != 0)
+    if (!is_for_this_machine(str_from(address), str_from(bound)) && strncmp(address, "fd:", 3) != 0 &&
+        !l->client_ca)
         log_event(LOG_WARN,
                   l->certificate ? "anyone who reaches this address may push and delete: there are no users"
                                  : "anyone who reaches this address may push and delete, and nothing is "
                                    "encrypted: there are no users, and no certificate",
-                  F_CSTR("address", bound));
+                  F_CSTR("address", address));
     return BERTH_OK;
 }
 
@@ -199,10 +202,16 @@ static void print_hints(const char *url)
     if (!host || strncmp(url, "http://", 7) != 0)
         return;
     host += 3;
-    printf("push:  skopeo copy --dest-tls-verify=false oci:IMAGE:TAG docker://%s/NAME:TAG\n"
-           "       podman push --tls-verify=false IMAGE %s/NAME:TAG\n"
-           "pull:  podman pull --tls-verify=false %s/NAME:TAG\n",
-           host, host, host);
+    /* Every address is none that a client can be told; this machine has a name among them. */
+    const char *name = "";
+    if (str_starts(str_from(host), STR("0.0.0.0:")) || str_starts(str_from(host), STR("[::]:"))) {
+        name = "localhost";
+        host = strrchr(host, ':');
+    }
+    printf("push:  skopeo copy --dest-tls-verify=false oci:IMAGE:TAG docker://%s%s/NAME:TAG\n"
+           "       podman push --tls-verify=false IMAGE %s%s/NAME:TAG\n"
+           "pull:  podman pull --tls-verify=false %s%s/NAME:TAG\n",
+           name, host, name, host, name, host);
 }
 
 static void reload_and_tell(struct server *s)

@@ -31,6 +31,11 @@ int64_t sqlite_now(struct sqlite_meta *m)
     return wall;
 }
 
+int64_t lease_due_before(struct sqlite_meta *m)
+{
+    return sqlite_now(m) + m->times.grace_ms;
+}
+
 int64_t sqlite_clock_pause(struct sqlite_meta *m)
 {
     sqlite_now(m);
@@ -327,7 +332,7 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
         r = db_open(&m->writer.db, m, m->path, SQLITE_OPEN_READWRITE, m->vfs.zName, err);
     if (r == BERTH_OK) /* the log is cut back to this size when it starts anew */
         r = db_exec(&m->writer.db,
-                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-8192; PRAGMA journal_size_limit=16777216;",
+                    "PRAGMA journal_mode=WAL; PRAGMA cache_size=-8192; PRAGMA journal_size_limit=33554432;",
                     err);
     if (r == BERTH_OK)
         r = db_exec(&m->writer.db, m->temp_dir ? "PRAGMA synchronous=OFF" : "PRAGMA synchronous=FULL", err);

@@ -68,33 +68,33 @@ int blob_link(struct db *db, int64_t repo_id, const char *digest, int64_t now, b
 
 /* --- reading --- */
 
-static int link_start(struct db *db, sqlite3_stmt **ret, berth_str repo, const char *digest, bool with_body,
-                      bool blind, berth_error *err)
+static int link_start(struct db *db, sqlite3_stmt **ret, berth_str repo, const char *digest, int64_t due,
+                      bool with_body, bool blind, berth_error *err)
 {
-    int64_t due = sqlite_now(db->m) + db->m->times.grace_ms;
     if (with_body)
         return db_start(
             db, ret, err,
             "SELECT b.size, b.object_key, " LINK_LEASE_DUE(
                 "?3",
-                "?4") ", i.body FROM repositories r"
+                "?4") ", l.lease_until, i.body FROM repositories r"
                       " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
                       " CROSS JOIN blobs b ON b.digest=l.digest LEFT JOIN blob_bodies i ON i.digest=b.digest"
                       " WHERE r.name=?1 AND r.state=0",
             "szii", repo, digest, due, (int64_t)blind);
     return db_start(db, ret, err,
                     "SELECT b.size, b.object_key, " LINK_LEASE_DUE(
-                        "?3", "?4") " FROM repositories r"
+                        "?3", "?4") ", l.lease_until FROM repositories r"
                                     " CROSS JOIN repo_blobs l ON l.repo_id=r.id AND l.digest=?2"
                                     " CROSS JOIN blobs b ON b.digest=l.digest WHERE r.name=?1 AND r.state=0",
                     "szii", repo, digest, due, (int64_t)blind);
 }
 
 static int read_link(struct db *db, berth_str repo, const berth_digest *d, bool with_body, bool blind,
-                     berth_arena *a, struct meta_blob *ret, berth_error *err)
+                     berth_arena *a, struct meta_blob *ret, int64_t *ret_until, berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    int r = link_start(db, &st, repo, d->text, with_body, blind, err);
+    int64_t due = lease_due_before(db->m);
+    int r = link_start(db, &st, repo, d->text, due, with_body, blind, err);
     if (r != BERTH_OK || (r = db_step(db, st, err)) < 0)
         return r;
     if (r == 0) {
@@ -105,10 +105,22 @@ static int read_link(struct db *db, berth_str repo, const berth_digest *d, bool 
     struct meta_blob b = {.size = (uint64_t)sqlite3_column_int64(st, 0),
                           .lease_due = sqlite3_column_int(st, 2)};
     db_key(st, 1, b.key);
-    if (with_body && !b.key[0] && (r = db_copy(db, st, 3, a, &b.body, err)) != BERTH_OK)
+    if (with_body && !b.key[0] && (r = db_copy(db, st, 4, a, &b.body, err)) != BERTH_OK)
         return r;
+    *ret_until = recent_until(db, due, sqlite3_column_int64(st, 3));
     *ret = b;
     return BERTH_OK;
+}
+
+static bool blob_from(const struct recent_answer *known, bool with_body, berth_arena *a,
+                      struct meta_blob *ret)
+{
+    struct meta_blob b = {.size = known->size};
+    memcpy(b.key, known->text.p, known->text.n);
+    if (with_body && !b.key[0] && !(b.body = berth_arena_str(a, known->body)).p)
+        return false; /* no memory: the database says so, too */
+    *ret = b;
+    return true;
 }
 
 int sqlite_blob_get(meta *base, berth_str repo, const berth_digest *d, bool with_body, berth_arena *a,
@@ -118,9 +130,27 @@ int sqlite_blob_get(meta *base, berth_str repo, const berth_digest *d, bool with
     int r = reader_get(sqlite_of(base), "looking for a blob", &db, err);
     if (r != BERTH_OK)
         return r;
-    r = read_link(db, repo, d, with_body, false, a, ret, err);
+    const uint64_t commits = recent_commits(db);
+    const struct recent_answer *known = recent_find(db, RECENT_BLOB, repo, digest_str(d), with_body);
+    if (known && blob_from(known, with_body, a, ret))
+        return BERTH_OK;
+    int64_t until = 0;
+    struct meta_blob b;
+    r = read_link(db, repo, d, with_body, false, a, &b, &until, err);
     /* The damage may lie where edges stand, and the blob does not: a lease too many does no harm. */
-    return r == BERTH_E_CORRUPT ? read_link(db, repo, d, with_body, true, a, ret, err) : r;
+    if (r == BERTH_E_CORRUPT)
+        r = read_link(db, repo, d, with_body, true, a, &b, &until, err);
+    if (r != BERTH_OK)
+        return r;
+    if (!b.lease_due)
+        recent_keep(db, commits, RECENT_BLOB, repo, digest_str(d),
+                    &(struct recent_answer){.until = until,
+                                            .with_body = with_body,
+                                            .size = b.size,
+                                            .text = str_from(b.key),
+                                            .body = b.body});
+    *ret = b;
+    return BERTH_OK;
 }
 
 /* --- leases and mounts --- */

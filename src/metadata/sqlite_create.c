@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "util/fault.h"
@@ -46,6 +47,17 @@ static int write_file(const char *name, const void *p, size_t n, bool sync, bert
     return r == BERTH_OK && sync ? io_sync(fd, err) : r;
 }
 
+/* Never over a database that is there. Where a file system knows no such renaming, the folder's lock has to
+ * do. */
+static int rename_new(const char *from, const char *to)
+{
+    if (faulted())
+        return -1;
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    return errno == EINVAL ? rename(from, to) : -1;
+}
+
 static int place(struct sqlite_meta *m, const void *p, size_t n, berth_error *err)
 {
     const bool sync = !m->temp_dir;
@@ -55,7 +67,7 @@ static int place(struct sqlite_meta *m, const void *p, size_t n, berth_error *er
         return berth_error_set(err, BERTH_E_NOMEM, "creating the database: no memory");
     }
     int r = write_file(name, p, n, sync, err);
-    if (r == BERTH_OK && (faulted() || rename(name, m->path) < 0))
+    if (r == BERTH_OK && rename_new(name, m->path) < 0)
         r = io_failed(err, "creating", m->path);
     if (r != BERTH_OK) {
         unlink(name);
@@ -80,8 +92,14 @@ static int build(struct sqlite_meta *m, struct db *db, berth_error *err)
 
 int db_create(struct sqlite_meta *m, berth_error *err)
 {
-    if (access(m->path, F_OK) == 0) /* the process that made it may have died before it synced the name */
+    /* Absent is what is known to be absent, and nothing else: what can't be seen must not be made anew. Not
+     * access(), which asks on behalf of the real user and forgets the right that daemon/offline.c keeps. */
+    struct stat st;
+    if (!faulted() && lstat(m->path, &st) == 0)
+        /* the process that made it may have died before it synced the name */
         return m->temp_dir ? BERTH_OK : io_sync_parent(m->path, err);
+    if (errno != ENOENT)
+        return io_failed(err, "looking for", m->path);
     struct db db;
     int r = db_open(&db, m, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL, err);
     if (r != BERTH_OK)

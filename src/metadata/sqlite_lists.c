@@ -8,45 +8,45 @@ static int64_t limit(size_t n)
 }
 
 static int manifest_start(struct db *db, sqlite3_stmt **ret, berth_str repo, berth_str tag,
-                          const berth_digest *d, bool with_body, bool blind, berth_error *err)
+                          const berth_digest *d, int64_t due, bool with_body, bool blind, berth_error *err)
 {
     /* By tag: the tag holds it, no lease is due. */
     if (tag.p && with_body)
         return db_start(db, ret, err,
-                        "SELECT t.manifest, m.media_type, m.size, 0, m.body FROM repositories r"
+                        "SELECT t.manifest, m.media_type, m.size, 0, 0, m.body FROM repositories r"
                         " CROSS JOIN tags t ON t.repo_id=r.id AND t.name=?2"
                         " CROSS JOIN manifests m ON m.repo_id=t.repo_id AND m.digest=t.manifest"
                         " WHERE r.name=?1 AND r.state=0",
                         "ss", repo, tag);
     if (tag.p)
         return db_start(db, ret, err,
-                        "SELECT t.manifest, m.media_type, m.size, 0 FROM repositories r"
+                        "SELECT t.manifest, m.media_type, m.size, 0, 0 FROM repositories r"
                         " CROSS JOIN tags t ON t.repo_id=r.id AND t.name=?2"
                         " CROSS JOIN manifests m ON m.repo_id=t.repo_id AND m.digest=t.manifest"
                         " WHERE r.name=?1 AND r.state=0",
                         "ss", repo, tag);
-    int64_t due = sqlite_now(db->m) + db->m->times.grace_ms;
     if (with_body)
-        return db_start(
-            db, ret, err,
-            "SELECT m.digest, m.media_type, m.size, " MANIFEST_LEASE_DUE(
-                "?3",
-                "?4") ", m.body FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
-                      " WHERE r.name=?1 AND r.state=0",
-            "szii", repo, d->text, due, (int64_t)blind);
-    return db_start(
-        db, ret, err,
-        "SELECT m.digest, m.media_type, m.size, " MANIFEST_LEASE_DUE(
-            "?3", "?4") " FROM repositories r CROSS JOIN manifests m ON m.repo_id=r.id AND m.digest=?2"
-                        " WHERE r.name=?1 AND r.state=0",
-        "szii", repo, d->text, due, (int64_t)blind);
+        return db_start(db, ret, err,
+                        "SELECT m.digest, m.media_type, m.size, " MANIFEST_LEASE_DUE(
+                            "?3", "?4") ", m.lease_until, m.body FROM repositories r CROSS JOIN manifests m "
+                                        "ON m.repo_id=r.id AND m.digest=?2"
+                                        " WHERE r.name=?1 AND r.state=0",
+                        "szii", repo, d->text, due, (int64_t)blind);
+    return db_start(db, ret, err,
+                    "SELECT m.digest, m.media_type, m.size, " MANIFEST_LEASE_DUE(
+                        "?3", "?4") ", m.lease_until FROM repositories r CROSS JOIN manifests m ON "
+                                    "m.repo_id=r.id AND m.digest=?2"
+                                    " WHERE r.name=?1 AND r.state=0",
+                    "szii", repo, d->text, due, (int64_t)blind);
 }
 
 static int read_manifest(struct db *db, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
-                         bool blind, berth_arena *a, struct oci_stored *ret, berth_error *err)
+                         bool blind, berth_arena *a, struct oci_stored *ret, int64_t *ret_until,
+                         berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    int r = manifest_start(db, &st, repo, tag, d, with_body, blind, err);
+    int64_t due = tag.p ? 0 : lease_due_before(db->m);
+    int r = manifest_start(db, &st, repo, tag, d, due, with_body, blind, err);
     if (r != BERTH_OK || (r = db_step(db, st, err)) < 0)
         return r;
     if (r == 0) {
@@ -65,10 +65,25 @@ static int read_manifest(struct db *db, berth_str repo, berth_str tag, const ber
         return berth_error_set(err, BERTH_E_CORRUPT, "%s: the database holds a malformed digest", db->what);
     r = db_copy(db, st, 1, a, &got.media_type, err);
     if (r == BERTH_OK && with_body)
-        r = db_copy(db, st, 4, a, &got.body, err);
-    if (r == BERTH_OK)
-        *ret = got;
-    return r;
+        r = db_copy(db, st, 5, a, &got.body, err);
+    if (r != BERTH_OK)
+        return r;
+    *ret_until = recent_until(db, due, sqlite3_column_int64(st, 4));
+    *ret = got;
+    return BERTH_OK;
+}
+
+static bool manifest_from(const struct recent_answer *known, bool with_body, berth_arena *a,
+                          struct oci_stored *ret)
+{
+    struct oci_stored got = {.digest = known->digest, .size = known->size};
+    got.media_type = berth_arena_str(a, known->text);
+    if (with_body)
+        got.body = berth_arena_str(a, known->body);
+    if (!got.media_type.p || (with_body && !got.body.p))
+        return false; /* no memory: the database says so, too */
+    *ret = got;
+    return true;
 }
 
 int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_digest *d, bool with_body,
@@ -79,13 +94,25 @@ int sqlite_manifest_get(meta *base, berth_str repo, berth_str tag, const berth_d
     if (r != BERTH_OK)
         return r;
     const uint64_t commits = recent_commits(db);
-    if (tag.p && recent_find(db, repo, tag, with_body, a, ret))
+    const enum recent_kind kind = tag.p ? RECENT_TAG : RECENT_MANIFEST;
+    const berth_str name = tag.p ? tag : digest_str(d);
+    const struct recent_answer *known = recent_find(db, kind, repo, name, with_body);
+    if (known && manifest_from(known, with_body, a, ret))
         return BERTH_OK;
-    r = read_manifest(db, repo, tag, d, with_body, false, a, ret, err);
-    if (r == BERTH_OK && tag.p)
-        recent_keep(db, commits, repo, tag, with_body, ret);
+    int64_t until = 0;
+    struct oci_stored got;
+    r = read_manifest(db, repo, tag, d, with_body, false, a, &got, &until, err);
     /* The damage may lie in what holds it: a lease too many does no harm. */
-    return r == BERTH_E_CORRUPT && !tag.p ? read_manifest(db, repo, tag, d, with_body, true, a, ret, err) : r;
+    if (r == BERTH_E_CORRUPT && !tag.p)
+        r = read_manifest(db, repo, tag, d, with_body, true, a, &got, &until, err);
+    if (r != BERTH_OK)
+        return r;
+    if (!got.lease_due)
+        recent_keep(
+            db, commits, kind, repo, name,
+            &(struct recent_answer){until, with_body, got.size, got.digest, got.media_type, got.body});
+    *ret = got;
+    return BERTH_OK;
 }
 
 int sqlite_tag_list(meta *base, berth_str repo, berth_str after, size_t n, berth_arena *a,

@@ -86,6 +86,26 @@ int db_migrate(struct db *db, const char *path, const struct migration *list, si
  * anything refers to it. SQLite gives its other files the same mode. */
 int db_create(struct sqlite_meta *m, berth_error *err);
 
+/* --- sqlite_checkpoint.c --- */
+struct copier {
+    struct db db; /* the thread's own; opened when it is needed first */
+    bool opened;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool asked, stopping;
+    atomic_bool busy;  /* from when the writer asks until the pass is over */
+    atomic_int copied; /* frames of the log that the database has, after the last pass */
+    /* The writer's own, in frames: how long the log is and was, where it is to be looked at, where it must
+     * begin anew, and what had been copied when a pass was asked for. */
+    int frames, last, look_at, restart_at, before;
+};
+int copier_start(struct sqlite_meta *m, berth_error *err);
+void copier_stop(struct sqlite_meta *m);
+struct writer;
+void log_copy_back(struct writer *w); /* after each batch */
+
 /* --- sqlite_writer.c --- */
 struct writer_op;
 /* Runs in the writer's transaction. It may run again from the start when the transaction was lost: outputs
@@ -103,8 +123,8 @@ struct writer {
     size_t wanted;  /* the writer is to be woken when there are so many */
     size_t crowd;   /* how many there were for the last batch, and came while it ran */
     bool stopping;
-    int64_t average_us;                                     /* of the last commits; the writer's own */
-    int wal_frames, last_frames, checkpoint_at, restart_at; /* of the log; the writer's own */
+    struct copier copier;
+    int64_t average_us; /* of the last commits; the writer's own */
     atomic_uint_fast64_t transactions, operations, failures, queue, commit_us;
     atomic_uint_fast64_t commits; /* tried; counted before anyone hears of it */
 };
@@ -120,12 +140,24 @@ int log_gather(struct sqlite_meta *m, berth_error *err);
 void log_gather_no_more(struct sqlite_meta *m);
 
 /* --- sqlite_recent.c --- */
+enum recent_kind { RECENT_TAG, RECENT_MANIFEST, RECENT_BLOB };
+struct recent_answer {
+    int64_t until; /* when a lease on it is due; INT64_MAX: never, something holds it */
+    bool with_body;
+    uint64_t size;
+    berth_digest digest;  /* of a manifest */
+    berth_str text, body; /* its media type; of a blob, its key */
+};
 uint64_t recent_commits(struct db *db); /* to be asked before the database is */
-/* What @tag of @repo leads to, when this thread has read it since the last commit. */
-bool recent_find(struct db *db, berth_str repo, berth_str tag, bool with_body, berth_arena *a,
-                 struct oci_stored *ret);
-void recent_keep(struct db *db, uint64_t commits, berth_str repo, berth_str tag, bool with_body,
-                 const struct oci_stored *m);
+/* What @name, a tag or a digest, of @repo leads to, when this thread has read it since the last commit. Good
+ * until the next recent_keep(). */
+const struct recent_answer *recent_find(struct db *db, enum recent_kind kind, berth_str repo, berth_str name,
+                                        bool with_body);
+void recent_keep(struct db *db, uint64_t commits, enum recent_kind kind, berth_str repo, berth_str name,
+                 const struct recent_answer *answer);
+/* Until when an answer is good in which a lease to @lease_until was not due, for it was asked whether it ends
+ * before @due: lease_due_before(). */
+int64_t recent_until(struct db *db, int64_t due, int64_t lease_until);
 void recent_free(struct recent *r); /* NULL is fine */
 
 /* --- sqlite.c --- */
@@ -159,6 +191,7 @@ static inline struct sqlite_meta *sqlite_of(meta *m)
     return CONTAINER_OF(m, struct sqlite_meta, base);
 }
 
+int64_t lease_due_before(struct sqlite_meta *m); /* a promise needs a lease that lasts until then: now + G */
 int64_t sqlite_now(struct sqlite_meta *m);
 /* For how many ms more the collector must not trust the clock; 0: it may. */
 int64_t sqlite_clock_pause(struct sqlite_meta *m);

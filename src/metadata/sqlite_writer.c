@@ -2,7 +2,7 @@
  *
  * Callers leave an operation on the queue and sleep. The writer takes all that wait, runs them in one
  * transaction, each under a savepoint, commits once (one sync of the log for all), and wakes them: what is
- * acknowledged is durable. It checkpoints after it has woken them, so that nobody waits for that.
+ * acknowledged is durable.
  *
  * Callers that come back at once with their next operation would fall into two halves, each waiting for the
  * other's sync. So the writer waits a moment, a part of what a commit costs, for as many as were there the
@@ -15,16 +15,6 @@
 
 #include "util/clock.h"
 #include "util/fault.h"
-
-/* After so many more pages in the log they are copied back, as far as readers let them. The more, the more
- * often a page has been written again meanwhile, and is copied once: 4,000 (16 MiB, what the log is cut back
- * to) pushed 20 to 30 % more small images a second than 1,000, 8,000 no more than that. From MANY_FRAMES on
- * the writer waits for readers to step aside, so that the log can start anew: briefly, for one that reads
- * long (a check of the whole database) must not stop the pushes; and then not again before as many have come.
- */
-#define FRAMES          4000
-#define MANY_FRAMES     16000
-#define RESTART_WAIT_MS 50
 
 /* How long the writer waits for a crowd to come back: this part of an average commit, at most GATHER_MAX_US,
  * and not at all below GATHER_MIN_US, where a commit costs less than the waiting. */
@@ -41,14 +31,6 @@ struct writer_op {
     int result;
     berth_error err;
 };
-
-static int count_frames(void *arg, sqlite3 *handle, const char *name, int frames)
-{
-    (void)handle;
-    (void)name;
-    ((struct writer *)arg)->wal_frames = frames;
-    return SQLITE_OK;
-}
 
 static int commit(struct writer *w, berth_error *err)
 {
@@ -143,28 +125,6 @@ static void run_batch(struct writer *w, struct writer_op *ops)
         run_alone(w, op);
 }
 
-static void checkpoint(struct writer *w)
-{
-    if (w->wal_frames < w->last_frames) { /* the log began anew */
-        w->checkpoint_at = FRAMES;
-        w->restart_at = MANY_FRAMES;
-    }
-    w->last_frames = w->wal_frames;
-    if (w->wal_frames < w->checkpoint_at)
-        return;
-    w->checkpoint_at = w->wal_frames + FRAMES;
-    bool restart = w->wal_frames >= w->restart_at;
-    if (restart) {
-        w->restart_at = w->wal_frames + MANY_FRAMES;
-        sqlite3_busy_timeout(w->db.handle, RESTART_WAIT_MS);
-    }
-    /* failed: the log stays, next time again */
-    sqlite3_wal_checkpoint_v2(w->db.handle, NULL,
-                              restart ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (restart)
-        sqlite3_busy_timeout(w->db.handle, DB_BUSY_TIMEOUT_MS);
-}
-
 /* Waits until @n operations are on the queue, stopping, or @us have passed. With the lock. */
 static void wait_for(struct writer *w, size_t n, int64_t us)
 {
@@ -217,7 +177,7 @@ static void *writer_main(void *arg)
         pthread_mutex_unlock(&w->lock);
         run_batch(w, ops);
         wake_callers(w, ops);
-        checkpoint(w);
+        log_copy_back(w);
         pthread_mutex_lock(&w->lock);
         w->crowd += w->waiting; /* who came meanwhile would have been in the next batch anyway */
     }
@@ -229,12 +189,14 @@ int writer_start(struct sqlite_meta *m, berth_error *err)
 {
     struct writer *w = &m->writer;
     w->last = &w->first;
-    w->checkpoint_at = FRAMES;
-    w->restart_at = MANY_FRAMES;
-    sqlite3_wal_hook(w->db.handle, count_frames, w); /* instead of SQLite's own checkpoints */
+    int r = copier_start(m, err);
+    if (r != BERTH_OK)
+        return r;
     int e = fault_hit() ? EAGAIN : pthread_create(&w->thread, NULL, writer_main, w);
-    if (e != 0)
+    if (e != 0) {
+        copier_stop(m);
         return berth_error_set(err, BERTH_E_NOMEM, "starting the metadata writer: %s", strerror(e));
+    }
     w->running = true;
     return BERTH_OK;
 }
@@ -250,6 +212,7 @@ void writer_stop(struct sqlite_meta *m)
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     w->running = false;
+    copier_stop(m);
 }
 
 int writer_run(struct sqlite_meta *m, const char *what, writer_fn *fn, void *arg, berth_error *err)

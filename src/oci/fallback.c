@@ -112,9 +112,9 @@ static int dump(const json_t *j, berth_buf *out, berth_error *err)
     CLEANUP(freep) char *text = json_dumps(j, JSON_COMPACT);
     if (text)
         berth_buf_add_str(out, str_from(text));
-    return text && !berth_buf_failed(out)
-               ? BERTH_OK
-               : berth_error_set(err, BERTH_E_TOO_BIG, "the index of referrers has no room");
+    if (berth_buf_exceeded(out))
+        return berth_error_set(err, BERTH_E_TOO_BIG, "the index of referrers has no room");
+    return text && !berth_buf_failed(out) ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
 }
 
 int oci_fallback_add(berth_str body, const oci_referrer *add, berth_buf *out, berth_error *err)

@@ -20,7 +20,7 @@ void berth_buf_done(berth_buf *b)
 void berth_buf_reset(berth_buf *b)
 {
     b->n = 0;
-    b->failed = false;
+    b->failed = b->exceeded = false;
 }
 
 char *berth_buf_reserve(berth_buf *b, size_t n)
@@ -28,7 +28,7 @@ char *berth_buf_reserve(berth_buf *b, size_t n)
     if (b->failed)
         return NULL;
     if (n > b->max - b->n) {
-        b->failed = true;
+        b->failed = b->exceeded = true;
         return NULL;
     }
     size_t need = b->n + n + 1; /* one for the NUL of _cstr() */

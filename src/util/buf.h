@@ -9,8 +9,9 @@
 typedef struct berth_buf {
     char *p; /* NULL while nothing was added */
     size_t n, cap;
-    size_t max;  /* bytes it may ever hold */
-    bool failed; /* no memory, or the ceiling was met */
+    size_t max;    /* bytes it may ever hold */
+    bool failed;   /* no memory, or the ceiling was met */
+    bool exceeded; /* the ceiling was met */
 } berth_buf;
 
 #define BERTH_BUF_INIT(ceiling)                                                                              \
@@ -35,6 +36,12 @@ void berth_buf_grow(berth_buf *b, size_t n);
 static inline bool berth_buf_failed(const berth_buf *b)
 {
     return b->failed;
+}
+
+/* It was the ceiling, not the memory. */
+static inline bool berth_buf_exceeded(const berth_buf *b)
+{
+    return b->exceeded;
 }
 
 static inline berth_str berth_buf_str(const berth_buf *b)

@@ -145,7 +145,10 @@ int io_read_file(const char *path, berth_buf *buf, berth_error *err)
             return BERTH_OK;
         berth_buf_add(buf, piece, (size_t)n);
         if (berth_buf_failed(buf))
-            return berth_error_set(err, BERTH_E_TOO_BIG, "'%s' is larger than %zu bytes", path, buf->max);
+            return !berth_buf_exceeded(buf)
+                       ? berth_error_set(err, BERTH_E_NOMEM, "out of memory")
+                       : berth_error_set(err, BERTH_E_TOO_BIG, "'%s' is larger than %zu bytes", path,
+                                         buf->max);
     }
 }
 

@@ -53,8 +53,7 @@ ELSEWHERE = {
 
 # Tests of what no single file does, and of what stands beside src/.
 BESIDE = {"bench/histogram.c"}
-OF_THE_ROOM = BESIDE | {"metadata/contract.c", "metadata/crash.c", "metadata/faults.c", "metadata/schema.c", "repo/faults.c",
-                       "client/faults.c"}
+OF_THE_ROOM = BESIDE | {"metadata/contract.c", "metadata/crash.c", "metadata/faults.c", "metadata/schema.c", "repo/faults.c"}
 
 
 def names(folder):

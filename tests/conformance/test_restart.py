@@ -128,12 +128,11 @@ def test_restart__killed_under_load_loses_nothing_acknowledged(make_server):
     threads = [threading.Thread(target=push) for _ in range(6)]
     for thread in threads:
         thread.start()
-    time.sleep(1.5)
+    server.wait_for(lambda: len(pushed) >= 50, 60)
     server.kill9()
     for thread in threads:
         thread.join(60)
     server.restart()
-    assert pushed
     tags = set()
     for page in range(1000):
         reply = repo.get("tags/list?n=1000" + (f"&last={max(tags)}" if tags else ""))

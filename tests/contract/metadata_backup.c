@@ -120,8 +120,8 @@ static void test_metadata_snapshot__leaves_nothing_when_it_fails(void **state)
 }
 
 struct pusher {
-    _Atomic bool stop;
-    unsigned pushed;
+    atomic_bool stop;
+    atomic_uint pushed;
 };
 
 /* Two repositories get the same tag, one after the other: a snapshot between them has the first alone. */
@@ -147,7 +147,7 @@ static void *push_pairs(void *arg)
             if (f.m->ops->manifest_put(f.m, &row, &a, &missing, NULL) != BERTH_OK)
                 return NULL;
         }
-        p->pushed++;
+        atomic_fetch_add(&p->pushed, 1);
     }
     return p;
 }
@@ -167,6 +167,8 @@ static void test_metadata_snapshot__is_one_moment_while_others_write(void **stat
     pthread_t thread;
     void *well = NULL;
     CHECK(pthread_create(&thread, NULL, push_pairs, &p) == 0);
+    for (unsigned i = 0; i < 10000 && !atomic_load(&p.pushed); i++)
+        usleep(1000);
     for (unsigned i = 0; i < 8; i++) {
         meta *copy = NULL;
         size_t before = tags_in(f.m, "second");
@@ -176,7 +178,7 @@ static void test_metadata_snapshot__is_one_moment_while_others_write(void **stat
         copy->ops->free(copy);
     }
     atomic_store(&p.stop, true);
-    CHECK(pthread_join(thread, &well) == 0 && well && p.pushed > 0);
+    CHECK(pthread_join(thread, &well) == 0 && well && atomic_load(&p.pushed) > 0);
 }
 
 /* --- pages --- */

@@ -24,9 +24,9 @@ static void test_metadata_lease__is_due_only_without_an_edge_and_near_its_end(vo
     (void)state;
     push_blob("app", "layer");
     CHECK(!blob_lease_due("app", "layer")); /* 2G from the push */
-    later(G - 1000);
+    later(G - 60000);
     CHECK(!blob_lease_due("app", "layer"));
-    later(2000);
+    later(120000);
     CHECK(blob_lease_due("app", "layer"));
     CHECK_OK(OPS->blob_lease(f.m, STR("app"), dg("layer"), &test_err));
     CHECK(!blob_lease_due("app", "layer"));
@@ -44,12 +44,12 @@ static void test_metadata_lease__is_not_written_more_than_once_in_g(void **state
 {
     (void)state;
     push_blob("app", "layer");
-    later(G + 1000);
-    CHECK_OK(OPS->blob_lease(f.m, STR("app"), dg("layer"), &test_err)); /* until 3G + 1 s */
-    later(G - 2000);
+    later(G + 60000);
+    CHECK_OK(OPS->blob_lease(f.m, STR("app"), dg("layer"), &test_err)); /* until 3G + 1 min */
+    later(G - 120000);
     CHECK_OK(
         OPS->blob_lease(f.m, STR("app"), dg("layer"), &test_err)); /* writes nothing: still more than G */
-    later(G + 4000);
+    later(G + 240000);
     assert_int_equal(collect().links, 1);
 }
 
@@ -163,7 +163,7 @@ static void test_metadata_collector__and_a_head_of_a_blob_come_in_either_order(v
     later(2 * G + 1000);
     CHECK_OK(OPS->blob_lease(f.m, STR("app"), dg("layer"), &test_err)); /* told first: stays for G */
     CHECK(collect().links == 0);
-    later(G - 1000);
+    later(G - 60000);
     CHECK(collect().links == 0);
     PUSH(.repo = "app", .name = "m", .layers = "layer");
     push_blob("app", "late");

@@ -34,6 +34,7 @@ from verify import Verifier  # noqa: E402
 from workload import BYTES, Client, Gone, Wire, digest_of, run_clients, with_digest  # noqa: E402
 
 CLIENTS, GRACE, SAMPLE, NEAR = 6, 1.0, 60, 400
+LEAST = 40                               # states that are examined, however slow the machine is
 RECORDED = ["--gc-interval", "100ms", "--gc-grace", "1s", "--gc-drain", "200ms", "--log-access=false",
             "--registry-session-timeout", "1h", "--storage-reserve", "0"]
 EXAMINED = ["--gc-interval", "0", "--gc-grace", "1h", "--log-access=false", "--registry-session-timeout", "1h",
@@ -252,15 +253,15 @@ def examine(berth, ledger, disk, way, seed, folder, whole):
 
 
 def share(task):
-    """Examines some cuts; returns how many, and [(cut, way, seed, what is wrong)]."""
-    berth, records, ledger, cuts, enough, end = task
+    """Examines some cuts, and at least so many; returns how many, and [(cut, way, seed, what is wrong)]."""
+    berth, records, ledger, cuts, enough, least, end = task
     found, done = [], 0
     folder = Path(tempfile.mkdtemp(prefix="berth-power-", dir=roomy()))
     try:
         for turn in range(4):              # each over the whole trace: who runs out of time has seen all of it
             disk = disks.Disk()
             for cut, way, seed in cuts[turn::4]:
-                if len(found) >= enough or end and time.monotonic() > end:
+                if len(found) >= enough or end and done >= least and time.monotonic() > end:
                     break
                 while disk.at < cut:
                     disk.feed(records[disk.at])
@@ -293,7 +294,8 @@ def choose_cuts(records, ledger, turns, n, rng):
 
 
 def run(berth, seed, n, seconds=3.0, drop=None, enough=5, width=2, most=None):
-    """Records one trace and examines n states of it, or as many as most seconds allow. Returns (figures, [(cut, way, seed, wrong)], where to replay)."""
+    """Records one trace and examines n states of it, or as many as most seconds allow, but LEAST. Returns (figures,
+    [(cut, way, seed, wrong)], where to replay)."""
     folder = Path(tempfile.mkdtemp(prefix="berth-trace-"))
     try:
         began = time.monotonic()
@@ -306,7 +308,7 @@ def run(berth, seed, n, seconds=3.0, drop=None, enough=5, width=2, most=None):
         cuts = choose_cuts(records, ledger, turns, n, random.Random(seed))
         ledger.lock = ledger.position = ledger.counter = None        # none of these goes to another process
         end = most and time.monotonic() + most
-        tasks = [(berth, records, ledger, cuts[i::width], enough, end) for i in range(width)]
+        tasks = [(berth, records, ledger, cuts[i::width], enough, LEAST // width, end) for i in range(width)]
         with multiprocessing.get_context("fork").Pool(width) as pool:
             parts = pool.map(share, tasks, chunksize=1)
         found = [f for p in parts for f in p[1]]

@@ -28,7 +28,7 @@ def test_whatever_is_acknowledged_survives_a_loss_of_power(trace):
     figures, found, folder = power.run(berth_path(), SEED + trace, min(STATES, 400), most=STATE_SECONDS)
     print(figures)
     assert figures["syncs"] > 100
-    assert figures["states"] >= min(STATES, 40 if STATE_SECONDS else 400) or found
+    assert figures["states"] >= min(STATES, power.LEAST if STATE_SECONDS else 400) or found
     assert not found, f"seed {SEED + trace}, tests/crash/power.py --replay {folder}: {found[:2]}"
 
 

@@ -5,14 +5,14 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from wire import outcome
+from wire import Exchange, rest
 
 CLIENTS = 24
 
 
 def session(server):
     """The target of a new upload session."""
-    wire = http.client.HTTPConnection(server.host, server.port, timeout=30)
+    wire = http.client.HTTPConnection(server.host, server.port, timeout=60)
     wire.request("POST", "/v2/hostile/rows/blobs/uploads/", headers={"Content-Length": "0"})
     answer = wire.getresponse()
     answer.read()
@@ -35,10 +35,13 @@ def all_outcomes(rows, nginx, berth, split=False):
         if b"@UP@" in data:
             data = data.replace(b"@UP@", session(berth) if berth else b"/v2/hostile/rows/blobs/uploads/session")
         address = nginx.address if nginx else (berth.host, berth.port)
-        return name, outcome(address, data, cuts(data, name) if split else None)
+        exchange = Exchange(address, data, cuts(data, name) if split else None)
+        return name, exchange.outcome() if exchange.ended else exchange
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return dict(pool.map(one, rows))
+        found = dict(pool.map(one, rows))
+    rest((nginx or berth).process.pid)
+    return {name: each.outcome() if isinstance(each, Exchange) else each for name, each in found.items()}
 
 
 def compare(theirs, ours):

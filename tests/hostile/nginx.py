@@ -4,8 +4,12 @@ says how long the body was."""
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench"))
+import servers  # noqa: E402
 
 CONF = """
 daemon off;
@@ -23,6 +27,8 @@ http {{
     scgi_temp_path {folder}/scgi;
     large_client_header_buffers 2 16k;      # the limits of berth, as far as nginx has them
     client_max_body_size 0;
+    client_header_timeout 10m;              # who waits for more bytes waits until it is asked
+    client_body_timeout 10m;
     lingering_close always;
     lingering_time 2s;
     lingering_timeout 1s;
@@ -50,18 +56,10 @@ def find_nginx():
     return shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 
 
-def free_ports(n):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
-
-
 class Nginx:
     def __init__(self, folder):
         folder = Path(folder)
-        self.port, behind = free_ports(2)
+        self.port, behind = servers.free_port(), servers.free_port()
         (folder / "nginx.conf").write_text(CONF.format(folder=folder, port=self.port, behind=behind))
         self.log = folder / "error.log"
         self.address = ("127.0.0.1", self.port)

@@ -227,8 +227,9 @@ def plot(samples, title):
     return "\n".join(parts) + "\n</svg>\n"
 
 
-def run(binary, folder, minutes, workers=6, pause=0.5, old=10_000):
-    """Runs it; the result as a dictionary, "failures" empty when all is well."""
+def run(binary, folder, minutes, workers=6, pause=0.5, old=10_000, pushes=0):
+    """Runs it for so long, and until so many images were pushed; the result as a dictionary, "failures" empty when all is
+    well."""
     folder = Path(folder)
     tls = certificates(folder)
     config = ("listen:\n  - address: 127.0.0.1:0\n  - address: 127.0.0.1:0\n"
@@ -246,7 +247,7 @@ def run(binary, folder, minutes, workers=6, pause=0.5, old=10_000):
         t.start()
     every, reload_at, collect_at = max(0.2, minutes * 60 / 360), 10.0, 5.0
     failures = []
-    while (now := time.monotonic() - started) < minutes * 60:
+    while (now := time.monotonic() - started) < minutes * 60 or load.counts["manifest"] < pushes:
         samples.append(sample(server.process, server.data, started))
         if now > reload_at:
             server.process.send_signal(signal.SIGHUP)

@@ -10,6 +10,7 @@ import pytest
 
 import malformed
 from differential import all_outcomes, compare
+from server import Server
 
 ROWS = malformed.rows()
 LISTED = Path(__file__).with_name("differences.txt")
@@ -20,6 +21,15 @@ def listed():
         if line and not line.startswith("#"):
             kind, pattern, reason = line.split(None, 2)
             yield kind, pattern, reason
+
+
+@pytest.fixture(scope="module")
+def server(berth_binary, tmp_path_factory):
+    """One that waits for more bytes until it is asked what it does."""
+    running = Server(berth_binary, tmp_path_factory.mktemp("differential") / "data", "--http-header-timeout=10m",
+                     "--http-body-timeout=10m")
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import soak
 
 
 def test_soak__mixed_load_leaves_no_error(berth_binary, tmp_path):
-    result = soak.run(berth_binary, tmp_path, minutes=0.3, old=200)
+    result = soak.run(berth_binary, tmp_path, minutes=0.3, old=200, pushes=21)
     assert not result["failures"], result["failures"]
     assert result["requests"]["manifest"] > 20 and result["requests"]["SIGHUP"] and result["requests"]["berth gc"]
 

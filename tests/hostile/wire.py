@@ -1,8 +1,9 @@
-"""Bytes to a server and what it makes of them: outcome()."""
+"""Bytes to a server and what it makes of them: Exchange."""
 
 import re
 import socket
 import time
+from pathlib import Path
 
 # The request behind every row. Its answer names the repository, at both servers; a connection that comes to it was
 # read to the end.
@@ -60,44 +61,63 @@ def body_length(head, body):
     return None
 
 
-def outcome(address, row, pieces=None, silence=0.6, deadline=15):
-    """Sends @row and the marker, in @pieces (sizes) or at once, and reads until the server closes or is silent."""
-    data, said, ended = row + MARKER, b"", False
-    with socket.create_connection(address, timeout=deadline) as wire:
-        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+class Exchange:
+    """A connection over which @row and the marker were sent, in @pieces (sizes) or at once. ended: the server has closed
+    it; else outcome() is for a server at rest."""
+
+    def __init__(self, address, row, pieces=None):
+        self.data, self.said, self.ended = row + MARKER, b"", False
+        self.wire = socket.create_connection(address, timeout=60)
+        self.wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             at = 0
             for size in pieces or []:
-                wire.sendall(data[at:at + size])
+                self.wire.sendall(self.data[at:at + size])
                 at += size
                 time.sleep(0.003)
-            wire.sendall(data[at:])
+            self.wire.sendall(self.data[at:])
         except (BrokenPipeError, ConnectionResetError):
             pass                      # refused before all was sent; the answer may be there to read
-        end = time.monotonic() + deadline
-        wire.settimeout(silence)
+        self.receive(0.1)             # most end at once
+
+    def receive(self, patience):
+        self.wire.settimeout(patience)
         try:
-            while time.monotonic() < end:
-                chunk = wire.recv(65536)
-                if not chunk:
-                    ended = True
-                    break
-                said += chunk
-        except TimeoutError:
+            while chunk := self.wire.recv(65536):
+                self.said += chunk
+            self.ended = True
+        except (TimeoutError, BlockingIOError):
             pass
         except ConnectionResetError:
-            ended = True
-        if ended:                     # whatever is sent now is nobody's
-            try:
-                wire.sendall(MARKER)
-                said += wire.recv(65536)
-            except OSError:
-                pass
-    heads = {i for i, line in enumerate(re.findall(rb"(?:\A|\n)([A-Z]+) [^\r\n]* HTTP/1\.1\r\n", data)) if line == b"HEAD"}
-    found, odd = answers_in(said, heads)
-    read = bool(found) and found[-1][0] == 404 and NAMED in found[-1][2]
-    if read:
-        found.pop()
-    lengths = [n for status, head, body in found if status < 300 and (n := body_length(head, body)) is not None]
-    verdict = "reads" if read else "refuses" if ended else "waits"
-    return Outcome(verdict, [f[0] for f in found], lengths, odd)
+            self.ended = True
+
+    def outcome(self):
+        with self.wire:
+            if not self.ended:
+                self.receive(0)
+            if self.ended:            # whatever is sent now is nobody's
+                self.wire.settimeout(60)
+                try:
+                    self.wire.sendall(MARKER)
+                    self.said += self.wire.recv(65536)
+                except OSError:
+                    pass
+        requests = enumerate(re.findall(rb"(?:\A|\n)([A-Z]+) [^\r\n]* HTTP/1\.1\r\n", self.data))
+        found, odd = answers_in(self.said, {i for i, method in requests if method == b"HEAD"})
+        read = bool(found) and found[-1][0] == 404 and NAMED in found[-1][2]
+        if read:
+            found.pop()
+        lengths = [n for status, head, body in found if status < 300 and (n := body_length(head, body)) is not None]
+        verdict = "reads" if read else "refuses" if self.ended else "waits"
+        return Outcome(verdict, [f[0] for f in found], lengths, odd)
+
+
+def rest(pid):
+    """Waits until every thread of the process sleeps, and stays asleep: it has read what was sent to it, and has said what
+    there is to say. Who only has to wait for a processor does not sleep."""
+    calm, end = 0, time.monotonic() + 120
+    while calm < 5:
+        assert time.monotonic() < end, "the server never rests"
+        states = [(task / "stat").read_text().rpartition(") ")[2][0] for task in Path(f"/proc/{pid}/task").iterdir()]
+        calm = calm + 1 if set(states) == {"S"} else 0
+        time.sleep(0.02)

@@ -41,6 +41,7 @@ class Cable:
         self.port, self.room, self.dead = port, None, False
         self.up = 0                       # bytes towards the server so far
         self.stuck = threading.Event()
+        self.moves = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -52,8 +53,15 @@ class Cable:
             except OSError:
                 return
             far = socket.create_connection(("127.0.0.1", self.port))
-            threading.Thread(target=self.move, args=(near, far, True), daemon=True).start()
-            threading.Thread(target=self.move, args=(far, near, False), daemon=True).start()
+            self.moves += [threading.Thread(target=self.move, args=args, daemon=True)
+                           for args in ((near, far, True), (far, near, False))]
+            for move in self.moves[-2:]:
+                move.start()
+
+    def settle(self):
+        """Waits until nothing is under way any more of connections whose near end has gone."""
+        for move in self.moves:
+            move.join(60)
 
     def move(self, source, target, upwards):
         try:

@@ -204,7 +204,8 @@ class Load:
 
 
 def busy_server(make_server):
-    return make_server("--gc-grace", "1s", "--gc-drain", "0s", "--gc-interval", "1s", "--gc-untagged", "1s")
+    """Collects all the time what is no longer needed; a push has the time of grace to come to its manifest."""
+    return make_server("--gc-grace", "5s", "--gc-drain", "0s", "--gc-interval", "1s", "--gc-untagged", "1s")
 
 
 def test_backups_under_load_hold_all_that_was_acknowledged_before(berth_binary, make_server, tmp_path):
@@ -275,11 +276,14 @@ def test_a_restore_that_was_killed_is_refused_until_it_is_done_again(berth_binar
     own = make_server()
     images = {f"v{i}": push_image(own, "team/app", f"v{i}", noise(500000, i))[0] for i in range(40)}
     backup(berth_binary, own, tmp_path / "backup")
-    unfinished, chance = 0, random.Random(12)
+    unfinished, chance, new = 0, random.Random(12), tmp_path / "new"
     for turn in range(8):
-        new = tmp_path / "new"
-        started, _ = kill_during([str(berth_binary), "restore", tmp_path / "backup", "--data", new],
-                                 chance.uniform(0, 0.15))
+        started = subprocess.Popen([str(berth_binary), "restore", tmp_path / "backup", "--data", new],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if turn != 1:                         # else before it has begun, or as it begins
+            while not (new / "restoring").exists() and started.poll() is None:
+                time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.02 * turn))
         started.kill()
         started.communicate()
         if (new / "restoring").exists():
@@ -308,6 +312,9 @@ def test_a_restore_into_a_busy_registry_brings_back_what_was_deleted(berth_binar
     for tag in ("v0", "v1"):
         own.request("DELETE", f"/v2/team/app/manifests/{tag}")
     own.wait_for(lambda: (berth(berth_binary, "gc", "--data", own.data), len(objects(own.data)) == 3)[1])
+    own.stop()
+    own.flags[own.flags.index("--gc-grace") + 1] = "30s"       # from here on nothing goes before it is looked at
+    own.start()
     moved, _ = push_image(own, "team/app", "v2", noise(100000, 50))
     since, _ = push_image(own, "team/app", "since", noise(100000, 51))
     with Load(str(berth_binary), own, threads=2) as load:

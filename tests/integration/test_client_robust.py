@@ -17,11 +17,13 @@ BLOB = 5 << 20
 
 
 class BreakingProxy:
-    """Passes connections on to a registry, and cuts each when it has answered so many bytes. passed: bytes of answers."""
+    """Passes connections on to a registry, and cuts each when it has answered so many bytes, or holds it there until
+    `go` is set. passed: bytes of answers."""
 
-    def __init__(self, host, port, cut_after=None, pause=0):
-        self.target, self.cut_after, self.pause = (host, port), cut_after, pause
+    def __init__(self, host, port, cut_after=None, hold_after=None):
+        self.target, self.cut_after, self.hold_after, self.go = (host, port), cut_after, hold_after, threading.Event()
         self.passed = self.connections = 0
+        self.pumps = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -34,17 +36,20 @@ class BreakingProxy:
                 return
             self.connections += 1
             upstream = socket.create_connection(self.target)
-            threading.Thread(target=self.pump, args=(client, upstream), daemon=True).start()
-            threading.Thread(target=self.pump, args=(upstream, client, self.cut_after, self.pause), daemon=True).start()
+            self.pumps += [threading.Thread(target=self.pump, args=args, daemon=True)
+                           for args in ((client, upstream), (upstream, client, True, self.cut_after))]
+            for pump in self.pumps[-2:]:
+                pump.start()
 
-    def pump(self, source, sink, cut_after=None, pause=0):
+    def pump(self, source, sink, counts=False, cut_after=None):
         left = cut_after
         try:
             while data := source.recv(min(64 << 10, left) if left is not None else 64 << 10):
                 sink.sendall(data)
-                if cut_after is not None or pause:
+                if counts:
                     self.passed += len(data)
-                    time.sleep(pause)
+                    if self.hold_after and self.passed >= self.hold_after:
+                        self.go.wait()
                 if left is not None:
                     left -= len(data)
                     if left <= 0:
@@ -96,20 +101,21 @@ class TestDownloads:
         proxy.close()
 
     def test_are_finished_by_the_next_process(self, berth, real, tmp_path):
-        proxy = through(real, pause=0.02)
+        proxy = through(real, hold_after=BLOB // 2)
         argv = [berth_path(), "blob", "get", f"{proxy.address}/team/app@{real.blob_digest}", "-o", tmp_path / "blob"]
         killed = subprocess.Popen(list(map(str, argv)), env=berth.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         begin = time.monotonic()
-        while proxy.passed < BLOB // 2:
-            assert time.monotonic() - begin < 30 and killed.poll() is None
+        while not any(part.stat().st_size > BLOB // 4 for part in tmp_path.glob("blob.*.part")):
+            assert time.monotonic() - begin < 60 and killed.poll() is None
             time.sleep(0.01)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
         left = list(tmp_path.glob("blob.*.part"))
         assert len(left) == 1 and not (tmp_path / "blob").exists()
         had = left[0].stat().st_size
-        assert had > BLOB // 4
-        time.sleep(0.1)
+        proxy.go.set()
+        for pump in proxy.pumps:
+            pump.join(60)
         proxy.passed = 0
         berth(*argv[1:])
         proxy.close()

@@ -140,6 +140,7 @@ class TestRealRegistries:
         assert cable.stuck.wait(60)
         killed.kill()
         killed.wait()
+        cable.settle()
         said = json.loads(state.read_text())
         assert said["digest"] == digest and said["repository"] == "team/killed" and state.stat().st_mode & 0o777 == 0o600
         berth("blob", "put", f"{cable.address}/team/other", path, "--state", state, code=FAILED)      # another's

@@ -310,4 +310,4 @@ def test_the_server_ends_soon_after_a_client_has_left(make_server, platforms, ce
     clients.crane("push", "--index", platforms.path, clients.ref("gone", "v1"))
     begin = time.monotonic()
     own.stop()
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 25              # of the 30 s that it would be else

@@ -219,7 +219,7 @@ def announce(server, way, where, length):
         path = where[where.index("/v2/"):] if "://" in where else where
         line = f"PATCH {path} HTTP/1.1" if way == "chunk" else f"PUT {path}?digest=sha256:{'0' * 64} HTTP/1.1"
     return server.raw((f"{line}\r\nHost: {server.address}\r\nContent-Type: application/octet-stream\r\n"
-                       f"Content-Length: {length}\r\nConnection: close\r\n\r\n").encode(), timeout=5)
+                       f"Content-Length: {length}\r\nConnection: close\r\n\r\n").encode())
 
 
 @pytest.mark.parametrize("way", ["post", "chunk", "put"])

@@ -137,6 +137,7 @@ class TestLayerOf2GiB:
 def test_10000_tags(server, certificates, tmp_path):
     own = connection(server)
     _, manifest = push_subject(own, "scale/tags")
+    own.close()                           # the server would, while it idles; what is asked next opens another
     names = [f"v{i:05d}" for i in range(10000)]
 
     def push(some):
@@ -201,6 +202,7 @@ def test_1000_referrers_by_16_clients_at_once(registry, certificates, tmp_path):
     """None is lost, none is listed twice, and filters see their share; two clients then read the list."""
     name, own = f"scale/referrers-{registry.scheme}", connection(registry)
     empty, manifest = push_subject(own, name)
+    own.close()                           # the server would, while it idles; what is asked next opens another
     subject = {"mediaType": layout.MANIFEST, "digest": layout.digest_of(manifest), "size": len(manifest)}
     wanted, lock, start = {}, threading.Lock(), threading.Barrier(16)
 

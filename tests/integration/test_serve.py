@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -37,6 +38,23 @@ def test_several_addresses(make_server):
             assert s.recv(100).startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("address, open_to_all", [(":0", True), ("0.0.0.0:0", True), ("127.0.0.1:0", False),
+                                                  ("localhost:0", False)])
+def test_an_address_for_everybody_is_warned_of(make_server, address, open_to_all):
+    own = make_server("--listen", address)
+    assert ("anyone who reaches this address may push and delete" in own.stderr()) == open_to_all
+    until = time.monotonic() + 10
+    while not any(line.startswith("pull:") for line in own.lines) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert f"pull:  podman pull --tls-verify=false {own.host if not open_to_all else 'localhost'}:{own.port}/NAME:TAG" \
+        in own.lines
+
+
+def test_who_asks_for_client_certificates_is_not_warned_of_everybody(make_server, certificates):
+    own = make_server("--listen", "0.0.0.0:0", "--tls-client-ca", certificates.ca, tls=certificates)
+    assert "anyone" not in own.stderr()
+
+
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
 def test_ends_on_a_signal(make_server, signal_number):
     own = make_server()
@@ -44,7 +62,7 @@ def test_ends_on_a_signal(make_server, signal_number):
     idle.request("GET", "/v2/")
     idle.getresponse().read()
     own.process.send_signal(signal_number)
-    assert own.process.wait(20) == 0
+    assert own.process.wait(60) == 0
 
 
 def test_a_port_that_is_taken_is_an_error(berth_binary, make_server, tmp_path):

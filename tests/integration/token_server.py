@@ -29,6 +29,7 @@ class TokenServer:
         self.der = subprocess.run(["openssl", "x509", "-in", self.certificate, "-outform", "DER"], check=True,
                                   capture_output=True).stdout
         self.identities, self.seen = {}, []
+        self.failures = 0                 # so many answers of 503 come first
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -59,6 +60,9 @@ class TokenServer:
 
     def decide(self, seen):
         user = None
+        if self.failures:
+            self.failures -= 1
+            return 503, {}
         if seen.method == "POST":
             user = self.identities.get(seen.query.get("refresh_token", [""])[0])
             if user is None:

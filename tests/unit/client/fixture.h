@@ -29,8 +29,11 @@ struct script {
     char host[32];
     berth_client *client;
     bool retries; /* as the options say; else none, for each answer is given once */
+    int holds;    /* it stops before the answer of this number until it is released; 0: before none */
+    _Atomic bool released;
 };
 
+/* The end comes with the last bytes: else a client might send its next request before it sees the end. */
 static UNUSED void answer(struct script *s, int fd, const char *text)
 {
     char port[8];
@@ -43,7 +46,8 @@ static UNUSED void answer(struct script *s, int fd, const char *text)
             berth_buf_addf(&out, "%s", port);
         at = hole ? hole + 2 : at + strlen(at);
     }
-    CHECK(send(fd, out.p, out.n, MSG_NOSIGNAL) >= 0 || errno == EPIPE || errno == ECONNRESET);
+    CHECK(send(fd, out.p, out.n, MSG_NOSIGNAL | MSG_MORE) >= 0 || errno == EPIPE || errno == ECONNRESET);
+    shutdown(fd, SHUT_WR);
 }
 
 /* Whether the request is there as a whole. */
@@ -87,6 +91,8 @@ static UNUSED void *serve(void *arg)
         if (fd < 0)
             break;
         receive(s, fd, i);
+        while (s->holds == i && i && !atomic_load(&s->released))
+            usleep(1000);
         atomic_store(&s->n_requests, i + 1);
         answer(s, fd, s->answers[i]);
         close(fd);
@@ -119,16 +125,18 @@ static UNUSED void script_begin(struct script *s, const berth_client_options *op
     CHECK_OK(berth_client_new(s->host, &o, &s->client, &test_err));
 }
 
-/* Every answer was given. */
+/* Every answer was given, or is when the server comes to it: a client that leaves need not have waited. */
 static UNUSED void script_end(struct script *s)
 {
     berth_client_free(s->client);
-    shutdown(s->listener, SHUT_RDWR);
-    pthread_join(s->thread, NULL);
-    close(s->listener);
     int n = 0;
     while (n < ANSWERS_MAX && s->answers[n])
         n++;
+    for (int i = 0; i < 10000 && atomic_load(&s->n_requests) < n; i++)
+        usleep(1000);
+    shutdown(s->listener, SHUT_RDWR);
+    pthread_join(s->thread, NULL);
+    close(s->listener);
     assert_int_equal(atomic_load(&s->n_requests), n);
 }
 

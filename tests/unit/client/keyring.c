@@ -108,7 +108,8 @@ static void test_client_keyring__policies_say_what_becomes_of_helpers(void **sta
         CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
         berth_credentials_options o = BERTH_CREDENTIALS_OPTIONS_INIT;
         o.helpers = rows[i].policy;
-        o.helper_timeout_ms = 200;
+        if (strcmp(rows[i].helper, "slow") == 0)
+            o.helper_timeout_ms = 200;
         ring_open(&r, &o,
                   berth_arena_printf(&arena, "{\"credsStore\":\"%s\"%s%s}", rows[i].helper,
                                      rows[i].own ? "," : "", rows[i].own ? own : ""));

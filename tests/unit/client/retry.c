@@ -81,13 +81,16 @@ static void test_client_retry__gives_up_and_says_after_how_many(void **state)
 static void test_client_retry__does_not_insist_on_a_host_that_was_never_there(void **state)
 {
     (void)state;
-    struct script s = {.answers = {OK_EMPTY}, .retries = true};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(a);
+    CLEANUP(closep) int held = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* nobody listens */
+    CHECK(bind(held, (struct sockaddr *)&a, sizeof(a)) == 0);
+    CHECK(getsockname(held, (struct sockaddr *)&a, &size) == 0);
+    char host[32];
+    snprintf(host, sizeof(host), "127.0.0.1:%d", ntohs(a.sin_port));
     berth_client_options o = quick();
     berth_client *gone = NULL;
-    script_begin(&s, &o);
-    CHECK_OK(berth_ping(s.client, &test_err));
-    script_end(&s); /* nobody listens any more */
-    CHECK_OK(berth_client_new(s.host, &o, &gone, &test_err));
+    CHECK_OK(berth_client_new(host, &o, &gone, &test_err));
     CHECK_CODE(berth_ping(gone, &test_err), BERTH_E_NETWORK);
     CHECK(!strstr(test_err.message, "tried"));
     gone->answered = true; /* as if it had been there: it may come back */
@@ -150,12 +153,13 @@ static void test_client_retry__does_not_wait_for_ever(void **state)
     CHECK_CODE(berth_ping(s.client, &test_err), BERTH_E_BUSY);
     CHECK(strstr(test_err.message, "3600 seconds") && test_err.http_status == 429);
     script_end(&s);
-    struct script slow = {.answers = {LATER "Retry-After: 2\r\n\r\n"}, .retries = true};
-    o.call_timeout_ms = 50;
+    struct script slow = {.answers = {LATER "Retry-After: 60\r\n\r\n"}, .retries = true};
+    o.longest_wait_ms = 100000;
+    o.call_timeout_ms = 500;
     script_begin(&slow, &o);
     int64_t before = clock_mono_ms();
     CHECK_CODE(berth_ping(slow.client, &test_err), BERTH_E_NETWORK);
-    CHECK(strstr(test_err.message, "longer than") && clock_mono_ms() - before < 1000);
+    CHECK(strstr(test_err.message, "took longer than") && clock_mono_ms() - before < 30000);
     script_end(&slow);
 }
 
@@ -209,8 +213,9 @@ static void test_client_retry__a_callback_may_watch_and_refuse(void **state)
 static void test_client_retry__a_call_can_be_cancelled_while_it_waits(void **state)
 {
     (void)state;
-    struct script s = {.answers = {LATER "Retry-After: 2\r\n\r\n"}, .retries = true};
+    struct script s = {.answers = {LATER "Retry-After: 60\r\n\r\n"}, .retries = true};
     berth_client_options o = quick();
+    o.longest_wait_ms = 100000;
     script_begin(&s, &o);
     berth_call *calls[5];
     int64_t before = clock_mono_ms();
@@ -225,7 +230,7 @@ static void test_client_retry__a_call_can_be_cancelled_while_it_waits(void **sta
     berth_client_process(s.client);
     for (int i = 0; i < 5; i++)
         berth_call_free(calls[i]);
-    CHECK(clock_mono_ms() - before < 1000);
+    CHECK(clock_mono_ms() - before < 30000);
     CHECK(limits_due(&s.client->limits, 0) == INT64_MAX);
     script_end(&s);
 }

@@ -161,13 +161,19 @@ static void test_content_layout__trusts_no_bytes(void **state)
     CHECK_CODE(content_layout_open(w.path, false, &none, &test_err), BERTH_E_UNSUPPORTED);
 }
 
+struct writer {
+    const struct world *w;
+    size_t number;
+};
+
 /* C147 */
 static void *put_ten(void *arg)
 {
-    content *c = open_in(arg, true);
+    const struct writer *writer = arg;
+    content *c = open_in(writer->w, true);
     for (int i = 0; i < 10; i++) {
         char tag[40];
-        snprintf(tag, sizeof(tag), "t%lx-%d", (unsigned long)pthread_self(), i);
+        snprintf(tag, sizeof(tag), "t%zu-%d", writer->number, i);
         berth_manifest *m = make(tag, NULL);
         CHECK_OK(c->ops->manifest_put(c, tag, m, &test_err));
         berth_manifest_free(m);
@@ -187,11 +193,14 @@ static void test_content_layout__writers_at_once_lose_nothing(void **state)
 {
     (void)state;
     CLEANUP(world_done) struct world w = world_new();
-    pthread_t threads[3];
+    struct writer writers[3];
+    pthread_t threads[COUNT(writers)];
     int n = 0;
     content_free(open_in(&w, true));
-    for (size_t i = 0; i < COUNT(threads); i++)
-        CHECK(pthread_create(&threads[i], NULL, put_ten, &w) == 0);
+    for (size_t i = 0; i < COUNT(threads); i++) {
+        writers[i] = (struct writer){&w, i};
+        CHECK(pthread_create(&threads[i], NULL, put_ten, &writers[i]) == 0);
+    }
     for (size_t i = 0; i < COUNT(threads); i++)
         pthread_join(threads[i], NULL);
     content *c = open_in(&w, false);

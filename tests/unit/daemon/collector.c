@@ -13,11 +13,13 @@ static struct instance in;
 static const struct meta_ops *real;
 static struct meta_ops counting;
 static atomic_int runs, requeues;
-static atomic_bool failing;
+static atomic_bool failing, held; /* a run waits in its first step while it is held */
 
 static int count_step(meta *m, size_t rows, struct meta_gc_step *ret, berth_error *err)
 {
     atomic_fetch_add(&runs, 1);
+    while (atomic_load(&held))
+        usleep(1000);
     return real->gc_step(m, rows, ret, err);
 }
 
@@ -43,6 +45,7 @@ static int open_it(void **state)
     atomic_store(&runs, 0);
     atomic_store(&requeues, 0);
     atomic_store(&failing, false);
+    atomic_store(&held, false);
     log_setup(LOG_ERROR, LOG_TEXT, STDERR_FILENO);
     return 0;
 }
@@ -134,10 +137,19 @@ static void test_daemon_collector__takes_a_new_schedule_while_it_waits(void **st
     for (unsigned i = 0; i < 10000 && atomic_load(&runs) < 3; i++)
         usleep(1000);
     CHECK(atomic_load(&runs) >= 3);
-    c->gc.interval = 0;
-    collector_reconfigure(k, c);
-    usleep(20000); /* what had begun ends */
+    atomic_store(&held, true);
     int then = atomic_load(&runs);
+    for (unsigned i = 0; i < 10000 && atomic_load(&runs) == then; i++)
+        usleep(1000);
+    c->gc.interval = 0;
+    collector_reconfigure(k, c); /* in the middle of a run, */
+    atomic_store(&held, false);
+    struct repo_gc_result result;
+    int rc;
+    while ((rc = repo_gc(in.repo, NULL, &result, &test_err)) == BERTH_E_BUSY)
+        usleep(1000); /* which ends */
+    CHECK_OK(rc);
+    then = atomic_load(&runs);
     usleep(40000);
     assert_int_equal(atomic_load(&runs), then);
     collector_stop(k);

@@ -6,6 +6,7 @@
 
 #include "daemon/control.h"
 #include "daemon/wiring.h"
+#include "metadata/meta.h"
 
 static int command(const char *text)
 {
@@ -94,6 +95,20 @@ static void test_daemon_offline__root_becomes_the_owner_of_the_folder(void **sta
     CHECK(stat(path_of("berth.db"), &st) == 0 && st.st_uid == service);
 }
 
+static uint64_t blobs_of(const char *db, bool put)
+{
+    meta *m;
+    berth_digest d;
+    struct meta_totals totals;
+    digest_of(HASH_SHA256, "a", 1, &d);
+    CHECK_OK(meta_sqlite_open(db, NULL, &m, &test_err));
+    if (put)
+        CHECK_OK(m->ops->blob_put(m, STR("app"), true, &d, STR("abc"), &test_err));
+    CHECK_OK(m->ops->totals(m, &totals, &test_err));
+    m->ops->free(m);
+    return totals.blobs;
+}
+
 /* The folder of a service of systemd's with a dynamic user: below /var/lib/private, which is root's alone. */
 static void test_daemon_offline__root_gets_where_the_owner_does_not(void **state)
 {
@@ -106,13 +121,15 @@ static void test_daemon_offline__root_gets_where_the_owner_does_not(void **state
     const char *const flags[] = {berth_arena_printf(&scratch, "data=%s", inner)};
     CONFIG c = NULL;
     CHECK_OK(config_load_text(STR(""), "berth.yaml", flags, 1, &c, &test_err));
-    pid_t child = fork();
-    if (child == 0) /* the way is open, and nothing on it can be written */
-        _exit(admin_command(c, STR("check"), &listener, &test_err) != BERTH_OK || geteuid() != service ||
-              open(path_of("more"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0);
-    int status;
-    CHECK(waitpid(child, &status, 0) == child && status == 0);
-    CHECK(is_there("inner/berth.db"));
+    for (int i = 0; i < 2; i++) { /* once without a database, and once with one */
+        pid_t child = fork();
+        if (child == 0) /* the way is open, and nothing on it can be written */
+            _exit(admin_command(c, STR("gc"), &listener, &test_err) != BERTH_OK || geteuid() != service ||
+                  open(path_of("more"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0);
+        int status;
+        CHECK(waitpid(child, &status, 0) == child && status == 0);
+        assert_int_equal(blobs_of(path_of("inner/berth.db"), i == 0), 1);
+    }
 }
 
 RUN_TESTS(FOLDER_TEST(test_daemon_offline__works_on_the_folder_itself),

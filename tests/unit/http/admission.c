@@ -57,12 +57,7 @@ static void test_http_admission__bounds_connections_in_all_and_for_each_peer(voi
         reply_done(&r);
         close(one_more);
         close(fds[0]);
-        int status = 0;
-        for (unsigned tries = 0; status != 200 && tries < 1000; tries++) {
-            status = site_ask(s, REQUEST("GET /hello")); /* as soon as the server has seen the end */
-            sleep_ms(2);
-        }
-        CHECK_ROW(i, status == 200);
+        site_ask_until(s, REQUEST("GET /hello"), 200);
         close(fds[1]);
         close(fds[2]);
         site_free(s);
@@ -96,12 +91,7 @@ static void test_http_admission__bounds_requests_in_flight(void **state)
                       statuses[i]);
 
         close(upload); /* who leaves in mid-body is not counted for ever */
-        int status = 0;
-        for (unsigned tries = 0; status != 200 && tries < 1000; tries++) {
-            status = client_ask(one_more, REQUEST("GET /hello"));
-            sleep_ms(2);
-        }
-        CHECK_ROW(i, status == 200);
+        client_ask_until(one_more, REQUEST("GET /hello"), 200);
         atomic_store(&s->gate, false);
         CHECK_ROW(i, client_ask(first, "") == 200);
         for (unsigned n = 0; n < 10; n++) /* every way out gives the place back */
@@ -123,8 +113,9 @@ static void test_http_admission__counts_requests_for_whom_a_proxy_names(void **s
     struct site *s = site_new(&opts, NULL, NULL);
     atomic_store(&s->gate, true);
     int held = client_connect(s), other = client_connect(s);
-    client_say(held,
-               "PUT /stream HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\nContent-Length: 9\r\n\r\n");
+    client_say(
+        held,
+        "PUT /stream HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\nContent-Length: 1000000\r\n\r\n");
     wait_for(&s->seen.begun, 1);
     CHECK(client_ask(other, "GET /hello HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 1.1.1.1\r\n\r\n") == 429);
     CHECK(client_ask(other, "GET /hello HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 2.2.2.2\r\n\r\n") == 200);

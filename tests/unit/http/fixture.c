@@ -500,3 +500,21 @@ int site_ask(const struct site *s, const char *request)
     close(fd);
     return status;
 }
+
+static void ask_until(const struct site *s, int fd, const char *request, int status)
+{
+    const int64_t until = clock_mono_ms() + PATIENCE_S * 1000;
+    for (int have; (have = s ? site_ask(s, request) : client_ask(fd, request)) != status; sleep_ms(2))
+        if (clock_mono_ms() > until)
+            fail_msg("waited for the status %d, have %d", status, have);
+}
+
+void client_ask_until(int fd, const char *request, int status)
+{
+    ask_until(NULL, fd, request, status);
+}
+
+void site_ask_until(const struct site *s, const char *request, int status)
+{
+    ask_until(s, -1, request, status);
+}

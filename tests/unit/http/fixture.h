@@ -55,6 +55,9 @@ bool reply_has(const struct reply *r, const char *line); /* "Connection: close" 
 /* One request, one answer; the status, 0 when the connection was closed instead. */
 int client_ask(int fd, const char *request);
 int site_ask(const struct site *s, const char *request);
+/* Asks until the status is @status: the server has yet to see the end of another connection. */
+void client_ask_until(int fd, const char *request, int status);
+void site_ask_until(const struct site *s, const char *request, int status);
 
 /* Waits until the atomic is @n. */
 void wait_for(const atomic_int *counter, int n);

@@ -346,7 +346,7 @@ static void test_http_tls__bounds_the_handshake_in_time(void **state)
 {
     (void)state;
     const struct http_tls tls = {.certificate = certificate, .key = key};
-    struct http_options opts = {.timeouts = {.header = 200}};
+    struct http_options opts = {.timeouts = {.header = 1500}}; /* and time for a handshake */
     struct site *s = site_new(&opts, NULL, &tls);
     int silent = client_connect(s), slow = client_connect(s);
     client_say(slow, "\x16\x03\x01");

@@ -356,6 +356,32 @@ static void test_metadata_faults__leave_nothing_behind_when_opening_fails(void *
     }
 }
 
+static void test_metadata_faults__when_opening_leave_the_database_that_is_there(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/berth-faults-XXXXXX", path[64];
+    CHECK(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/meta.db", dir);
+    meta *m = NULL;
+    CHECK_OK(meta_sqlite_open(path, NULL, &m, &test_err));
+    CHECK_OK(m->ops->blob_put(m, STR("app"), true, dg("layer"), STR("abc"), &test_err));
+    m->ops->free(m);
+    for (unsigned n = 1;; n++) {
+        fault_arm(n);
+        int r = meta_sqlite_open(path, NULL, &m, &test_err);
+        bool fired = fault_disarm();
+        if (r != BERTH_OK)
+            CHECK_OK(meta_sqlite_open(path, NULL, &m, &test_err));
+        CHECK_ROW(n, blob_is(m, "app", "layer"));
+        m->ops->free(m);
+        if (!fired) {
+            CHECK_ROW(n, r == BERTH_OK && n > 5);
+            break;
+        }
+    }
+    CHECK(unlink(path) == 0 && rmdir(dir) == 0);
+}
+
 /* --- a batch --- */
 
 #define THREADS 16
@@ -457,4 +483,5 @@ static void test_metadata_faults__acknowledge_none_of_a_batch_that_was_lost(void
 RUN_TESTS(TEST(test_metadata_faults__leave_each_operation_whole_or_undone),
           TEST(test_metadata_faults__of_the_disk_leave_each_operation_whole_or_undone),
           TEST(test_metadata_faults__leave_nothing_behind_when_opening_fails),
+          TEST(test_metadata_faults__when_opening_leave_the_database_that_is_there),
           TEST(test_metadata_faults__acknowledge_none_of_a_batch_that_was_lost))

@@ -34,7 +34,7 @@ static void test_util_buf__stops_at_its_ceiling_and_stays_failed(void **state)
     CHECK(!berth_buf_failed(&b));
     assert_string_equal(berth_buf_cstr(&b), "12345"); /* the NUL is not counted */
     berth_buf_putc(&b, '6');
-    CHECK(berth_buf_failed(&b));
+    CHECK(berth_buf_failed(&b) && berth_buf_exceeded(&b));
     CHECK(!berth_buf_reserve(&b, 0) && !berth_buf_cstr(&b) && !berth_buf_take(&b));
     CHECK_STR(berth_buf_str(&b), STR("12345"));
     berth_buf_reset(&b);
@@ -54,7 +54,7 @@ static void test_util_buf__fails_without_memory_and_keeps_what_it_has(void **sta
     berth_buf_add_str(&b, STR("abc"));
     fault_arm(1);
     CHECK(!berth_buf_reserve(&b, KIB));
-    CHECK(fault_disarm() && berth_buf_failed(&b));
+    CHECK(fault_disarm() && berth_buf_failed(&b) && !berth_buf_exceeded(&b));
     CHECK_STR(berth_buf_str(&b), STR("abc"));
 #endif
 }

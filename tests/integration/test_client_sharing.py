@@ -1,0 +1,54 @@
+"""Many calls that need the same token at once, with a real registry and its token server: it is asked for once."""
+
+import pytest
+
+from server import ROOT
+from test_client_examples import build  # noqa: F401
+from test_client_examples import run
+from test_client_tokens import guarded  # noqa: F401
+
+CALLS = 100
+
+
+@pytest.fixture(scope="module")
+def program(build):  # noqa: F811
+    return build(ROOT / "tests" / "integration" / "many_calls.c")
+
+
+@pytest.fixture(autouse=True)
+def unseen(guarded):  # noqa: F811
+    guarded.tokens.seen.clear()
+    yield
+    guarded.tokens.failures = 0
+
+
+@pytest.mark.parametrize("how", ["loop", "threads"])
+def test_one_token_for_a_hundred_calls(program, guarded, how):  # noqa: F811
+    done = run(program, guarded.address, "team/app", "v1", how, CALLS, "alice", "secret")
+    assert done.stdout == f"{CALLS}\n", done.stderr
+    assert len(guarded.tokens.seen) == 1
+
+
+@pytest.mark.parametrize("how", ["loop", "threads"])
+def test_a_failure_is_given_to_all(program, guarded, how):  # noqa: F811
+    done = run(program, guarded.address, "team/app", "v1", how, CALLS, "alice", "wrong")
+    assert done.stdout == "0\n" and done.stderr.count("401 ") == CALLS and "wrong" not in done.stderr
+    assert len(guarded.tokens.seen) <= 3      # threads that came after the failure ask for themselves
+
+
+def test_one_tries_again_for_all(program, guarded):  # noqa: F811
+    guarded.tokens.failures = 2
+    assert run(program, guarded.address, "team/app", "v1", "loop", CALLS, "alice", "secret").stdout == f"{CALLS}\n"
+    assert len(guarded.tokens.seen) == 3
+
+
+def test_calls_that_are_cancelled_harm_no_other(program, guarded):  # noqa: F811
+    done = run(program, guarded.address, "team/app", "v1", "cancel", CALLS, "alice", "secret")
+    assert done.stdout == f"{CALLS - CALLS // 10}\n", done.stderr
+    assert 1 <= len(guarded.tokens.seen) <= CALLS // 10 + 1
+
+
+def test_every_repository_has_a_token_of_its_own(program, guarded):  # noqa: F811
+    """C020: no token grows with the number of repositories, whatever is done with one client."""
+    run(program, guarded.address, "team/app,public/app", "v1", "loop", CALLS, "alice", "secret")
+    assert sorted(s.query["scope"] for s in guarded.tokens.seen) == [["repository:public/app:pull"], ["repository:team/app:pull"]]
