@@ -103,15 +103,13 @@ static void state_write(void *arg, const berth_upload *upload)
     json_decref(j);
 }
 
-static int hash_file(int fd, const struct options *o, berth_digest *ret, berth_error *err)
+static int hash_file(int fd, enum hash_algorithm a, berth_digest *ret, berth_error *err)
 {
     CLEANUP(freep) char *piece = malloc(READ_AT_ONCE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    berth_digest wanted;
     berth_hash hash;
-    bool named = berth_ref_digest(&o->remote.ref, &wanted, NULL) == BERTH_OK;
-    hash_init(&hash, named ? (enum hash_algorithm)wanted.algorithm : HASH_SHA256);
+    hash_init(&hash, a);
     size_t n = 1;
     for (uint64_t at = 0; n; at += n) {
         int r = io_pread(fd, piece, READ_AT_ONCE, at, &n, err);
@@ -120,9 +118,21 @@ static int hash_file(int fd, const struct options *o, berth_digest *ret, berth_e
         hash_update(&hash, piece, n);
     }
     digest_from_hash(&hash, ret);
-    if (named && !digest_eq(ret, &wanted))
-        return berth_error_set(err, BERTH_E_DIGEST, "the file has the digest %s", ret->text);
     return BERTH_OK;
+}
+
+/* What the registry took it has compared with the digest. What it did not take, as it has it, nobody has. */
+static int check_untaken(const berth_call *call, int fd, berth_error *err)
+{
+    berth_digest wanted, have;
+    if (berth_call_put_outcome(call) == BERTH_PUT_STORED)
+        return BERTH_OK;
+    int r = digest_parse(str_from(berth_call_content(call)->digest), &wanted, err);
+    if (r == BERTH_OK)
+        r = hash_file(fd, (enum hash_algorithm)wanted.algorithm, &have, err);
+    if (r == BERTH_OK && !digest_eq(&have, &wanted))
+        r = berth_error_set(err, BERTH_E_DIGEST, "the file has the digest %s", have.text);
+    return r;
 }
 
 static int open_file(const char *file, int *ret_fd, bool *ret_regular, berth_error *err)
@@ -169,12 +179,13 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
     berth_call *call = NULL;
     berth_digest digest;
     berth_put_options how = BERTH_PUT_OPTIONS_INIT;
-    int result = regular ? hash_file(fd, o, &digest, &err) : BERTH_OK;
+    bool named = berth_ref_digest(&r->ref, &digest, NULL) == BERTH_OK;
+    int result = regular && !named ? hash_file(fd, HASH_SHA256, &digest, &err) : BERTH_OK;
     if (result != BERTH_OK)
         return remote_fail(c, &err);
     CLEANUP(state_done)
     struct state s = {.path = o->state, .host = r->host, .repository = r->repository, .digest = digest.text};
-    how.digest = regular ? digest.text : r->ref.digest_tag;
+    how.digest = regular || named ? digest.text : NULL;
     how.mode = (berth_put_mode)o->mode;
     how.force = o->force;
     how.mount_from = o->mount;
@@ -195,6 +206,8 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
         remote_watch(&o->remote, o->remote.base.operands[1], call);
         result = berth_call_wait(call, &err);
     }
+    if (result == BERTH_OK && regular && named)
+        result = check_untaken(call, fd, &err);
     remote_progress_end(&o->remote);
     if (s.failed)
         fprintf(stderr, "berth %s: the state could not be written to '%s'\n", c->name, o->state);
@@ -241,7 +254,7 @@ const struct cli_command cmd_blob_put = {
     .operands = "REF FILE",
     .text = "Brings FILE (- is standard input) into a repository as a blob, unless it is there already, and "
             "prints its digest and what was done: stored, present or mounted. Where REF names a digest, FILE "
-            "has to have it.\n\n"
+            "has to have it: the registry sees to that, and FILE is read only once.\n\n"
             "A broken connection is met by asking the registry how much it has. With --state that outlives "
             "the program: FILE goes up in chunks, and the same command goes on where the last one was "
             "killed. What comes through a pipe needs no length: it goes up in chunks too, and its digest is "

@@ -21,12 +21,13 @@
 #include "util/clock.h"
 #include "util/fault.h"
 
-#define IDLE_MAX    64          /* connections that are kept */
-#define READ_HEAD   (16 * KIB)  /* at once, before it is known what follows */
-#define SEND_PIECE  (128 * KIB) /* of a body that comes through memory */
-#define SEND_FILE   (2 * MIB)   /* of one that comes from a file */
-#define TURN        (4 * MIB)   /* sent, or received, before others have their turn */
-#define CONTINUE_MS 1000        /* the body goes out then, whether the registry says so or not */
+#define IDLE_MAX     64          /* connections that are kept */
+#define READ_HEAD    (16 * KIB)  /* at once, before it is known what follows */
+#define SEND_PIECE   (128 * KIB) /* of a body that comes through memory */
+#define SEND_FILE    (2 * MIB)   /* of one that comes from a file */
+#define TURN         (4 * MIB)   /* sent, or received, before others have their turn */
+#define INTERIMS_MAX 32
+#define CONTINUE_MS  1000 /* the body goes out then, whether the registry says so or not */
 
 enum plain_state { PLAIN_IDLE, PLAIN_FRESH, PLAIN_CONNECTS, PLAIN_SENDS, PLAIN_MAY_SEND, PLAIN_RECEIVES };
 enum plain_framing { FRAMED_BY_LENGTH, FRAMED_BY_CHUNKS, FRAMED_BY_END };
@@ -49,7 +50,8 @@ struct plain {
     size_t piece_sent;
     bool body_over; /* the body has no more behind the piece */
     int64_t go_on_ms;
-    size_t scanned; /* of the answer's header */
+    size_t scanned;    /* of the answer's header */
+    unsigned interims; /* answers that only announce another */
     struct http_reply reply;
     enum plain_framing framing;
     uint64_t left;
@@ -180,7 +182,7 @@ static bool add_fd(struct plains *s, struct plain *c, int fd)
 {
     if ((size_t)fd >= s->n_fds) {
         size_t n = MAX((size_t)fd + 1, 2 * s->n_fds);
-        struct plain **more = fault_hit() ? NULL : realloc(s->by_fd, n * sizeof(struct plain *));
+        struct plain **more = realloc(s->by_fd, n * sizeof(struct plain *));
         if (!more)
             return false;
         memset(more + s->n_fds, 0, (n - s->n_fds) * sizeof(struct plain *));
@@ -264,7 +266,7 @@ static struct plain *take_idle(struct plains *s, berth_str authority)
 static void want_out(struct transport *t, struct plain *c, bool wants)
 {
     struct epoll_event e = {.events = EPOLLIN | (wants ? EPOLLOUT : 0), .data.fd = c->fd};
-    if (wants != c->wants_out && (fault_hit() || epoll_ctl(t->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0)) {
+    if (wants != c->wants_out && epoll_ctl(t->epoll, EPOLL_CTL_MOD, c->fd, &e) < 0) {
         c->base.unwatched = errno;
         t->steps_ms = 0; /* transport_process() finds it */
     }
@@ -371,11 +373,11 @@ int plains_start(struct transport *t, struct exchange *x, berth_error *err)
     struct plains *s = t->plains;
     http_uri u;
     http_uri_parse(str_from(x->url), &u);
-    if (!s->buffer && (fault_hit() || !(s->buffer = malloc(LARGE_BUFFER))))
+    if (!s->buffer && !(s->buffer = malloc(LARGE_BUFFER)))
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     struct plain *c = take_idle(s, u.authority);
     bool reused = c;
-    if (!c && !fault_hit() && (c = calloc(1, sizeof(*c)))) {
+    if (!c && (c = calloc(1, sizeof(*c)))) {
         c->fd = -1;
         c->base.plain = true;
         c->authority = str_dup(u.authority);
@@ -400,6 +402,7 @@ static bool rewind_request(struct transport *t, struct plain *c)
     c->head_sent = c->piece_sent = c->scanned = 0;
     c->answered = c->whole = c->keep = false;
     c->go_on_ms = 0;
+    c->interims = 0;
     c->body_over = !x->has_body || length_of(x) == 0;
     berth_buf_done(&c->piece);
     berth_buf_init(&c->piece, 2 * SEND_PIECE);
@@ -707,6 +710,10 @@ static bool take_head(struct transport *t, struct plain *c)
     struct http_reply *r = &c->reply;
     if (!http_reply_parse(berth_buf_str(&x->header), r) || r->status == 101) {
         end(t, c, FAILURE_LASTING, BERTH_E_NETWORK, "the answer is not HTTP/1 (does it speak HTTPS?)");
+        return false;
+    }
+    if (r->status < 200 && ++c->interims > INTERIMS_MAX) {
+        end(t, c, FAILURE_LASTING, BERTH_E_INVALID, "the answer is announced again and again");
         return false;
     }
     if (r->status < 200) {

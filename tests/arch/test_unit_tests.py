@@ -17,6 +17,7 @@ ELSEWHERE = {
     "http/response.c": ("what arrives at a client counts: a whole server", "tests/unit/http/server.c"),
     "http/send.c": ("needs a socket that takes no more: a whole server", "tests/unit/http/server.c"),
     "http/buffers.c": ("needs connections that wait for each other", "tests/unit/http/body.c"),
+    "client/transport.c": ("moves calls along: seen by whole calls", "tests/unit/client/client.c"),
     "client/client_curl.c": ("moves bytes for calls: seen by whole calls", "tests/unit/client/client.c"),
     "cli/commands.c": ("a list: every row of it is looked at", "tests/unit/cli/command.c"),
     "cli/completion.c": ("shells complete with it: real ones", "tests/integration/test_client_frame.py"),
