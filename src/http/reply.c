@@ -79,10 +79,11 @@ bool http_reply_parse(berth_str block, struct http_reply *ret)
     if (!next_line(&block, &line) || !read_status(line, &minor, &a.status))
         return false;
     a.keep_alive = minor;
-    while (next_line(&block, &line) && line.n)
-        if (!read_field(line, &a))
+    do
+        if (!next_line(&block, &line) || (line.n && !read_field(line, &a)))
             return false;
-    if (line.n || block.n)
+    while (line.n);
+    if (block.n)
         return false;
     if (a.chunked && a.content_length >= 0) { /* the sender is confused: this is the last that it says */
         a.content_length = -1;

@@ -117,9 +117,10 @@ static UNUSED void script_begin(struct script *s, const berth_client_options *op
         o = *opts;
     if (!s->retries)
         o.retries = 0;
+    static const char *const elsewhere[] = {"elsewhere.example:1:127.0.0.1", NULL};
     berth_connection_options way = BERTH_CONNECTION_OPTIONS_INIT;
     if (getenv("TEST_LIBCURL") && !o.connection) { /* names to be found elsewhere are its business */
-        way.resolve = (const char *const[]){"elsewhere.example:1:127.0.0.1", NULL};
+        way.resolve = elsewhere;
         o.connection = &way;
     }
     CHECK_OK(berth_client_new(s->host, &o, &s->client, &test_err));
