@@ -391,11 +391,13 @@ static void serve_continue(struct peer *p)
     int fd = take(p);
     hear(p, fd);
     say(fd, p->answer);
-    if (p->answer[9] == '4' && p->answer[10] == '1') { /* 417: another try without */
-        fd = (close(fd), take(p));
+    bool again = strstr(p->answer, "417"); /* another try, without asking */
+    if (again) {
+        close(fd);
+        fd = take(p);
         hear(p, fd);
     }
-    if (p->answer[0] == '\0' || p->answer[9] == '1' || p->answer[10] == '1') {
+    if (again || !strstr(p->answer, "401")) {
         hear_body(p, fd, 1000);
         say(fd, OK2);
     }
