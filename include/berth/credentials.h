@@ -5,10 +5,10 @@
  * function here reads the environment; a helper ("docker-credential-<name>") is found as execvp(3) finds a
  * program, inherits the environment, and its standard error is the caller's.
  *
- * Calls of one client that need the same token (the same endpoint, service, scope and credentials) while it is
- * being asked for wait for that one request: its token is for all, and so is its last failure. When the call
- * that asks is cancelled or out of time, another one asks. A token is for one repository, and for the two of a
- * mount: its size does not grow with what a client does. */
+ * Calls of one client that need the same token (the same endpoint, service, scope and credentials) while it
+ * is being asked for wait for that one request: its token is for all, and so is its last failure. When the
+ * call that asks is cancelled or out of time, another one asks. A token is for one repository, and for the
+ * two of a mount: its size does not grow with what a client does. */
 #ifndef BERTH_CREDENTIALS_H
 #define BERTH_CREDENTIALS_H
 
