@@ -105,11 +105,18 @@ typedef struct berth_client_options {
     void *trace_arg;
     berth_warning_fn on_warning; /* NULL: none */
     void *on_warning_arg;
+
+    /* Keep so many requests of what the registry allows (RateLimit-Remaining): when fewer are left, no call
+     * of this client sends before its RateLimit-Reset; or, when that is not told or later, before
+     * @rate_wait_ms is over, and then one alone, to learn more. 0: none. */
+    uint64_t rate_reserve;
+    uint32_t rate_wait_ms; /* milliseconds */
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     {                                                                                                        \
         sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false,      \
-            NULL, NULL, 5, 500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL   \
+            NULL, NULL, 5, 500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL,  \
+            0, 900000                                                                                        \
     }
 
 /**
@@ -188,6 +195,15 @@ BERTH_API int berth_call_wait(berth_call *call, berth_error *err);
  */
 BERTH_API int berth_call_result(const berth_call *call, berth_error *err);
 
+/* What a source of bytes (berth/upload.h) answers that has nothing yet, or a sink that has no room: the call
+ * pauses, without a time-out but that of the whole call, until berth_call_resume(). */
+#define BERTH_PAUSE 0x70617573
+
+/** Has a call that has paused ask its source, or its sink, again. Any thread, also from a callback, and
+ * before the answer BERTH_PAUSE has come back: nothing is lost. No harm to one that has not paused, or has
+ * ended. */
+BERTH_API void berth_call_resume(berth_call *call);
+
 /** Cancels a call that is under way. When this returns, no callback of it runs or will run, but for the one
  * that this is called from. NULL is fine. */
 BERTH_API void berth_call_free(berth_call *call);
@@ -203,10 +219,12 @@ typedef struct berth_content {
 /** Lent until berth_call_free(). NULL unless the call has ended well, and was of manifest or blob. */
 BERTH_API const berth_content *berth_call_content(const berth_call *call);
 
-/* How much a registry still allows, as Docker Hub says it in RateLimit-Limit and RateLimit-Remaining. */
+/* How much a registry still allows, as Docker Hub says it in RateLimit-Limit and RateLimit-Remaining, others
+ * also in RateLimit-Reset. */
 typedef struct berth_rate {
     uint64_t limit, remaining; /* requests */
     uint64_t window_s;         /* in so many seconds; 0: not said */
+    uint64_t reset_s;          /* until there are more; 0: not said, or now */
 } berth_rate;
 
 /** What the registry said in the call's last answer. False, *@ret_rate untouched: nothing, or the call is
@@ -358,7 +376,8 @@ BERTH_API int berth_referrers_list_start(berth_client *client, const char *repos
                                          const char *artifact_type, berth_referrer_fn fn, void *arg,
                                          berth_call **ret_call, berth_error *err);
 
-/* The next bytes of a blob. Another answer than 0 ends the call with BERTH_E_CANCELLED. */
+/* The next bytes of a blob. BERTH_PAUSE: no room for them now, they are to be offered again. Another answer
+ * than 0 ends the call with BERTH_E_CANCELLED. */
 typedef int (*berth_sink_fn)(void *arg, const void *p, size_t n);
 
 /** A blob, in pieces. Its digest is computed on the way: what @fn was given is not to be trusted before the

@@ -42,6 +42,33 @@ BERTH_API int berth_blob_get_file(berth_client *client, const char *repository, 
 BERTH_API int berth_blob_get_file_start(berth_client *client, const char *repository, const char *digest,
                                         const char *path, berth_call **ret_call, berth_error *err);
 
+typedef struct berth_get_options {
+    size_t size;          /* set by the initialiser; lets old callers keep working */
+    unsigned ranges;      /* so many at once, at most 64; 0 and 1: one stream */
+    uint64_t ranges_from; /* for blobs of at least so many bytes; 0: 64 MiB */
+} berth_get_options;
+#define BERTH_GET_OPTIONS_INIT                                                                               \
+    {                                                                                                        \
+        sizeof(berth_get_options), 0, 0                                                                      \
+    }
+
+/** The same with a say in how; @opts may be NULL.
+ *
+ * Several ranges of a large blob come faster where one connection is slow by itself: far away, or throttled.
+ * Each has a connection (HTTP/1.1), a place of @reads_at_once and tries of its own; a range that fails for
+ * good is fetched by the others. Bytes go to their places in the file, and are hashed in order, as they come
+ * or by being read again: memory does not grow. The blob is one stream where the registry answers a Range
+ * with the whole, or does not say its size. If the digest is wrong, all is fetched once more as one stream.
+ *
+ * While it is spread, the .part file is as long as the blob, and a page more, which says what is there: the
+ * next call goes on from that, whatever its own options are. */
+BERTH_API int berth_blob_get_file_with(berth_client *client, const char *repository, const char *digest,
+                                       const char *path, const berth_get_options *opts, berth_call **ret_call,
+                                       berth_error *err);
+BERTH_API int berth_blob_get_file_with_start(berth_client *client, const char *repository, const char *digest,
+                                             const char *path, const berth_get_options *opts,
+                                             berth_call **ret_call, berth_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -18,8 +18,9 @@ extern "C" {
 
 /* --- where bytes come from --- */
 
-/* The next bytes of a source: at most @n of them to @p, how many in *@ret_n, none at its end. Another answer
- * than 0 ends the call with BERTH_E_CANCELLED. It may block; every call of the client waits meanwhile. */
+/* The next bytes of a source: at most @n of them to @p, how many in *@ret_n, none at its end. BERTH_PAUSE:
+ * there are none yet, and *@ret_n does not count. Another answer than 0 ends the call with BERTH_E_CANCELLED.
+ * It may block; every call of the client waits meanwhile. */
 typedef int (*berth_source_fn)(void *arg, void *p, size_t n, size_t *ret_n);
 /* Go on from @offset bytes behind the beginning. Another answer than 0: it can't be done. */
 typedef int (*berth_seek_fn)(void *arg, uint64_t offset);
@@ -33,7 +34,8 @@ typedef struct berth_source {
     size_t size; /* set by the initialiser */
     const void *bytes;
     uint64_t length; /* in bytes; BERTH_LENGTH_UNKNOWN: to the end. Of a regular file it is looked up */
-    int fd;          /* read from where it stands; never closed. -1: none */
+    int fd; /* read from where it stands; never closed. One that does not block (O_NONBLOCK) and has nothing
+             * yet pauses the call: berth_call_resume() when it is readable. -1: none */
     berth_source_fn read;
     berth_seek_fn seek; /* NULL: it can be read once */
     void *arg;

@@ -16,8 +16,9 @@
 #define DEPTH_MAX 200 /* of folders: each keeps a descriptor */
 
 struct packing {
+    struct tar_writer *archive;
     struct gzipper *gzip;
-    int fd; /* the archive */
+    int fd;
     berth_hash tar, packed;
     uint64_t size;
     char piece[PIECE];
@@ -40,35 +41,26 @@ static int keep(void *arg, const void *p, size_t n, berth_error *err)
     return io_write_all(k->fd, p, n, err);
 }
 
-static int add(struct packing *k, const void *p, size_t n, berth_error *err)
+static int to_gzip(void *arg, const void *p, size_t n, berth_error *err)
 {
-    if (n)
-        hash_update(&k->tar, p, n);
+    struct packing *k = arg;
+    hash_update(&k->tar, p, n);
     return gzipper_write(k->gzip, p, n, err);
-}
-
-static int add_header(struct packing *k, const struct tar_entry *e, berth_error *err)
-{
-    CLEANUP(berth_buf_done) berth_buf header = BERTH_BUF_INIT(4 * MIB);
-    tar_print_header(&header, e);
-    return berth_buf_failed(&header) ? berth_error_set(err, BERTH_E_NOMEM, "out of memory")
-                                     : add(k, header.p, header.n, err);
 }
 
 static int add_file(struct packing *k, int fd, const struct tar_entry *e, berth_error *err)
 {
-    static const char zeros[TAR_BLOCK];
-    int r = add_header(k, e, err);
+    int r = tar_writer_entry(k->archive, e, err);
     for (uint64_t at = 0; r == BERTH_OK && at < e->size;) {
         size_t n = 0;
         r = io_pread(fd, k->piece, (size_t)MIN((uint64_t)PIECE, e->size - at), at, &n, err);
         if (r == BERTH_OK && n == 0)
             r = berth_error_set(err, BERTH_E_IO, "'%s' became shorter while it was read", e->path);
         if (r == BERTH_OK)
-            r = add(k, k->piece, n, err);
+            r = tar_writer_data(k->archive, k->piece, n, err);
         at += n;
     }
-    return r == BERTH_OK ? add(k, zeros, tar_padding(e->size), err) : r;
+    return r;
 }
 
 static int add_folder(struct packing *k, int fd, const char *name, int depth, berth_error *err);
@@ -89,7 +81,7 @@ static int add_entry(struct packing *k, int dir_fd, const char *entry, const cha
         link[n] = '\0';
         e.type = TAR_SYMLINK;
         e.link = link;
-        return add_header(k, &e, err);
+        return tar_writer_entry(k->archive, &e, err);
     }
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
         return berth_error_set(err, BERTH_E_INVALID, "'%s' is neither a file nor a folder", name);
@@ -98,7 +90,7 @@ static int add_entry(struct packing *k, int dir_fd, const char *entry, const cha
         return failed("opening", name, err);
     if (S_ISDIR(st.st_mode)) {
         e.type = TAR_FOLDER;
-        int r = add_header(k, &e, err);
+        int r = tar_writer_entry(k->archive, &e, err);
         return r == BERTH_OK ? add_folder(k, fd, name, depth + 1, err) : r;
     }
     e.type = TAR_FILE;
@@ -116,7 +108,6 @@ static int no_dots(const struct dirent *e)
     return strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
 }
 
-/* @name without a '/' at its end, which a folder's entry has only in old archives. */
 static int add_folder(struct packing *k, int fd, const char *name, int depth, berth_error *err)
 {
     struct dirent **entries = NULL;
@@ -140,12 +131,13 @@ static int add_folder(struct packing *k, int fd, const char *name, int depth, be
 
 static int pack(struct packing *k, const char *path, const char *name, berth_error *err)
 {
-    static const char end[TAR_END_SIZE];
     int r = gzipper_new(keep, k, &k->gzip, err);
+    if (r == BERTH_OK)
+        r = tar_writer_new(to_gzip, k, &k->archive, err);
     if (r == BERTH_OK)
         r = add_entry(k, AT_FDCWD, path, name, 0, err);
     if (r == BERTH_OK)
-        r = add(k, end, sizeof(end), err);
+        r = tar_writer_end(k->archive, err);
     return r == BERTH_OK ? gzipper_end(k->gzip, err) : r;
 }
 
@@ -161,6 +153,7 @@ int artifact_pack(const char *path, const char *name, int *ret_fd, uint64_t *ret
     hash_init(&k->tar, HASH_SHA256);
     hash_init(&k->packed, HASH_SHA256);
     r = pack(k, path, name, err);
+    tar_writer_free(k->archive);
     gzipper_free(k->gzip);
     if (r != BERTH_OK)
         return r;

@@ -14,6 +14,7 @@
 struct options {
     struct remote remote;
     const char *file;
+    uint64_t ranges, ranges_from;
     bool sync;
 };
 
@@ -24,6 +25,17 @@ static const struct cli_option options[] = {
      .value = "FILE",
      .at = offsetof(struct options, file),
      .help = "where to; it is replaced. - is standard output (-)"},
+    {.name = "ranges",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .max = 64,
+     .at = offsetof(struct options, ranges),
+     .help = "fetch a large blob into FILE in so many ranges at once, each over a connection of its own (1)"},
+    {.name = "ranges-from",
+     .kind = CLI_SIZE,
+     .value = "SIZE",
+     .at = offsetof(struct options, ranges_from),
+     .help = "from this size on (64MiB)"},
     {.name = "sync",
      .kind = CLI_FLAG,
      .at = offsetof(struct options, sync),
@@ -92,9 +104,12 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (!file && !s.target.file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
-    result = file
-                 ? berth_blob_get_file_start(r->client, r->repository, r->reference, file, &call, &err)
-                 : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
+    berth_get_options how = BERTH_GET_OPTIONS_INIT;
+    how.ranges = (unsigned)o.ranges;
+    how.ranges_from = o.ranges_from;
+    result =
+        file ? berth_blob_get_file_with_start(r->client, r->repository, r->reference, file, &how, &call, &err)
+             : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
     if (result == BERTH_OK) {
         char label[20]; /* "sha256:" and 12 digits: the rest of the line has more to say */
         snprintf(label, sizeof(label), "%s", r->reference);
@@ -123,9 +138,10 @@ const struct cli_command cmd_blob_get = {
         "if that is right; what stands on standard output is to be used only if the exit code is 0. What "
         "came "
         "before the network failed for good, or before the command was stopped, stays in FILE.DIGITS.part, "
-        "named after the first digits of the digest, and the same command goes on from there. What the "
-        "kernel has not written to the disk yet when the power fails is lost, as with any file; --sync waits "
-        "for it.",
+        "named after the first digits of the digest, and the same command goes on from there. --ranges "
+        "helps where one connection is slow by itself. What the kernel has not written to the disk yet when "
+        "the "
+        "power fails is lost, as with any file; --sync waits for it.",
     .options = options,
     .fields = (const struct cli_field[]){{"digest", "string", "the digest, computed from the bytes"},
                                          {"size", "number", "the bytes"},

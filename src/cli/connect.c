@@ -85,6 +85,11 @@ const struct cli_option connect_options[] = {
      .value = "HOST",
      .at = AT(ns),
      .help = "tell a mirror for which registry it shall answer"},
+    {.name = "rate-reserve",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .at = AT(rate_reserve),
+     .help = "wait while the registry says that fewer requests are left to us (RateLimit-Remaining)"},
     {.name = "user-agent",
      .kind = CLI_TEXT,
      .value = "TEXT",
@@ -214,6 +219,7 @@ void connect_apply(const struct connect *n, berth_client_options *options)
     options->credentials = &n->credentials;
     options->connection = &n->connection;
     options->user_agent = n->user_agent;
+    options->rate_reserve = n->rate_reserve;
     options->headers = n->headers.p;
     options->n_headers = n->headers.n;
 }

@@ -13,6 +13,7 @@ struct connect {
     const char *auth_file, *bearer_file, *scope;
     int helpers; /* a berth_helpers */
     bool basic_fallback;
+    uint64_t rate_reserve;
     const char *client_cert, *client_key, *proxy, *no_proxy, *unix_socket, *ns, *user_agent;
     struct cli_words certs_dirs, resolve, headers;
     bool ipv4, ipv6;

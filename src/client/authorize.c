@@ -92,7 +92,7 @@ static int ask_token(berth_call *call, const auth_credentials *c)
     x->method = x->has_body ? "POST" : "GET";
     x->url = berth_buf_cstr(&t->url);
     x->bytes = berth_buf_str(&t->form);
-    x->streams = x->expects = x->large = false;
+    x->streams = x->expects = x->large = x->apart = false;
     return call_ask(call, CALL_TOKEN,
                     x->has_body ? STR("Content-Type: application/x-www-form-urlencoded\n") : STR(""),
                     berth_buf_str(&t->authorization), TOKEN_MAX);

@@ -196,6 +196,8 @@ int call_fail_by_answer(berth_call *call)
 
 void call_finish(berth_call *call)
 {
+    if (call->op->ends)
+        call->op->ends(call);
     sharing_leave(call);
     if (call->code == BERTH_OK || atomic_load(&call->cancelled))
         sharing_end(call);
@@ -215,7 +217,8 @@ static int take_break(berth_call *call, bool *ret_done)
     bool whole = call->state == CALL_ASKING && call->x.failure == FAILURE_NONE && call->err.http_status;
     if (whole && call->step->any_answer && !atomic_load(&call->cancelled)) {
         call->code = BERTH_OK;
-        return go_on(call, call->step->end(call, &next), next, ret_done);
+        int r = call->step->end(call, &next);
+        return go_on(call, r, next, ret_done);
     }
     bool broke = call->state == CALL_ASKING && call->x.failure != FAILURE_NONE;
     if (!broke || !call->step->broken || atomic_load(&call->cancelled))
@@ -399,6 +402,7 @@ static int send_authorized(berth_call *call)
     x->method = call->step->method;
     x->url = asked_url(call);
     x->large = call->step->large;
+    x->apart = call->step->apart;
     r = begin_payload(call);
     return r == BERTH_OK ? call_ask(call, CALL_ASKING, berth_buf_str(&call->fields),
                                     berth_buf_str(&call->authorization), call->step->body_max)
@@ -457,8 +461,19 @@ static int follow_redirect(berth_call *call, bool *ret_done)
     return r == BERTH_OK ? ask_registry(call, ret_done) : r;
 }
 
+void call_rest(berth_call *call, int (*goes_on)(berth_call *call, const struct step **ret_next))
+{
+    call->goes_on = goes_on;
+}
+
 static int go_on(berth_call *call, int r, const struct step *next, bool *ret_done)
 {
+    if (r == BERTH_OK && call->goes_on) {
+        retry_leave(call);
+        call->state = CALL_RESTING;
+        *ret_done = false;
+        return BERTH_OK;
+    }
     *ret_done = !next;
     if (r != BERTH_OK || !next)
         return r;
@@ -472,8 +487,10 @@ static int go_on(berth_call *call, int r, const struct step *next, bool *ret_don
 static int take_refusal(berth_call *call, bool *ret_done)
 {
     const struct step *next = NULL;
-    if (call->step->any_answer && !retry_is_worth(call))
-        return go_on(call, call->step->end(call, &next), next, ret_done);
+    if (call->step->any_answer && !retry_is_worth(call)) {
+        int r = call->step->end(call, &next);
+        return go_on(call, r, next, ret_done);
+    }
     if (!call->step->refused || retry_is_worth(call))
         return call_fail_by_answer(call);
     int r = call->step->refused(call, &next);
@@ -514,6 +531,15 @@ static int take_answer(berth_call *call, bool *ret_done)
     return go_on(call, r, next, ret_done);
 }
 
+static int wake_up(berth_call *call, bool *ret_done)
+{
+    const struct step *next = NULL;
+    int (*goes_on)(berth_call *, const struct step **) = call->goes_on;
+    call->goes_on = NULL;
+    int r = goes_on(call, &next);
+    return go_on(call, r, next, ret_done);
+}
+
 void call_step(berth_call *call)
 {
     bool done = false, ready = false;
@@ -535,6 +561,9 @@ void call_step(berth_call *call)
         break;
     case CALL_ASKING:
         r = take_answer(call, &done);
+        break;
+    case CALL_RESTING:
+        r = wake_up(call, &done);
         break;
     case CALL_SHARING:
     case CALL_DONE:
@@ -589,6 +618,8 @@ static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n)
     if (pay->length >= 0)
         n = (size_t)MIN((uint64_t)n, (uint64_t)pay->length - pay->sent);
     int r = n ? source_read(pay->source, p, n, ret_n, &err) : BERTH_OK;
+    if (r == BERTH_PAUSE)
+        return BERTH_PAUSE;
     if (r != BERTH_OK)
         return call_fail_with(call, &err);
     if (n && !*ret_n && pay->length >= 0)

@@ -99,6 +99,8 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     c->retry =
         (struct retry_policy){o.retries, o.first_wait_ms, o.longest_wait_ms, o.on_retry, o.on_retry_arg};
     c->call_timeout_ms = o.call_timeout_ms;
+    c->rate_reserve = o.rate_reserve;
+    c->rate_wait_ms = o.rate_wait_ms;
     c->notices.fn = o.on_warning;
     c->notices.arg = o.on_warning_arg;
     if (r == BERTH_OK)
@@ -209,6 +211,15 @@ static void forget_running(berth_call *call)
     call->next_running = call->prev_running = NULL;
 }
 
+/* It waits for its source, in the middle of a body or between two; or for a sink. */
+static void resume(berth_call *call)
+{
+    if (call->state == CALL_RESTING)
+        call_attend(call);
+    else
+        transport_resume(call->client->transport, &call->x);
+}
+
 static void run_pending(berth_client *c)
 {
     for (berth_call *call; (call = take_pending(c));) {
@@ -218,6 +229,8 @@ static void run_pending(berth_client *c)
             call_cancel(call, BERTH_E_CANCELLED, "cancelled");
         else if (call->state == CALL_NEW)
             begin(call);
+        else
+            resume(call);
     }
 }
 
@@ -229,6 +242,45 @@ static void run_due(berth_client *c)
         call_cancel(c->first_running, BERTH_E_NETWORK, "the call took longer than it may");
     for (struct limits_ticket *t; (t = limits_next(&c->limits, now));)
         call_step(CONTAINER_OF(t, berth_call, ticket));
+}
+
+void call_attend(berth_call *call)
+{
+    berth_client *c = call->client;
+    if (call->attended || call->state != CALL_RESTING)
+        return;
+    call->attended = true;
+    call->next_attended = c->attended;
+    c->attended = call;
+}
+
+static void forget_attended(berth_call *call)
+{
+    for (berth_call **at = &call->client->attended; call->attended; at = &(*at)->next_attended)
+        if (*at == call) {
+            *at = call->next_attended;
+            call->attended = false;
+            return;
+        }
+}
+
+/* Those that are attended to. One that wants to be again is so in the next round: what takes long is cut to
+ * pieces. */
+static void run_attended(berth_client *c)
+{
+    size_t n = 0;
+    for (berth_call *call = c->attended; call; call = call->next_attended)
+        n++;
+    for (; n && c->attended; n--) {
+        berth_call *call = c->attended, **last = &c->attended;
+        while (call->next_attended) { /* the oldest first */
+            last = &call->next_attended;
+            call = call->next_attended;
+        }
+        *last = NULL;
+        call->attended = false;
+        call_step(call);
+    }
 }
 
 static bool has_pending(berth_client *c)
@@ -254,11 +306,12 @@ static void take_close(berth_client *c)
 static void run_ready(berth_client *c)
 {
     take_close(c);
+    run_attended(c);
     do {
         run_pending(c);
         run_due(c);
     } while (has_pending(c));
-    int64_t due = limits_due(&c->limits, clock_mono_ms());
+    int64_t due = c->attended ? 0 : limits_due(&c->limits, clock_mono_ms());
     if (c->first_running)
         due = MIN(due, c->first_running->deadline_ms);
     transport_set_timer(c->transport, due);
@@ -345,6 +398,7 @@ void client_settle(berth_call *call)
 {
     berth_client *c = call->client;
     forget_running(call);
+    forget_attended(call);
     pthread_mutex_lock(&c->lock);
     while (call->done && !call->told && !call->orphan) { /* before anyone who waits may free it */
         call->told = true;
@@ -439,6 +493,15 @@ void berth_call_free(berth_call *call)
     pthread_mutex_unlock(&c->lock);
     if (!inside)
         call_destroy(call);
+}
+
+void berth_call_resume(berth_call *call)
+{
+    berth_client *c = call->client;
+    pthread_mutex_lock(&c->lock);
+    if (!call->settled)
+        want_attention(call);
+    pthread_mutex_unlock(&c->lock);
 }
 
 int call_run(int r, berth_call *call, berth_call **ret_call, berth_error *err)

@@ -195,14 +195,18 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg)
     (void)size;
     struct exchange *x = arg;
     x->handle->since_ms = clock_mono_ms();
-    return x->events->body(x, p, n) < 0 ? CURL_WRITEFUNC_ERROR : n;
+    int r = x->events->body(x, p, n);
+    x->handle->paused |= r == BERTH_PAUSE;
+    return r == BERTH_PAUSE ? CURL_WRITEFUNC_PAUSE : r < 0 ? CURL_WRITEFUNC_ERROR : n;
 }
 
 static size_t on_send(char *p, size_t size, size_t n, void *arg)
 {
     struct exchange *x = arg;
     size_t sent = 0;
-    return x->events->send(x, p, size * n, &sent) < 0 ? CURL_READFUNC_ABORT : sent;
+    int r = x->events->send(x, p, size * n, &sent);
+    x->handle->paused |= r == BERTH_PAUSE;
+    return r == BERTH_PAUSE ? CURL_READFUNC_PAUSE : r < 0 ? CURL_READFUNC_ABORT : sent;
 }
 
 /* Curl sends again by itself what a connection took that was closed before it answered. */
@@ -320,6 +324,7 @@ static bool set_request(struct transport *t, struct exchange *x, struct handle *
     ok &= curl.easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl.easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     curl.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
+    curl.easy_setopt(e, CURLOPT_HTTP_VERSION, x->apart ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_NONE);
     curl.easy_setopt(e, CURLOPT_HEADERDATA, x);
     curl.easy_setopt(e, CURLOPT_WRITEDATA, x);
     curl.easy_setopt(e, CURLOPT_DEBUGDATA, x);
@@ -377,6 +382,11 @@ int curls_start(struct transport *t, struct exchange *x, berth_error *err)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
     return BERTH_OK;
+}
+
+void curls_resume(struct carrier *c)
+{
+    curl.easy_pause(CONTAINER_OF(c, struct handle, base)->easy, CURLPAUSE_CONT);
 }
 
 void curls_release(struct transport *t, struct carrier *c)

@@ -10,7 +10,7 @@
 /* libcurl's functions, by their names without "curl_"; usable once curl_load() has returned BERTH_OK. */
 /* clang-format off */
 #define CURL_FUNCTIONS(X)                                                                        \
-    X(easy, cleanup) X(easy, getinfo) X(easy, init) X(easy, setopt) X(easy, strerror)            \
+    X(easy, cleanup) X(easy, getinfo) X(easy, init) X(easy, pause) X(easy, setopt) X(easy, strerror)            \
     X(global, init)                                                                              \
     X(multi, add_handle) X(multi, assign) X(multi, cleanup) X(multi, info_read) X(multi, init)   \
     X(multi, remove_handle) X(multi, setopt) X(multi, socket_action)                             \

@@ -3,48 +3,26 @@
  * `berth serve` has 10 ms to its first answer. */
 #include "client/client_curl.h"
 
-#include <dlfcn.h>
 #include <pthread.h>
 
 #include "util/fault.h"
+#include "util/library.h"
 
 struct curl_functions curl;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char why[256]; /* it could not be loaded; empty: it was */
 
-static void note(const char *what)
-{
-    const char *said = dlerror();
-    snprintf(why, sizeof(why), "%s: %s", what, said ? said : "not there");
-}
-
 static void load(void)
 {
-    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
-    static const struct {
-        const char *name;
-        void *at;
-    } functions[] = {
+    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4", NULL};
+    static const struct library_function functions[] = {
 #define ADDRESS(prefix, name) {"curl_" #prefix "_" #name, &curl.prefix##_##name},
         CURL_FUNCTIONS(ADDRESS)
 #undef ADDRESS
     };
-    void *library = NULL;
-    for (size_t i = 0; !library && i < COUNT(names); i++)
-        library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        note(names[0]);
+    if (!library_load(names, functions, COUNT(functions), why, sizeof(why)))
         return;
-    }
-    for (size_t i = 0; i < COUNT(functions); i++) {
-        void *p = dlsym(library, functions[i].name);
-        if (!p) {
-            note(functions[i].name);
-            return;
-        }
-        memcpy(functions[i].at, &p, sizeof(p));
-    }
     CURLcode rc = curl.global_init(CURL_GLOBAL_DEFAULT);
     if (rc != CURLE_OK)
         snprintf(why, sizeof(why), "%s", curl.easy_strerror(rc));

@@ -28,8 +28,9 @@ struct route;
 
 struct exchange_events {
     int (*head)(struct exchange *x); /* the header is complete; a negative code ends the exchange */
-    int (*body)(struct exchange *x, const void *p, size_t n);
-    /* Up to @n bytes of a body that streams; *@ret_n 0: that was all. A negative code ends the exchange. */
+    int (*body)(struct exchange *x, const void *p, size_t n); /* BERTH_PAUSE: not now */
+    /* Up to @n bytes of a body that streams; *@ret_n 0: that was all. BERTH_PAUSE: not yet. A negative code
+     * ends the exchange. */
     int (*send)(struct exchange *x, void *p, size_t n, size_t *ret_n);
     bool (*rewind)(struct exchange *x);           /* have send() begin anew; false: it can't */
     void (*passed)(struct exchange *x, size_t n); /* so many bytes of .file have gone past send() */
@@ -61,6 +62,7 @@ struct exchange {
     bool expects;         /* the body waits for "100 Continue": it can be sent only once, or may be refused */
     bool home;            /* it goes to the registry's own origin */
     bool large;           /* a body that may be large is expected */
+    bool apart;           /* it shares its connection with no other while it is under way: HTTP/1.1 */
     int status;           /* of the answer */
     int64_t length;       /* what Content-Length says; -1: nothing */
     berth_buf header;     /* its lines */
@@ -96,6 +98,7 @@ bool transport_process(struct transport *t); /* what is ready; events come from 
 void transport_set_timer(struct transport *t, int64_t due_ms); /* readable then, too; INT64_MAX: never */
 int transport_start(struct transport *t, struct exchange *x, berth_error *err);
 void transport_cancel(struct transport *t, struct exchange *x); /* not from one of its events */
+void transport_resume(struct transport *t, struct exchange *x); /* after BERTH_PAUSE; likewise */
 
 /* A descriptor beside those of the exchanges. */
 struct watch {
@@ -227,7 +230,7 @@ int source_open(struct source *s, const berth_source *of, berth_error *err);
 void source_hash(struct source *s, enum hash_algorithm a); /* hash on the way, before anything is read */
 /* All that is read as its digest; false: not every byte was seen. */
 bool source_digest(const struct source *s, berth_digest *ret);
-/* *@ret_n 0: its end. BERTH_E_CANCELLED: what its function said. */
+/* *@ret_n 0: its end. BERTH_PAUSE: nothing yet. BERTH_E_CANCELLED: what its function said. */
 int source_read(struct source *s, void *p, size_t n, size_t *ret_n, berth_error *err);
 bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
 
@@ -256,6 +259,7 @@ enum call_state {
     CALL_ASKING,      /* the registry, or where it redirected us */
     CALL_TOKEN,       /* a token endpoint */
     CALL_SHARING,     /* until another call has the token that this one wants too */
+    CALL_RESTING,     /* until call_attend(): it has no request under way */
     CALL_DONE,
     CALL_STATES_
 };
@@ -266,12 +270,13 @@ enum call_state {
 struct step {
     const char *method; /* NULL: no request; the step wants to know the credentials, in call->lookup */
     size_t body_max;    /* of what is collected for end() */
-    bool large;         /* see struct exchange */
+    bool large, apart;  /* see struct exchange */
     bool any_answer;    /* end() gets whatever is no challenge that can be met, no redirect to follow */
     int (*prepare)(berth_call *call); /* makes the request, anew each time that it is sent; may be NULL */
-    bool (*redirects)(const berth_call *call);                  /* whether to follow a 3xx; NULL: yes */
-    int (*head)(berth_call *call);                              /* 2xx, before the body; may be NULL */
-    int (*piece)(berth_call *call, const void *p, size_t n);    /* of a 2xx body; NULL: collected */
+    bool (*redirects)(const berth_call *call); /* whether to follow a 3xx; NULL: yes */
+    int (*head)(berth_call *call);             /* 2xx, before the body; may be NULL */
+    /* Of a 2xx body; NULL: collected. BERTH_PAUSE: it is to come again as a whole. */
+    int (*piece)(berth_call *call, const void *p, size_t n);
     int (*end)(berth_call *call, const struct step **ret_next); /* 2xx, complete */
     /* Any other answer that is no redirect, nor a challenge that can be met. NULL: call_fail_by_answer(). */
     int (*refused)(berth_call *call, const struct step **ret_next);
@@ -285,6 +290,7 @@ struct step {
 struct operation {
     const char *actions; /* "pull"; NULL: no repository */
     const struct step *first;
+    void (*ends)(berth_call *call); /* driver: before it has ended, however it does; may be NULL */
     void (*done)(berth_call *call); /* frees what call->own holds; may be NULL */
 };
 
@@ -332,6 +338,10 @@ struct berth_call {
     uint64_t broke_at; /* of progress.done */
     bool may_retry;    /* for broken() */
     bool recovers;     /* on a detour that a failure made */
+    /* Of one that rests: what is next, in the place of the step's end(). */
+    int (*goes_on)(berth_call *call, const struct step **ret_next);
+    bool attended; /* in the client's list of those */
+    berth_call *next_attended;
     int64_t deadline_ms;
     berth_call *next_running, *prev_running;
     berth_retry_fn retry;
@@ -394,8 +404,11 @@ struct berth_client {
     struct notices notices;
     bool answered; /* something came from the host at least once */
     uint32_t call_timeout_ms;
+    uint64_t rate_reserve;
+    uint32_t rate_wait_ms;
     berth_call *first_running, *last_running; /* in the order of their deadlines */
     berth_call *first_asking, *last_asking;   /* for tokens */
+    berth_call *attended;                     /* go on in the next round */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* lock: */
@@ -415,7 +428,10 @@ void call_destroy(berth_call *call);
 void call_start(berth_call *call);
 void call_step(berth_call *call);                              /* driver: goes on with what has come */
 void call_cancel(berth_call *call, int code, const char *why); /* driver */
-void call_finish(berth_call *call);                            /* driver: it is over, call->code says how */
+/* For a step's end() and its like: no request comes next; @goes_on is called after call_attend(). */
+void call_rest(berth_call *call, int (*goes_on)(berth_call *call, const struct step **ret_next));
+void call_attend(berth_call *call); /* driver, any time; nothing to one that doesn't rest */
+void call_finish(berth_call *call); /* driver: it is over, call->code says how */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int call_fail_with(berth_call *call, const berth_error *err);
 int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */

@@ -52,6 +52,7 @@ static bool has_room(const struct limits *l, enum limits_lane lane)
 static void go_inside(struct limits *l, struct limits_ticket *t, int64_t now_ms)
 {
     t->place = PLACE_INSIDE;
+    l->narrow = false;
     l->lanes[t->lane].inside++;
     if (l->per_second) /* a rate, not a burst once a second */
         l->next_send_us = MAX(l->next_send_us, now_ms * 1000) + 1000000 / l->per_second;
@@ -76,7 +77,7 @@ void limits_leave(struct limits *l, struct limits_ticket *t, enum limits_outcome
     unsigned *limit = &l->lanes[t->lane].limit, most = l->lanes[t->lane].most;
     if (outcome == OUTCOME_THROTTLED)
         *limit = *limit ? MAX(*limit / 2, 1u) : 0;
-    else if (outcome == OUTCOME_SUCCESS)
+    else if (outcome == OUTCOME_SUCCESS && !l->narrow)
         *limit = MIN(*limit + (*limit > 0), most);
     take_out(l, t);
 }
@@ -95,6 +96,13 @@ void limits_sleep(struct limits *l, struct limits_ticket *t, int64_t until_ms)
 void limits_pause(struct limits *l, int64_t until_ms)
 {
     l->paused_until_ms = MAX(l->paused_until_ms, until_ms);
+}
+
+void limits_narrow(struct limits *l)
+{
+    l->narrow = true;
+    for (int lane = 0; lane < LANES_; lane++)
+        l->lanes[lane].limit = 1;
 }
 
 /* --- whose turn it is --- */

@@ -38,6 +38,7 @@ struct limits {
     int64_t paused_until_ms, next_send_us;
     unsigned per_second; /* 0: no limit */
     unsigned turn;       /* the lane that is asked first */
+    bool narrow;         /* since limits_narrow(): nobody has gone in */
 };
 
 enum limits_outcome { OUTCOME_SUCCESS, OUTCOME_THROTTLED, OUTCOME_OTHER };
@@ -56,6 +57,10 @@ void limits_sleep(struct limits *l, struct limits_ticket *t, int64_t until_ms);
 
 /* Nobody sends before. */
 void limits_pause(struct limits *l, int64_t until_ms);
+
+/* The next request of a lane goes alone, and so on, one more with each success: where there was no limit,
+ * there is none again after the first. What is inside now has no say in that. */
+void limits_narrow(struct limits *l);
 
 /* One that may send now and is inside from here on; NULL: none. */
 struct limits_ticket *limits_next(struct limits *l, int64_t now_ms);

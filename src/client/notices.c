@@ -4,6 +4,7 @@
 
 #include "http/throttle.h"
 #include "http/warning.h"
+#include "util/clock.h"
 
 #define TEXT_MAX (4 * KIB)
 
@@ -24,16 +25,33 @@ static bool is_new(struct notices *n, berth_str text)
     return true;
 }
 
+/* Too little is left: all calls wait for more of it. */
+static void keep_reserve(const berth_call *call, bool told, int64_t reset_ms)
+{
+    berth_client *c = call->client;
+    int64_t wait_ms = told ? MIN(reset_ms, (int64_t)c->rate_wait_ms) : c->rate_wait_ms;
+    if (call->rate.remaining >= c->rate_reserve)
+        return;
+    limits_pause(&c->limits, clock_mono_ms() + wait_ms);
+    limits_narrow(&c->limits);
+}
+
 static void take_rate(berth_call *call)
 {
     berth_str limit = exchange_field(&call->x, STR("RateLimit-Limit"), 0);
     berth_str remaining = exchange_field(&call->x, STR("RateLimit-Remaining"), 0);
-    berth_rate rate;
+    berth_str reset = exchange_field(&call->x, STR("RateLimit-Reset"), 0);
+    berth_rate rate = {0};
     uint64_t window;
+    int64_t reset_ms = 0;
     call->has_rate = limit.p && remaining.p && http_rate_parse(limit, &rate.limit, &rate.window_s) &&
                      http_rate_parse(remaining, &rate.remaining, &window);
-    if (call->has_rate)
-        call->rate = rate;
+    if (!call->has_rate)
+        return;
+    bool told = reset.p && http_rate_reset_parse(reset, clock_wall_ms(), &reset_ms);
+    rate.reset_s = ((uint64_t)reset_ms + 999) / 1000;
+    call->rate = rate;
+    keep_reserve(call, told, reset_ms);
 }
 
 bool notices_take(berth_call *call)

@@ -12,6 +12,8 @@
 
 #define ATTRIBUTE  "user.berth.partial" /* 8 bytes: how many it covers, big-endian; then the hash's state */
 #define SAVE_EVERY (64 * MIB)           /* so much is read again at most */
+#define PIECE      (64 * KIB)
+#define NOTE_EVERY (8 * MIB) /* so much is fetched again at most, of a file that is spread */
 
 /* --- the state of the hash --- */
 
@@ -41,25 +43,72 @@ static uint64_t load(struct partial *p, uint64_t size)
     return at;
 }
 
+/* --- the record of gaps --- */
+
+static uint64_t place_of_record(uint64_t size)
+{
+    return (size + GAPS_RECORD - 1) / GAPS_RECORD * GAPS_RECORD;
+}
+
+static int note(struct partial *p, berth_error *err)
+{
+    unsigned char record[GAPS_RECORD];
+    gaps_save(&p->gaps, p->size, record);
+    p->unnoted = 0;
+    return io_pwrite_all(p->fd, record, sizeof(record), place_of_record(p->size), err);
+}
+
+/* Whether the file, of @length bytes, is spread. */
+static int find_record(struct partial *p, uint64_t length, berth_error *err)
+{
+    unsigned char record[GAPS_RECORD];
+    size_t n;
+    if (length < GAPS_RECORD || length % GAPS_RECORD)
+        return BERTH_OK;
+    int r = io_pread(p->fd, record, sizeof(record), length - GAPS_RECORD, &n, err);
+    if (r != BERTH_OK || n < sizeof(record) || !gaps_load(&p->gaps, record, &p->size))
+        return r;
+    p->spread = place_of_record(p->size) == length - GAPS_RECORD;
+    if (!p->spread)
+        gaps_done(&p->gaps);
+    return BERTH_OK;
+}
+
+/* --- what is there --- */
+
+/* Reads it, and hashes it, up to @to. */
+static int hash_to(struct partial *p, uint64_t to, berth_error *err)
+{
+    CLEANUP(freep) char *piece = p->at < to ? malloc(PIECE) : NULL;
+    if (p->at < to && !piece)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    while (p->at < to) {
+        size_t n;
+        int r = io_pread(p->fd, piece, (size_t)MIN(to - p->at, (uint64_t)PIECE), p->at, &n, err);
+        if (r == BERTH_OK && !n)
+            r = berth_error_set(err, BERTH_E_IO, "'%s' has become shorter", p->unfinished);
+        if (r != BERTH_OK)
+            return r;
+        hash_update(&p->hash, piece, n);
+        p->at += n;
+    }
+    return BERTH_OK;
+}
+
 /* What the state doesn't cover is read again. */
 static int catch_up(struct partial *p, berth_error *err)
 {
     struct stat st;
     if (fstat(p->fd, &st) < 0 || !S_ISREG(st.st_mode))
         return berth_error_set(err, BERTH_E_IO, "'%s' is no file to go on with", p->unfinished);
-    p->at = p->saved = load(p, (uint64_t)st.st_size);
-    CLEANUP(freep) char *piece = malloc(MIB);
-    if (!piece)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    for (size_t n = 1; n && p->at < (uint64_t)st.st_size; p->at += n) {
-        int r = io_pread(p->fd, piece, MIB, p->at, &n, err);
-        if (r != BERTH_OK)
-            return r;
-        hash_update(&p->hash, piece, n);
-    }
-    return lseek(p->fd, (off_t)p->at, SEEK_SET) == (off_t)p->at
-               ? BERTH_OK
-               : berth_error_set(err, BERTH_E_IO, "'%s': %s", p->unfinished, strerror(errno));
+    int r = find_record(p, (uint64_t)st.st_size, err);
+    uint64_t there = p->spread ? gaps_front(&p->gaps, p->size) : (uint64_t)st.st_size;
+    p->at = p->saved = load(p, there);
+    if (r == BERTH_OK)
+        r = hash_to(p, there, err);
+    if (r == BERTH_OK && lseek(p->fd, (off_t)p->at, SEEK_SET) != (off_t)p->at)
+        r = berth_error_set(err, BERTH_E_IO, "'%s': %s", p->unfinished, strerror(errno));
+    return r;
 }
 
 /* --- the file --- */
@@ -102,18 +151,30 @@ int partial_write(struct partial *p, const void *data, size_t n, berth_error *er
     return BERTH_OK;
 }
 
+/* What lies behind the bytes that are hashed is nothing to go on with. */
+static int cut(struct partial *p, berth_error *err)
+{
+    gaps_done(&p->gaps);
+    p->spread = false;
+    if (ftruncate(p->fd, (off_t)p->at) < 0 || lseek(p->fd, (off_t)p->at, SEEK_SET) != (off_t)p->at)
+        return berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", p->unfinished, strerror(errno));
+    return BERTH_OK;
+}
+
 int partial_restart(struct partial *p, enum hash_algorithm a, berth_error *err)
 {
-    if (ftruncate(p->fd, 0) < 0 || lseek(p->fd, 0, SEEK_SET) != 0)
-        return berth_error_set(err, BERTH_E_IO, "emptying '%s': %s", p->unfinished, strerror(errno));
     hash_init(&p->hash, a);
     p->at = 0;
-    save(p);
-    return BERTH_OK;
+    int r = cut(p, err);
+    if (r == BERTH_OK)
+        save(p);
+    return r;
 }
 
 int partial_finish(struct partial *p, berth_error *err)
 {
+    if (p->spread && ftruncate(p->fd, (off_t)p->size) < 0) /* off with the record */
+        return berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", p->unfinished, strerror(errno));
     (void)!fremovexattr(p->fd, ATTRIBUTE);
     if (rename(p->unfinished, p->path) < 0)
         return berth_error_set(err, BERTH_E_IO, "naming '%s': %s", p->path, strerror(errno));
@@ -124,13 +185,54 @@ int partial_finish(struct partial *p, berth_error *err)
 void partial_done(struct partial *p, bool keep)
 {
     if (p->fd >= 0 && p->unfinished) {
+        if (keep && p->spread)
+            note(p, NULL);
         if (keep && p->at)
             save(p);
-        else
+        if (!keep || (!p->at && !p->spread))
             unlink(p->unfinished);
     }
+    gaps_done(&p->gaps);
     closep(&p->fd);
     p->fd = -1;
     free(steal(&p->unfinished));
     free(steal(&p->path));
+}
+
+/* --- in several places at once --- */
+
+int partial_spread(struct partial *p, uint64_t size, berth_error *err)
+{
+    if (!gaps_add(&p->gaps, p->at, size))
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    p->size = size;
+    p->spread = true;
+    return note(p, err);
+}
+
+int partial_fill(struct partial *p, struct gap *gap, const void *data, size_t n, berth_error *err)
+{
+    int r = io_pwrite_all(p->fd, data, n, gap->at, err);
+    if (r != BERTH_OK)
+        return r;
+    if (gap->at == p->at) {
+        hash_update(&p->hash, data, n);
+        p->at += n;
+    }
+    gap->at += n;
+    p->unnoted += n;
+    if (p->at - p->saved >= SAVE_EVERY)
+        save(p);
+    return p->unnoted >= NOTE_EVERY ? note(p, err) : BERTH_OK;
+}
+
+int partial_follow(struct partial *p, uint64_t most, berth_error *err)
+{
+    uint64_t there = gaps_front(&p->gaps, p->size);
+    return hash_to(p, MIN(there, p->at + MIN(most, there)), err);
+}
+
+int partial_gather(struct partial *p, berth_error *err)
+{
+    return cut(p, err);
 }

@@ -1,6 +1,6 @@
 /* client/plain.c - exchanges over plain HTTP with an address: connections of our own, HTTP/1.1 on them. Such
  * a registry is one's own machine or its neighbour's, and libcurl with all that it brings along would be most
- * of the cost (docs/adr/0036): loading it takes longer than asking, and it copies what sendfile() does not.
+ * of the cost (docs/adr/0038): loading it takes longer than asking, and it copies what sendfile() does not.
  *
  * What is out of the ordinary (a proxy, a name to be looked up, a header that has to do with the framing) is
  * left to libcurl: plains_can() decides. */
@@ -34,7 +34,7 @@ enum plain_framing { FRAMED_BY_LENGTH, FRAMED_BY_CHUNKS, FRAMED_BY_END };
 
 struct plain {
     struct carrier base;
-    struct plain *next; /* of those that are idle, or fresh */
+    struct plain *next; /* of those that are idle, or have something to do */
     enum plain_state state;
     int fd; /* -1: none yet */
     char *authority;
@@ -43,6 +43,9 @@ struct plain {
     bool reused;      /* it may have been closed meanwhile */
     bool answered;    /* something of the answer has come */
     bool wants_out;   /* we wait for room */
+    bool queued;      /* among those that have something to do */
+    bool unheard;     /* nobody looks at what it sends */
+    berth_buf held;   /* what came, and was not wanted yet */
     bool whole, keep; /* the exchange went well; another one may follow */
     berth_buf head;   /* of the request, and a small body */
     size_t head_sent;
@@ -61,7 +64,7 @@ struct plain {
 struct plains {
     struct plain **by_fd;
     size_t n_fds;
-    struct plain *idle, *fresh, **last_fresh;
+    struct plain *idle, *todo, **last_todo;
     size_t n_idle;
     char *buffer; /* for what is received, and passed on at once */
     bool off;     /* everything is libcurl's */
@@ -92,7 +95,7 @@ int plains_new(struct transport *t, berth_error *err)
     struct plains *s = t->plains = calloc(1, sizeof(*s));
     if (!s)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    s->last_fresh = &s->fresh;
+    s->last_todo = &s->todo;
     s->off = has_proxy(&t->route) || t->route.resolve[0];
     return BERTH_OK;
 }
@@ -208,6 +211,7 @@ static void plain_free(struct plains *s, struct plain *c)
     hang_up(s, c);
     berth_buf_done(&c->head);
     berth_buf_done(&c->piece);
+    berth_buf_done(&c->held);
     free(c->authority);
     free(c);
 }
@@ -273,12 +277,18 @@ static void want_out(struct transport *t, struct plain *c, bool wants)
     c->wants_out = wants;
 }
 
+static void enqueue(struct plains *s, struct plain *c)
+{
+    c->queued = true;
+    c->next = NULL;
+    *s->last_todo = c;
+    s->last_todo = &c->next;
+}
+
 static void add_fresh(struct plains *s, struct plain *c)
 {
     c->state = PLAIN_FRESH;
-    c->next = NULL;
-    *s->last_fresh = c;
-    s->last_fresh = &c->next;
+    enqueue(s, c);
 }
 
 /* --- how it ends --- */
@@ -307,10 +317,11 @@ void plains_release(struct transport *t, struct carrier *carrier)
     struct plains *s = t->plains;
     struct plain *c = plain_of(carrier);
     carrier_stop(t, carrier);
-    if (c->state == PLAIN_FRESH) {
-        forget(&s->fresh, c);
-        for (s->last_fresh = &s->fresh; *s->last_fresh;)
-            s->last_fresh = &(*s->last_fresh)->next;
+    if (c->queued) {
+        forget(&s->todo, c);
+        for (s->last_todo = &s->todo; *s->last_todo;)
+            s->last_todo = &(*s->last_todo)->next;
+        c->queued = false;
     }
     if (!c->whole || !c->keep || s->n_idle == IDLE_MAX) {
         plain_free(s, c);
@@ -401,6 +412,7 @@ static bool rewind_request(struct transport *t, struct plain *c)
     struct exchange *x = c->base.x;
     c->head_sent = c->piece_sent = c->scanned = 0;
     c->answered = c->whole = c->keep = false;
+    c->base.paused = false;
     c->go_on_ms = 0;
     c->interims = 0;
     c->body_over = !x->has_body || length_of(x) == 0;
@@ -508,8 +520,9 @@ static ssize_t send_file(int fd, int file, off_t at, size_t n)
     return sent;
 }
 
-/* The next piece of a body, in its framing. False: its call has given up. */
-static bool fill(struct plain *c)
+/* The next piece of a body, in its framing. BERTH_PAUSE: there is none yet; negative: its call has given up.
+ */
+static int fill(struct plain *c)
 {
     struct exchange *x = c->base.x;
     char size[24];
@@ -518,13 +531,14 @@ static bool fill(struct plain *c)
     berth_buf_reset(&c->piece);
     c->piece_sent = 0;
     char *p = berth_buf_reserve(&c->piece, SEND_PIECE + 32);
-    if (!p || x->events->send(x, p + 24, SEND_PIECE, &n) < 0)
-        return false;
+    int r = p ? x->events->send(x, p + 24, SEND_PIECE, &n) : BERTH_E_NOMEM;
+    if (r != BERTH_OK)
+        return r;
     if (!chunked) {
         c->body_over = x->sent + n == (uint64_t)x->body_length;
         memmove(p, p + 24, n);
         berth_buf_grow(&c->piece, n);
-        return true;
+        return BERTH_OK;
     }
     c->body_over = !n;
     int digits = snprintf(size, sizeof(size), "%zx\r\n", n);
@@ -532,10 +546,11 @@ static bool fill(struct plain *c)
     memcpy(p, size, (size_t)digits);
     memcpy(p + digits + n, "\r\n", 2);
     berth_buf_grow(&c->piece, (size_t)digits + n + 2);
-    return true;
+    return BERTH_OK;
 }
 
-/* What is sent next of the body: so many bytes went, or -1 with errno; ECANCELED: its call has given up. */
+/* What is sent next of the body: so many bytes went, or -1 with errno; ECANCELED: its call has given up,
+ * EINPROGRESS: there is nothing to send yet. */
 static ssize_t send_body(struct plain *c)
 {
     struct exchange *x = c->base.x;
@@ -558,8 +573,9 @@ static ssize_t send_body(struct plain *c)
             return n;
         x->file = -1; /* a file system that can't, or a file that became shorter */
     }
-    if (c->piece_sent == c->piece.n && !fill(c)) {
-        errno = ECANCELED;
+    int r = c->piece_sent == c->piece.n ? fill(c) : BERTH_OK;
+    if (r != BERTH_OK) {
+        errno = r == BERTH_PAUSE ? EINPROGRESS : ECANCELED;
         return -1;
     }
     n = send(c->fd, c->piece.p + c->piece_sent, c->piece.n - c->piece_sent, MSG_NOSIGNAL);
@@ -586,8 +602,9 @@ static enum outcome take_sent(struct transport *t, struct plain *c, ssize_t n)
         give_up(t, c);
         return OVER;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK)
-        want_out(t, c, true);
+    c->base.paused = errno == EINPROGRESS;
+    if (c->base.paused || errno == EAGAIN || errno == EWOULDBLOCK)
+        want_out(t, c, !c->base.paused);
     else
         stop_sending(t, c); /* the other end may have said why: what is to be read shows */
     return BLOCKED;
@@ -745,6 +762,8 @@ static bool take_head(struct transport *t, struct plain *c)
     return true;
 }
 
+#define PAUSED SIZE_MAX /* instead of a number of bytes: they are not wanted yet */
+
 /* Returns how many bytes belonged to the header; 0: the exchange is over. */
 static size_t feed_head(struct transport *t, struct plain *c, const char *p, size_t n)
 {
@@ -771,16 +790,26 @@ static size_t feed_head(struct transport *t, struct plain *c, const char *p, siz
     return take_head(t, c) ? end_at - had : 0;
 }
 
+/* Of a body: what its call says to the next bytes. */
+static int take_body(struct transport *t, struct plain *c, const char *p, size_t n)
+{
+    struct exchange *x = c->base.x;
+    int r = x->events->body(x, p, n);
+    if (r == BERTH_PAUSE)
+        c->base.paused = true;
+    else if (r < 0)
+        give_up(t, c);
+    return r;
+}
+
 /* Of a chunked body: its next data, or what frames them. The same. */
 static size_t feed_chunk(struct transport *t, struct plain *c, const char *p, size_t n)
 {
-    struct exchange *x = c->base.x;
     bool data = c->chunk.state == CHUNK_DATA;
     n = data ? (size_t)MIN((uint64_t)n, c->chunk.left) : 1;
-    if (data && x->events->body(x, p, n) < 0) {
-        give_up(t, c);
-        return 0;
-    }
+    int r = data ? take_body(t, c, p, n) : BERTH_OK;
+    if (r != BERTH_OK)
+        return r == BERTH_PAUSE ? PAUSED : 0;
     http_chunk_check(&c->chunk, p, n);
     if (c->chunk.state != CHUNK_BAD)
         return n;
@@ -790,15 +819,13 @@ static size_t feed_chunk(struct transport *t, struct plain *c, const char *p, si
 
 static size_t feed_body(struct transport *t, struct plain *c, const char *p, size_t n)
 {
-    struct exchange *x = c->base.x;
     if (c->framing == FRAMED_BY_CHUNKS)
         return feed_chunk(t, c, p, n);
     if (c->framing == FRAMED_BY_LENGTH)
         n = (size_t)MIN((uint64_t)n, c->left);
-    if (x->events->body(x, p, n) < 0) {
-        give_up(t, c);
-        return 0;
-    }
+    int r = take_body(t, c, p, n);
+    if (r != BERTH_OK)
+        return r == BERTH_PAUSE ? PAUSED : 0;
     c->left -= c->framing == FRAMED_BY_LENGTH ? n : 0;
     return n;
 }
@@ -810,7 +837,22 @@ static bool is_whole(const struct plain *c)
                                                                            : false);
 }
 
-/* False: the exchange is over, or begins anew. */
+/* Not wanted yet: kept, and no more is listened to. False: there is no memory for it. */
+static bool hold(struct transport *t, struct plain *c, const char *p, size_t n)
+{
+    struct epoll_event e = {0};
+    berth_buf_init(&c->held, LARGE_BUFFER);
+    berth_buf_add(&c->held, p, n);
+    if (berth_buf_failed(&c->held)) {
+        give_up(t, c);
+        return false;
+    }
+    c->unheard = true; /* also of an error, which would be told again and again */
+    epoll_ctl(t->epoll, EPOLL_CTL_DEL, c->fd, &e);
+    return false;
+}
+
+/* False: the exchange is over, begins anew, or has paused. */
 static bool feed(struct transport *t, struct plain *c, const char *p, size_t n)
 {
     for (size_t used; n || is_whole(c); p += used, n -= used) {
@@ -819,6 +861,8 @@ static bool feed(struct transport *t, struct plain *c, const char *p, size_t n)
             return false;
         }
         used = c->base.x->header_complete ? feed_body(t, c, p, n) : feed_head(t, c, p, n);
+        if (used == PAUSED)
+            return hold(t, c, p, n);
         if (!used)
             return false;
     }
@@ -849,6 +893,26 @@ static void receive(struct transport *t, struct plain *c)
     }
 }
 
+/* After a pause. */
+static void go_on(struct transport *t, struct plain *c)
+{
+    struct epoll_event e = {.events = EPOLLIN | (c->wants_out ? EPOLLOUT : 0), .data.fd = c->fd};
+    if (c->unheard) {
+        CLEANUP(berth_buf_done) berth_buf held = c->held;
+        c->held = (berth_buf){0};
+        c->unheard = false;
+        if (epoll_ctl(t->epoll, EPOLL_CTL_ADD, c->fd, &e) < 0) {
+            c->base.unwatched = errno;
+            t->steps_ms = 0; /* transport_process() finds it */
+            return;
+        }
+        if (feed(t, c, held.p, held.n))
+            receive(t, c);
+    } else if (c->state == PLAIN_SENDS) {
+        send_more(t, c);
+    }
+}
+
 /* --- what is ready --- */
 
 bool plains_ready(struct transport *t, int fd, uint32_t events)
@@ -863,7 +927,7 @@ bool plains_ready(struct transport *t, int fd, uint32_t events)
         plain_free(s, c);
         return true;
     }
-    if (c->state == PLAIN_FRESH)
+    if (c->queued || c->unheard)
         return true; /* its request comes first */
     if (c->state == PLAIN_CONNECTS) {
         if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
@@ -898,14 +962,29 @@ static void run_due(struct transport *t)
     }
 }
 
+void plains_resume(struct transport *t, struct carrier *carrier)
+{
+    struct plain *c = plain_of(carrier);
+    if (!c->queued)
+        enqueue(t->plains, c);
+}
+
+bool plains_pending(const struct transport *t)
+{
+    return t->plains->todo;
+}
+
 bool plains_run(struct transport *t)
 {
     struct plains *s = t->plains;
-    for (struct plain *c; (c = s->fresh);) {
-        s->fresh = c->next;
-        if (!s->fresh)
-            s->last_fresh = &s->fresh;
-        if (c->fd >= 0)
+    for (struct plain *c; (c = s->todo);) {
+        s->todo = c->next;
+        if (!s->todo)
+            s->last_todo = &s->todo;
+        c->queued = false;
+        if (c->state != PLAIN_FRESH)
+            go_on(t, c);
+        else if (c->fd >= 0)
             begin_request(t, c);
         else
             connect_next(t, c, 0);

@@ -5,7 +5,7 @@ void progress_tell(const berth_call *call, berth_step step)
 {
     const struct progress *p = &call->progress;
     const berth_progress now = {.step = step, .tries = call->tries, .done = p->done, .total = p->total};
-    if (p->fn)
+    if (p->fn && !atomic_load(&call->cancelled)) /* whoever frees a call hears no more of it */
         p->fn(p->arg, call, &now);
 }
 

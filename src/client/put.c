@@ -20,6 +20,7 @@ struct put {
     berth_buf piece;
     uint64_t piece_at; /* where in the source it begins */
     bool at_end;       /* the source has no more behind the piece */
+    bool filling;      /* the piece is not whole yet: the source has paused */
     bool closed;       /* a closing PUT has been sent */
     unsigned breaks;
     uint64_t broke_at;
@@ -170,13 +171,11 @@ static int put_whole(berth_call *call, const struct step **ret_next)
     return r;
 }
 
-/* Fills the piece with what the source has at @offset. */
-static int fill(berth_call *call, uint64_t offset)
+/* An empty piece, for what the source has at @offset. */
+static int begin_piece(berth_call *call, uint64_t offset)
 {
     struct put *p = call->own;
-    berth_error err = BERTH_ERROR_INIT;
     uint64_t want = chunk_size(p);
-    size_t got = 1;
     if (want > CHUNK_MAX)
         return call_fail(call, BERTH_E_TOO_BIG,
                          "the registry wants chunks of %llu bytes, more than can be kept in memory",
@@ -187,27 +186,48 @@ static int fill(berth_call *call, uint64_t offset)
     berth_buf_done(&p->piece);
     berth_buf_init(&p->piece, CHUNK_MAX);
     p->piece_at = offset;
+    p->at_end = false;
+    p->filling = true;
+    return BERTH_OK;
+}
+
+/* BERTH_PAUSE: the source has not all of it yet. */
+static int fill(berth_call *call)
+{
+    struct put *p = call->own;
+    berth_error err = BERTH_ERROR_INIT;
+    uint64_t want = chunk_size(p);
+    size_t got = 1;
     while (got && p->piece.n < want) {
         size_t room = (size_t)MIN(want - p->piece.n, (uint64_t)(256 * KIB));
         char *to = berth_buf_reserve(&p->piece, room);
         if (!to)
             return call_fail(call, BERTH_E_NOMEM, "out of memory");
-        if (source_read(&p->source, to, room, &got, &err) != BERTH_OK)
-            return call_fail_with(call, &err);
+        int r = source_read(&p->source, to, room, &got, &err);
+        if (r != BERTH_OK)
+            return r == BERTH_PAUSE ? r : call_fail_with(call, &err);
         berth_buf_grow(&p->piece, got);
     }
     p->at_end = !got;
+    p->filling = false;
     return BERTH_OK;
 }
+
+static int next_piece(berth_call *call, const struct step **ret_next);
 
 static int next_kept(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
     uint64_t from = p->upload.offset;
     uint64_t end = p->piece_at + p->piece.n;
-    bool have_it = from >= p->piece_at && (from < end || (from == end && p->at_end));
-    if (!have_it && fill(call, from) != BERTH_OK)
-        return give_up(call, ret_next);
+    bool have_it = !p->filling && from >= p->piece_at && (from < end || (from == end && p->at_end));
+    int r = have_it || p->filling ? BERTH_OK : begin_piece(call, from);
+    if (r == BERTH_OK && !have_it)
+        r = fill(call);
+    if (r == BERTH_PAUSE)
+        call_rest(call, next_piece);
+    if (r != BERTH_OK)
+        return r == BERTH_PAUSE ? BERTH_OK : give_up(call, ret_next);
     bool whole = p->at_end && p->piece_at == 0 && from == 0 && p->o.mode != BERTH_PUT_CHUNKED;
     if (whole && find_digest(call, p->piece.n) != BERTH_OK)
         return give_up(call, ret_next);

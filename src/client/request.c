@@ -410,7 +410,8 @@ static bool redirects(const berth_call *call)
 static int piece(berth_call *call, const void *p, size_t n)
 {
     const berth_request *q = sending_of(call)->request;
-    return q->sink(q->sink_arg, p, n) == 0 ? BERTH_OK : call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    int r = q->sink(q->sink_arg, p, n);
+    return r == 0 || r == BERTH_PAUSE ? r : call_fail(call, BERTH_E_CANCELLED, "cancelled");
 }
 
 static int end(berth_call *call, const struct step **ret_next)

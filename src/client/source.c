@@ -69,10 +69,12 @@ static void hash_new(struct source *s, const char *p, size_t n)
 
 static int read_some(struct source *s, void *p, size_t n, size_t *ret_n, berth_error *err)
 {
-    if (s->of.read)
-        return s->of.read(s->of.arg, p, n, ret_n) == 0 && *ret_n <= n
-                   ? BERTH_OK
-                   : berth_error_set(err, BERTH_E_CANCELLED, "the content can't be read");
+    if (s->of.read) {
+        int r = s->of.read(s->of.arg, p, n, ret_n);
+        return r == BERTH_PAUSE        ? BERTH_PAUSE
+               : r == 0 && *ret_n <= n ? BERTH_OK
+                                       : berth_error_set(err, BERTH_E_CANCELLED, "the content can't be read");
+    }
     if (s->of.fd < 0) {
         *ret_n = (size_t)MIN((uint64_t)n, (uint64_t)s->length - s->at);
         if (*ret_n)
@@ -85,6 +87,8 @@ static int read_some(struct source *s, void *p, size_t n, size_t *ret_n, berth_e
     do
         got = read(s->of.fd, p, n);
     while (got < 0 && errno == EINTR);
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return BERTH_PAUSE;
     if (got < 0)
         return berth_error_set(err, BERTH_E_IO, "reading the content: %s", strerror(errno));
     *ret_n = (size_t)got;

@@ -171,6 +171,13 @@ berth_str exchange_field(const struct exchange *x, berth_str name, size_t i)
     return STR_NULL;
 }
 
+static void watch_step(struct transport *t, const struct carrier *c)
+{
+    uint32_t limit = t->limits_ms[c->x->step];
+    if (limit && !c->paused && c->since_ms + limit < t->steps_ms)
+        t->steps_ms = c->since_ms + limit;
+}
+
 int transport_start(struct transport *t, struct exchange *x, berth_error *err)
 {
     berth_buf_done(&x->header);
@@ -209,19 +216,27 @@ void transport_cancel(struct transport *t, struct exchange *x)
         release(t, x->handle);
 }
 
+void transport_resume(struct transport *t, struct exchange *x)
+{
+    struct carrier *c = x->handle;
+    if (!c || !c->paused)
+        return;
+    c->paused = false;
+    c->since_ms = clock_mono_ms();
+    watch_step(t, c);
+    if (c->plain)
+        plains_resume(t, c);
+    else
+        curls_resume(c);
+    transport_arm(t);
+}
+
 void exchange_done(struct exchange *x)
 {
     berth_buf_done(&x->header);
 }
 
 /* --- carriers --- */
-
-static void watch_step(struct transport *t, const struct carrier *c)
-{
-    uint32_t limit = t->limits_ms[c->x->step];
-    if (limit && c->since_ms + limit < t->steps_ms)
-        t->steps_ms = c->since_ms + limit;
-}
 
 void carrier_enter(struct carrier *c, enum exchange_step step)
 {
@@ -237,6 +252,7 @@ void carrier_start(struct transport *t, struct carrier *c, struct exchange *x)
 {
     c->x = x;
     c->unwatched = 0;
+    c->paused = false;
     x->handle = c;
     c->prev = NULL;
     c->next = t->running;
@@ -317,7 +333,7 @@ static bool end_late(struct transport *t)
             next = t->running;
             continue;
         }
-        if (!limit || now - c->since_ms < limit) {
+        if (!limit || c->paused || now - c->since_ms < limit) {
             watch_step(t, c);
             continue;
         }
@@ -364,5 +380,5 @@ bool transport_process(struct transport *t)
         any |= end_late(t);
     } while (n == EVENTS);
     transport_arm(t);
-    return any || (t->curls && curls_woken(t));
+    return any || plains_pending(t) || (t->curls && curls_woken(t));
 }

@@ -19,6 +19,7 @@ struct carrier {
     struct carrier *next, *prev; /* of the running */
     int64_t since_ms;            /* the last sign of life, or the begin of the step */
     bool plain;                  /* ours */
+    bool paused;                 /* at our own wish: no time runs out */
     int unwatched;               /* why its connection can't be watched (errno); 0: it is */
 };
 
@@ -59,6 +60,7 @@ void curls_free(struct curls *s); /* NULL is fine */
 void curls_close(struct transport *t);
 int curls_start(struct transport *t, struct exchange *x, berth_error *err);
 void curls_release(struct transport *t, struct carrier *c);
+void curls_resume(struct carrier *c);
 void curls_ready(struct transport *t, int fd, uint32_t events); /* a socket that is not ours */
 bool curls_run(struct transport *t);                            /* what is due; true: something has ended */
 bool curls_woken(const struct transport *t);
@@ -73,6 +75,8 @@ bool plains_can(const struct transport *t, const struct exchange *x);
 int plains_start(struct transport *t, struct exchange *x, berth_error *err);
 void plains_release(struct transport *t, struct carrier *c);
 bool plains_ready(struct transport *t, int fd, uint32_t events); /* false: the socket is not ours */
-bool plains_run(struct transport *t);                            /* what was started, and what is due */
+void plains_resume(struct transport *t, struct carrier *c);
+bool plains_pending(const struct transport *t); /* there is something to do at once */
+bool plains_run(struct transport *t);           /* what was started, and what is due */
 
 #endif

@@ -1,5 +1,6 @@
-/* content/tar.h - archives of tar (POSIX.1-2001 ustar and pax, with GNU's long names): read in pieces as they
- * come, and written. Pure: no file is touched here.
+/* content/tar.h - archives of tar, read in pieces as they come, and written. What a header looks like is
+ * libarchive's to know (docs/adr/0036); where its files may go is content/unpack.c's. No file is touched
+ * here.
  *
  * Foreign input: fuzzed by tests/fuzz/tar.c. */
 #ifndef CONTENT_TAR_H
@@ -12,18 +13,19 @@ enum tar_type {
     TAR_FOLDER,
     TAR_SYMLINK,
     TAR_HARDLINK,
-    TAR_OTHER, /* devices, pipes, and what only some systems know */
+    TAR_OTHER, /* devices and pipes */
 };
 
 struct tar_entry {
     enum tar_type type;
     const char *path, *link; /* as they stand there: not to be trusted; @link "" for none */
-    uint64_t size;           /* of what follows */
+    uint64_t size;           /* of what follows: files alone have something */
     int64_t mtime;           /* seconds since 1970 */
     unsigned mode;           /* permission bits */
 };
 
-/* A negative answer ends the reading with that code. */
+/* A negative answer ends the reading with that code. They are called from another thread, while the caller of
+ * tar_reader_write() or tar_reader_end() waits. */
 struct tar_events {
     int (*entry)(void *arg, const struct tar_entry *e, berth_error *err); /* @e lives for the call */
     int (*data)(void *arg, const void *p, size_t n, berth_error *err);
@@ -31,21 +33,24 @@ struct tar_events {
 };
 
 struct tar_reader;
+/* BERTH_E_UNSUPPORTED: there is no libarchive. */
 int tar_reader_new(const struct tar_events *events, void *arg, struct tar_reader **ret, berth_error *err);
 void tar_reader_free(struct tar_reader *t); /* NULL is fine */
-/* BERTH_E_CORRUPT: no archive. What stands behind its end is passed over. */
+/* BERTH_E_CORRUPT: no archive; BERTH_E_UNSUPPORTED: with sparse files. What stands behind its end is passed
+ * over. */
 int tar_reader_write(struct tar_reader *t, const void *p, size_t n, berth_error *err);
 /* Nothing follows. BERTH_E_CORRUPT: it ends within an entry. */
 int tar_reader_end(struct tar_reader *t, berth_error *err);
 
-#define TAR_BLOCK 512
+/* The next bytes of the archive. A negative answer ends it with that code. */
+typedef int (*tar_sink_fn)(void *arg, const void *p, size_t n, berth_error *err);
 
-/* Appends the header of @e to @out, with a pax header before it where a field is too long for ustar. Owner
- * and group are 0 and have no names: who unpacks owns. After it come the bytes, then tar_padding(). */
-void tar_print_header(berth_buf *out, const struct tar_entry *e);
-/* How many zero bytes follow @size bytes. */
-size_t tar_padding(uint64_t size);
-/* How many zero bytes end an archive. */
-#define TAR_END_SIZE ((size_t)2 * TAR_BLOCK)
+struct tar_writer; /* the same bytes from the same entries and libarchive, whenever */
+int tar_writer_new(tar_sink_fn fn, void *arg, struct tar_writer **ret, berth_error *err);
+void tar_writer_free(struct tar_writer *w); /* NULL is fine */
+/* Owner and group are 0 and have no names: who unpacks owns. The @size bytes of a file follow. */
+int tar_writer_entry(struct tar_writer *w, const struct tar_entry *e, berth_error *err);
+int tar_writer_data(struct tar_writer *w, const void *p, size_t n, berth_error *err);
+int tar_writer_end(struct tar_writer *w, berth_error *err);
 
 #endif

@@ -1,83 +1,101 @@
-/* content/tar_write.c - headers of archives; see tar.h. The form is ustar, with a pax header before it only
- * where that has no room, so that any tar reads it. */
-#include <stdio.h>
+/* content/tar_write.c - the writer; see tar.h. The form is GNU's: names are bytes in it, whatever the locale,
+ * and any tar reads it. */
+#include <errno.h>
 
-#include "content/tar.h"
+#include "content/tar_library.h"
+#include "util/fault.h"
 
-#define NAME_MAX_USTAR    100
-#define SIZE_MAX_USTAR    077777777777ull
-#define RECORD_LENGTH_MAX 20 /* digits of a 64-bit number */
+struct tar_writer {
+    tar_sink_fn fn;
+    void *arg;
+    struct archive *a;
+    struct archive_entry *entry;
+    berth_error err; /* of the sink */
+};
 
-static void put_octal(char *at, size_t n, uint64_t v)
+static int failed(const struct tar_writer *w, berth_error *err)
 {
-    char digits[32];
-    snprintf(digits, sizeof(digits), "%0*llo", (int)n - 1, (unsigned long long)v);
-    memcpy(at, digits, n - 1); /* a NUL stands behind it */
+    if (w->err.code != BERTH_OK)
+        return berth_error_set(err, w->err.code, "%s", w->err.message);
+    const char *why = lib.archive_error_string(w->a);
+    return lib.archive_errno(w->a) == ENOMEM
+               ? berth_error_set(err, BERTH_E_NOMEM, "out of memory")
+               : berth_error_set(err, BERTH_E_INVALID, "no tar archive can hold it: %s",
+                                 why ? why : "unknown");
 }
 
-static void print_block(berth_buf *out, char flag, berth_str path, berth_str link, uint64_t size,
-                        unsigned mode, int64_t mtime)
+static la_ssize_t to_sink(struct archive *a, void *arg, const void *p, size_t n)
 {
-    char b[TAR_BLOCK] = {0};
-    unsigned sum = 0;
-    memcpy(b, path.p, MIN(path.n, (size_t)NAME_MAX_USTAR));
-    put_octal(b + 100, 8, mode & 07777);
-    put_octal(b + 108, 8, 0);
-    put_octal(b + 116, 8, 0);
-    put_octal(b + 124, 12, size > SIZE_MAX_USTAR ? 0 : size);
-    put_octal(b + 136, 12, mtime < 0 || (uint64_t)mtime > SIZE_MAX_USTAR ? 0 : (uint64_t)mtime);
-    b[156] = flag;
-    memcpy(b + 157, link.p, MIN(link.n, (size_t)NAME_MAX_USTAR));
-    memcpy(b + 257,
-           "ustar\0"
-           "00",
-           8);
-    memset(b + 148, ' ', 8);
-    for (size_t i = 0; i < TAR_BLOCK; i++)
-        sum += (unsigned char)b[i];
-    put_octal(b + 148, 7, sum); /* six digits, NUL, blank */
-    berth_buf_add(out, b, sizeof(b));
+    struct tar_writer *w = arg;
+    (void)a;
+    if (!w->fn)
+        return -1;
+    w->err.code = w->fn(w->arg, p, n, &w->err);
+    return w->err.code == BERTH_OK ? (la_ssize_t)n : -1;
 }
 
-/* A record says its own length, and the digits of that count. */
-static void add_record(berth_buf *out, const char *key, berth_str value)
+int tar_writer_new(tar_sink_fn fn, void *arg, struct tar_writer **ret, berth_error *err)
 {
-    char digits[RECORD_LENGTH_MAX + 1];
-    size_t rest = strlen(key) + value.n + 3, length = rest;
-    for (int i = 0; i < 2; i++) /* one digit more may make it one longer once */
-        length = rest + (size_t)snprintf(digits, sizeof(digits), "%zu", length);
-    berth_buf_addf(out, "%zu %s=", length, key);
-    berth_buf_add_str(out, value);
-    berth_buf_putc(out, '\n');
-}
-
-static void print_pax(berth_buf *out, const struct tar_entry *e, berth_str path, berth_str link)
-{
-    CLEANUP(berth_buf_done) berth_buf records = BERTH_BUF_INIT(4 * MIB);
-    static const char zeros[TAR_BLOCK];
-    if (path.n > NAME_MAX_USTAR)
-        add_record(&records, "path", path);
-    if (link.n > NAME_MAX_USTAR)
-        add_record(&records, "linkpath", link);
-    if (e->size > SIZE_MAX_USTAR) {
-        char digits[RECORD_LENGTH_MAX + 1];
-        snprintf(digits, sizeof(digits), "%llu", (unsigned long long)e->size);
-        add_record(&records, "size", str_from(digits));
+    int r = tar_library_load(err);
+    if (r != BERTH_OK)
+        return r;
+    struct tar_writer *w = fault_hit() ? NULL : calloc(1, sizeof(*w));
+    if (!w)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    w->fn = fn;
+    w->arg = arg;
+    w->a = fault_hit() ? NULL : lib.archive_write_new();
+    w->entry = w->a ? lib.archive_entry_new() : NULL;
+    /* Nothing is collected before it goes to the sink, and the end is not filled up to a tape's block. */
+    if (!w->entry || lib.archive_write_set_format_gnutar(w->a) != ARCHIVE_OK ||
+        lib.archive_write_set_bytes_per_block(w->a, 0) != ARCHIVE_OK ||
+        lib.archive_write_set_bytes_in_last_block(w->a, 1) != ARCHIVE_OK ||
+        lib.archive_write_open(w->a, w, NULL, to_sink, NULL) != ARCHIVE_OK) {
+        tar_writer_free(w);
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
-    if (records.failed)
-        out->failed = true;
-    if (records.n == 0)
-        return;
-    print_block(out, 'x', STR("PaxHeaders/entry"), STR(""), records.n, 0644, 0);
-    berth_buf_add_str(out, berth_buf_str(&records));
-    berth_buf_add(out, zeros, tar_padding(records.n));
+    *ret = w;
+    return BERTH_OK;
 }
 
-void tar_print_header(berth_buf *out, const struct tar_entry *e)
+void tar_writer_free(struct tar_writer *w)
 {
-    static const char flags[] = {
-        [TAR_FILE] = '0', [TAR_FOLDER] = '5', [TAR_SYMLINK] = '2', [TAR_HARDLINK] = '1', [TAR_OTHER] = '0'};
-    berth_str path = str_from(e->path), link = str_from(e->link);
-    print_pax(out, e, path, link);
-    print_block(out, flags[e->type], path, link, e->size, e->mode, e->mtime);
+    if (!w)
+        return;
+    w->fn = NULL; /* nobody wants an end that was not asked for */
+    if (w->a)
+        lib.archive_write_close(w->a); /* after an error, freeing alone leaks */
+    lib.archive_write_free(w->a);
+    lib.archive_entry_free(w->entry);
+    free(w);
+}
+
+int tar_writer_entry(struct tar_writer *w, const struct tar_entry *e, berth_error *err)
+{
+    static const unsigned types[] = {[TAR_FILE] = AE_IFREG,
+                                     [TAR_FOLDER] = AE_IFDIR,
+                                     [TAR_SYMLINK] = AE_IFLNK,
+                                     [TAR_HARDLINK] = AE_IFREG,
+                                     [TAR_OTHER] = AE_IFIFO};
+    lib.archive_entry_clear(w->entry);
+    lib.archive_entry_copy_pathname(w->entry, e->path);
+    lib.archive_entry_set_filetype(w->entry, types[e->type]);
+    lib.archive_entry_set_perm(w->entry, e->mode & 07777);
+    lib.archive_entry_set_size(w->entry, (la_int64_t)e->size);
+    lib.archive_entry_set_mtime(w->entry, e->mtime, 0);
+    if (e->type == TAR_SYMLINK)
+        lib.archive_entry_copy_symlink(w->entry, e->link);
+    if (e->type == TAR_HARDLINK)
+        lib.archive_entry_copy_hardlink(w->entry, e->link);
+    return lib.archive_write_header(w->a, w->entry) == ARCHIVE_OK ? BERTH_OK : failed(w, err);
+}
+
+int tar_writer_data(struct tar_writer *w, const void *p, size_t n, berth_error *err)
+{
+    return lib.archive_write_data(w->a, p, n) == (la_ssize_t)n ? BERTH_OK : failed(w, err);
+}
+
+int tar_writer_end(struct tar_writer *w, berth_error *err)
+{
+    return lib.archive_write_close(w->a) == ARCHIVE_OK ? BERTH_OK : failed(w, err);
 }

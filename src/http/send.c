@@ -186,11 +186,22 @@ static void advance(struct http_answer *a, uint64_t n)
     }
 }
 
+/* Whether what is left may leave at once. */
+static bool is_last_turn(const struct http_answer *a)
+{
+    uint64_t n = 0;
+    for (const struct http_segment *s = a->at; s && n <= HTTP_SEND_TURN; s = s->next)
+        n += s->n - (s == a->at ? a->at_offset : 0);
+    return n <= HTTP_SEND_TURN;
+}
+
 int http_send(struct http_conn *c)
 {
     struct http_answer *a = &c->req->answer;
     size_t turn = 0;
     while (a->at) {
+        if (is_last_turn(a)) /* a client that has its answer may ask again at once, on another loop as well */
+            http_req_dismiss(c->req);
         if (turn >= HTTP_SEND_TURN) {
             c->blocked = true; /* the socket may take more, but others come first */
             return 0;

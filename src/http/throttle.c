@@ -3,6 +3,8 @@
 
 #include "http/date.h"
 
+#define UNIX_TIME 1000000000 /* so many seconds nobody has to wait */
+
 static bool all_digits(berth_str s)
 {
     for (size_t i = 0; i < s.n; i++)
@@ -44,5 +46,17 @@ bool http_rate_parse(berth_str field, uint64_t *ret_n, uint64_t *ret_window_s)
     }
     *ret_n = n;
     *ret_window_s = window;
+    return true;
+}
+
+bool http_rate_reset_parse(berth_str field, int64_t wall_ms, int64_t *ret_ms)
+{
+    uint64_t n;
+    berth_str s = str_trim(field);
+    if (!all_digits(s))
+        return false;
+    bool far = !str_to_u64(s, &n) || n > (uint64_t)INT64_MAX / 1000;
+    int64_t ms = far ? HTTP_RETRY_AFTER_MAX : (int64_t)n * 1000 - (n >= UNIX_TIME ? wall_ms : 0);
+    *ret_ms = MIN(MAX(ms, 0), HTTP_RETRY_AFTER_MAX);
     return true;
 }

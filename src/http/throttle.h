@@ -16,4 +16,7 @@ bool http_retry_after_parse(berth_str field, int64_t wall_ms, int64_t *ret_ms);
 /* "100;w=21600": so many, within so many seconds (0: not said). */
 bool http_rate_parse(berth_str field, uint64_t *ret_n, uint64_t *ret_window_s);
 
+/* RateLimit-Reset: in so many seconds, or (GitLab) at a second of Unix time; in milliseconds from now on. */
+bool http_rate_reset_parse(berth_str field, int64_t wall_ms, int64_t *ret_ms);
+
 #endif

@@ -45,7 +45,7 @@ static int read_manifest(struct db *db, berth_str repo, berth_str tag, const ber
                          berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    int64_t due = tag.p ? 0 : lease_due_before(db->m);
+    int64_t due = tag.p ? INT64_MAX : lease_due_before(db->m); /* the tag holds it: no lease lasts as long */
     int r = manifest_start(db, &st, repo, tag, d, due, with_body, blind, err);
     if (r != BERTH_OK || (r = db_step(db, st, err)) < 0)
         return r;

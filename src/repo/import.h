@@ -30,7 +30,7 @@ struct import {
     struct repo_import_result *res;
     int root_fd;             /* the folder at options.path */
     char *piece;             /* blobs are read through it */
-    struct import_set blobs; /* dry run: those counted, whatever the repository */
+    struct import_set blobs; /* dry run: those whose bytes are counted, whatever the repository */
 };
 
 #define IMPORT_PIECE        (256 * KIB)

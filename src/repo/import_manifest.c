@@ -94,8 +94,10 @@ static int import_blob(struct import_repo *ir, const oci_descriptor *blob, const
         im->res->skipped += here && !met;
         return rc;
     }
-    if (im->o->dry_run && import_set_has(&im->blobs, d))
+    if (im->o->dry_run && import_set_has(&im->blobs, d)) {
+        im->res->blobs++; /* it will be linked */
         return BERTH_OK;
+    }
 
     berth_error why = BERTH_ERROR_INIT;
     rc = bring_blob(ir, blob, &size, &why);

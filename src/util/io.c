@@ -40,6 +40,22 @@ int io_write_all(int fd, const void *p, size_t n, berth_error *err)
     return BERTH_OK;
 }
 
+int io_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, berth_error *err)
+{
+    const char *at = p;
+    while (n) {
+        ssize_t r = faulted() ? -1 : pwrite(fd, at, n, (off_t)offset);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return io_error(err, "writing");
+        at += r;
+        offset += (uint64_t)r;
+        n -= (size_t)r;
+    }
+    return BERTH_OK;
+}
+
 int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_error *err)
 {
     size_t done = 0;

@@ -9,6 +9,9 @@
 /* All @n bytes at the descriptor's position. BERTH_E_NO_SPACE for a full disk or quota, else BERTH_E_IO. */
 int io_write_all(int fd, const void *p, size_t n, berth_error *err);
 
+/* All @n bytes at @offset; the descriptor's position stays. Fails as io_write_all() does. */
+int io_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, berth_error *err);
+
 /* Up to @n bytes at @offset; fewer only at the end of the file. */
 int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_error *err);
 

@@ -34,6 +34,7 @@ ELSEWHERE = {
     "client/content.c": ("asks the client's own calls: real registries", "tests/integration/test_client_documents.py"),
     "cli/request.c": ("a command on a registry: real ones", "tests/integration/test_client_request.py"),
     "cli/blob.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
+    "content/tar_library.c": ("loads a library: every archive needs it", "tests/unit/content/tar.c"),
     "client/client_curl_load.c": ("loads a library: every call of the client needs it", "tests/unit/client/client.c"),
     "client/client_curl_route.c": ("tells libcurl: connections are made, or not", "tests/integration/test_client_connection.py"),
     "client/authorize.c": ("a part of a call: whole calls", "tests/unit/client/call.c"),

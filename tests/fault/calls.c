@@ -43,6 +43,7 @@ WRAP(char *, realpath, (const char *path, char *out), (path, out), NULL, ENOMEM)
 
 WRAP(ssize_t, read, (int fd, void *p, size_t n), (fd, p, n), -1, EIO)
 WRAP(ssize_t, pread64, (int fd, void *p, size_t n, off_t at), (fd, p, n, at), -1, EIO)
+WRAP(ssize_t, pwrite64, (int fd, const void *p, size_t n, off_t at), (fd, p, n, at), -1, ENOSPC)
 WRAP(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n), -1, ENOSPC)
 WRAP(off_t, lseek64, (int fd, off_t to, int whence), (fd, to, whence), -1, EIO)
 WRAP(int, fsync, (int fd), (fd), -1, EIO)

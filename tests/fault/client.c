@@ -50,6 +50,12 @@ static const struct {
     {"POST ", "", ACCEPTED "Location: /up?x=y\r\n" EMPTY},
     {"PATCH ", "", ACCEPTED "Location: /up?x=z\r\n" EMPTY},
     {"GET /up", "", "HTTP/1.1 204 X\r\nLocation: /up?x=y\r\nRange: 0-2\r\n\r\n"},
+    {"GET /v2/a/blobs/", "\r\nRange: bytes=0-0\r\n",
+     "HTTP/1.1 206 X\r\nContent-Range: bytes 0-0/3\r\nContent-Length: 1\r\n\r\na"},
+    {"GET /v2/a/blobs/", "\r\nRange: bytes=1-1\r\n",
+     "HTTP/1.1 206 X\r\nContent-Range: bytes 1-1/3\r\nContent-Length: 1\r\n\r\nb"},
+    {"GET /v2/a/blobs/", "\r\nRange: bytes=2-2\r\n",
+     "HTTP/1.1 206 X\r\nContent-Range: bytes 2-2/3\r\nContent-Length: 1\r\n\r\nc"},
     {"GET /v2/a/blobs/", "\r\nRange: bytes=1-",
      "HTTP/1.1 206 X\r\nContent-Range: bytes 1-2/3\r\nContent-Length: 2\r\n\r\nbc"},
     {"GET /v2/a/blobs/", "", "HTTP/1.1 200 X\r\nContent-Length: 3\r\n\r\nabc"},
@@ -183,12 +189,16 @@ static int get_blob(berth_client *c, uint64_t from, berth_call **call, berth_err
     return r;
 }
 
-static int get_file(berth_client *c, berth_call **call, berth_error *err)
+static int get_file(berth_client *c, unsigned ranges, berth_call **call, berth_error *err)
 {
+    berth_get_options o = BERTH_GET_OPTIONS_INIT;
     char path[128], text[8] = "";
     snprintf(path, sizeof(path), "%s/blob", helper_folder);
     unlink(path);
-    int r = berth_blob_get_file(c, "a", ABC, path, call, err);
+    o.ranges = ranges;
+    o.ranges_from = 1;
+    int r = ranges ? berth_blob_get_file_with(c, "a", ABC, path, &o, call, err)
+                   : berth_blob_get_file(c, "a", ABC, path, call, err);
     FILE *f = fopen(path, "re");
     CHECK(r != BERTH_OK || f);
     if (f) { /* it is there whole, or not at all */
@@ -520,7 +530,8 @@ static int layout(berth_error *err)
     X(blob_get, OPEN, get_blob(c, 0, call, err))                                                             \
     X(blob_get_range, OPEN, get_blob(c, 1, call, err))                                                       \
     X(blob_get_memory, OPEN, berth_blob_get_memory(c, "a", ABC, 3, call, err))                               \
-    X(blob_get_file, OPEN, get_file(c, call, err))                                                           \
+    X(blob_get_file, OPEN, get_file(c, 0, call, err))                                                        \
+    X(blob_get_file_in_ranges, OPEN, get_file(c, 3, call, err))                                              \
     X(blob_head, OPEN, berth_blob_head(c, "there", ABC, call, err))                                          \
     X(blob_delete, OPEN, berth_blob_delete(c, "a", ABC, err))                                                \
     X(blob_put, OPEN, put_blob(c, WHOLE, call, err))                                                         \

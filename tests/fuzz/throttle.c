@@ -22,6 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(seconds > -62168000000 && seconds < 253403000000); /* years 0 to 9999 */
     if (http_retry_after_parse(s, 1700000000000, &ms))
         require(ms >= 0 && ms <= HTTP_RETRY_AFTER_MAX);
+    if (http_rate_reset_parse(s, 1700000000000, &ms))
+        require(ms >= 0 && ms <= HTTP_RETRY_AFTER_MAX);
     if (http_rate_parse(s, &n, &window))
         require(size > 0);
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(64 * KIB);

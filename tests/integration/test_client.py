@@ -55,7 +55,9 @@ class Answering(servers.Running):
 
 
 class Berth:
-    """The command line, in a home of its own."""
+    """The command line, in a home of its own; prefix is put before it."""
+
+    prefix = []
 
     def __init__(self, home):
         self.home = Path(home)
@@ -65,7 +67,7 @@ class Berth:
         self.env.setdefault("ASAN_OPTIONS", "detect_leaks=1:strict_string_checks=1")
 
     def __call__(self, *argv, code=OK, stdin=b"", **env):
-        done = subprocess.run([berth_path(), *map(str, argv)], input=stdin, capture_output=True, timeout=120,
+        done = subprocess.run([*self.prefix, berth_path(), *map(str, argv)], input=stdin, capture_output=True, timeout=120,
                               cwd=self.home, env={**self.env, **env})
         said = done.stderr.decode()
         assert "Sanitizer" not in said and "runtime error" not in said, said
@@ -201,10 +203,13 @@ class TestPasswords:
 
 class Scripted:
     """A server whose paths are functions: routes["/v2/"] = lambda request: (status, headers, body). seen has the
-    requests: method, path, headers."""
+    requests: method, path, headers. answered has the paths of those whose answer is on its way."""
+
+    class Server(http.server.ThreadingHTTPServer):
+        request_queue_size = 1000              # many may come at once, and none is to knock again a second later
 
     def __init__(self):
-        self.routes, self.seen = {}, []
+        self.routes, self.seen, self.answered = {}, [], []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -226,6 +231,7 @@ class Scripted:
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body)
+                outer.answered.append(self.path)
                 if "content-length" in names:      # one that may be a lie
                     self.close_connection = True
 
@@ -234,7 +240,7 @@ class Scripted:
             def log_message(self, *args):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = self.Server(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
         self.url = f"http://{self.address}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

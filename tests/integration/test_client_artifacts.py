@@ -4,16 +4,18 @@ read what berth wrote. Nothing hostile leaves the folder."""
 import io
 import json
 import os
+import subprocess
 import tarfile
 from types import SimpleNamespace
 
 import pytest
 
 import layout
-from clients import Clients
+from clients import Clients, need
 from test_client import DIGEST, FAILED, NOT_FOUND, REAL, USAGE, berth  # noqa: F401
 
 TITLE, UNPACK = "org.opencontainers.image.title", "io.deis.oras.content.unpack"
+NOT_ASCII = "n\u0308\u00e4"  # composed and not: names stay the bytes that they are
 
 
 @pytest.fixture
@@ -25,6 +27,7 @@ def files(berth, tmp_path):  # noqa: F811
     (home / "sub" / "two.bin").write_bytes(b"".join(layout.noise(300000)))
     (home / "tree" / "deep").mkdir(parents=True)
     (home / "tree" / "deep" / ("n" * 120)).write_text("long")
+    (home / "tree" / NOT_ASCII).write_text("name")
     (home / "tree" / "run.sh").write_text("#!/bin/sh\n")
     (home / "tree" / "run.sh").chmod(0o755)
     (home / "tree" / "link").symlink_to("deep")
@@ -32,7 +35,7 @@ def files(berth, tmp_path):  # noqa: F811
 
 
 def same(a, b):
-    for name in ("one.json", "sub/two.bin", "tree/deep/" + "n" * 120, "tree/run.sh"):
+    for name in ("one.json", "sub/two.bin", "tree/deep/" + "n" * 120, "tree/" + NOT_ASCII, "tree/run.sh"):
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
     assert os.readlink(b / "tree" / "link") == "deep" and os.access(b / "tree" / "run.sh", os.X_OK)
 
@@ -74,7 +77,13 @@ class TestLayout:
         berth("artifact", "pull", ref, "-o", tmp_path / "json", "--media-type", "application/json")
         assert [p.name for p in (tmp_path / "json").iterdir()] == ["one.json"]
         berth("artifact", "pull", ref, "-o", tmp_path / "packed", "--keep-packed")
-        assert tarfile.open(tmp_path / "packed" / "tree").getnames()[0] == "tree"
+        packed = tmp_path / "packed" / "tree"
+        names = ["tree", "tree/deep", "tree/deep/" + "n" * 120, "tree/link", "tree/" + NOT_ASCII, "tree/run.sh"]
+        assert tarfile.open(packed).getnames() == names
+        for reader in (["tar"], ["busybox", "tar"]):
+            need(reader[0])
+            listed = subprocess.run([*reader, "-tzf", packed], capture_output=True, check=True)
+            assert len(listed.stdout.splitlines()) == len(names) and listed.stderr == b""
 
     def test_attach_and_tree(self, berth, files, tmp_path):  # noqa: F811
         ref = f"oci:{tmp_path}/place:v1"
@@ -96,6 +105,20 @@ class TestLayout:
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "nothing", code=NOT_FOUND)
         berth("artifact", "pull", f"oci:{tmp_path}/nowhere:v1", code=NOT_FOUND)
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "one.json", "--annotation", "novalue", code=FAILED)
+
+
+class TestWithoutLibarchive:
+    """Only who has an archive before it asks for the library."""
+
+    def test_says_what_is_missing(self, berth, files, tmp_path):  # noqa: F811
+        ref, other = f"oci:{tmp_path}/place:v1", f"oci:{tmp_path}/place:v2"
+        berth("artifact", "push", ref, "one.json", "tree")
+        (tmp_path / "libarchive.so.13").write_bytes(b"")
+        without = {"LD_LIBRARY_PATH": str(tmp_path)}
+        for wanting in (["push", other, "tree"], ["pull", ref, "-o", tmp_path / "out"]):
+            assert "libarchive can't be used" in berth("artifact", *wanting, code=FAILED, **without).err
+        berth("artifact", "push", other, "one.json", **without)
+        berth("artifact", "pull", ref, "-o", tmp_path / "packed", "--keep-packed", **without)
 
 
 class TestHostile:                                                                  # C168

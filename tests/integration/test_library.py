@@ -19,8 +19,8 @@ def test_the_library_exports_its_list_and_no_more(berth_binary):
     assert found == wanted
 
 
-def test_libcurl_is_loaded_only_when_it_is_wanted(berth_binary):
+def test_what_the_client_needs_is_loaded_only_when_it_is_wanted(berth_binary):
     need("readelf")
     for binary in (Path(berth_binary), Path(berth_binary).parent / "libberth.so"):
         needed = subprocess.run(["readelf", "-d", binary], capture_output=True, text=True, check=True).stdout
-        assert "NEEDED" in needed and "libcurl" not in needed, needed
+        assert "NEEDED" in needed and "libcurl" not in needed and "libarchive" not in needed, needed

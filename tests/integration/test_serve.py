@@ -135,6 +135,8 @@ def test_make_builds_and_installs(tmp_path):
     # Installing with sudo leaves nothing there that keeps the owner of the checkout from building again.
     assert {p.lstat().st_uid for p in build.rglob("*")} == {os.stat(ROOT).st_uid}
     assert berth(installed, "--version").returncode == 0
+    documents = Path(f"{stage}/opt/berth/share/doc/berth")  # what the server's messages and the README refer to
+    assert (documents / "docs" / "api.md").exists() and not (documents / "docs" / "man").exists()
 
     # What systemd runs is what was installed, and nothing that another package would have to bring.
     unit = Path(f"{stage}/opt/berth/lib/systemd/system/berth.service").read_text()

@@ -1,6 +1,7 @@
 /* tests/unit/client/blob_get.c */
 #include "fixture.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -216,7 +217,66 @@ static void test_client_blob_get__into_a_file_that_the_next_process_finishes(voi
     CHECK(rmdir(folder) == 0);
 }
 
-RUN_TESTS(TEST(test_client_blob_get__goes_on_behind_a_body_that_broke),
+struct tank {
+    char got[8];
+    size_t n;
+    bool has_room; /* for one piece */
+    unsigned pauses;
+};
+
+static int pour(void *arg, const void *p, size_t n)
+{
+    struct tank *t = arg;
+    if (!t->has_room) {
+        t->pauses++;
+        return BERTH_PAUSE;
+    }
+    CHECK(t->n + n < sizeof(t->got));
+    memcpy(t->got + t->n, p, n);
+    t->n += n;
+    t->has_room = false;
+    return 0;
+}
+
+static void test_client_blob_get__pauses_while_its_sink_is_full(void **state)
+{
+    (void)state;
+    static const char *const answers[][2] = {
+        {OK "6\r\n\r\nabcdef"},
+        {OK "6\r\n\r\nabc", PART "3-5/6\r\nContent-Length: 3\r\n\r\ndef"},
+        {OK "6\r\n\r\nabc", OK "6\r\n\r\nabcdef"}, /* what has come already is passed over once */
+    };
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        struct script s = {.retries = true, .answers = {answers[i][0], answers[i][1]}};
+        struct tank t = {0};
+        berth_call *call = NULL;
+        berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+        unsigned heard = 0;
+        o.timeout_ms = 100;
+        o.first_wait_ms = 1;
+        script_begin(&s, &o);
+        CHECK_OK(berth_blob_get_start(s.client, "a", DIGEST, pour, &t, &call, &test_err));
+        while (berth_call_result(call, NULL) == BERTH_E_BUSY) {
+            struct pollfd p = {.fd = berth_client_fd(s.client), .events = POLLIN};
+            if (poll(&p, 1, 300) > 0) /* longer than the time-out */
+                berth_client_process(s.client);
+            else
+                t.has_room = true;
+            if (t.has_room && t.pauses > heard) {
+                heard = t.pauses;
+                berth_call_resume(call);
+            }
+        }
+        if (berth_call_result(call, &test_err) != BERTH_OK)
+            fail_msg("row %zu: %s", i, test_err.message);
+        CHECK_ROW(i, t.pauses > 0 && memcmp(t.got, "abcdef", 6) == 0);
+        berth_call_free(call);
+        script_end(&s);
+    }
+}
+
+RUN_TESTS(TEST(test_client_blob_get__pauses_while_its_sink_is_full),
+          TEST(test_client_blob_get__goes_on_behind_a_body_that_broke),
           TEST(test_client_blob_get__gives_up_when_it_gets_no_further),
           TEST(test_client_blob_get__reads_the_part_that_is_asked_for),
           TEST(test_client_blob_get__into_memory_up_to_a_limit),

@@ -36,6 +36,24 @@ static void test_client_limits__a_429_halves_and_a_success_adds_one(void **state
     assert_int_equal(l.lanes[LANE_WRITE].limit, 4); /* apart */
 }
 
+/* C060 */
+static void test_client_limits__narrow_lets_one_through_and_one_more_with_each_success(void **state)
+{
+    (void)state;
+    for (unsigned most = 0; most <= 3; most += 3) {
+        begin(most, 1, 0);
+        CHECK(limits_enter(&l, &tickets[0], 0) && limits_enter(&l, &tickets[1], 0));
+        limits_narrow(&l);
+        limits_leave(&l, &tickets[0], OUTCOME_SUCCESS); /* was sent before */
+        CHECK(!limits_enter(&l, &tickets[2], 0) && !limits_enter(&l, &tickets[3], 0));
+        limits_leave(&l, &tickets[1], OUTCOME_SUCCESS);
+        CHECK(limits_next(&l, 0) == &tickets[2] && !limits_next(&l, 0));
+        limits_leave(&l, &tickets[2], OUTCOME_SUCCESS);
+        CHECK(limits_next(&l, 0) == &tickets[3]);
+        assert_int_equal(l.lanes[LANE_READ].limit, most ? 2 : 0);
+    }
+}
+
 /* C208 */
 static void test_client_limits__a_full_host_has_the_next_wait_until_one_leaves(void **state)
 {
@@ -151,6 +169,7 @@ static void test_client_limits__sleepers_wake_in_their_order_and_go_first(void *
 }
 
 RUN_TESTS(TEST(test_client_limits__a_429_halves_and_a_success_adds_one),
+          TEST(test_client_limits__narrow_lets_one_through_and_one_more_with_each_success),
           TEST(test_client_limits__a_full_host_has_the_next_wait_until_one_leaves),
           TEST(test_client_limits__nobody_sends_in_a_pause), TEST(test_client_limits__writes_recover_by_one),
           TEST(test_client_limits__hold_a_rate),

@@ -1,6 +1,8 @@
 /* tests/unit/client/notices.c */
 #include "fixture.h"
 
+#include "util/clock.h"
+
 struct heard {
     unsigned n;
     char last[64];
@@ -62,5 +64,52 @@ static void test_client_notices__keep_what_is_left_of_a_rate(void **state)
     script_end(&s);
 }
 
-RUN_TESTS(TEST(test_client_notices__hand_on_each_warning_once),
+#define LEFT(n, reset)                                                                                       \
+    "HTTP/1.1 200 OK\r\nRateLimit-Limit: 100\r\nRateLimit-Remaining: " n "\r\n" reset                        \
+    "Content-Length: 2\r\n\r\n{}"
+
+/* C060 */
+static void test_client_notices__wait_until_enough_of_a_rate_is_left(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first;
+        int64_t least_ms, most_ms;
+        unsigned at_once;
+    } rows[] = {
+        {LEFT("3", ""), 0, 200, 8},
+        {LEFT("2", ""), 300, 900, 8}, /* looks again, by and by */
+        {LEFT("2", ""), 300, 900, 0},
+        {LEFT("0", "RateLimit-Reset: 86400\r\n"), 300, 900, 8}, /* not for ever */
+        {LEFT("2", "RateLimit-Reset: 0\r\n"), 0, 200, 8},
+        {LEFT("2", "RateLimit-Reset: 1000000000\r\n"), 0, 200, 8},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct script s = {.answers = {rows[i].first, LEFT("50", ""), LEFT("49", "")}};
+        berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+        berth_call *calls[2];
+        berth_rate rate;
+        o.rate_reserve = 3;
+        o.rate_wait_ms = 300;
+        o.reads_at_once = rows[i].at_once;
+        script_begin(&s, &o);
+        CHECK_OK(berth_ping(s.client, &test_err));
+        int64_t begin = clock_mono_ms();
+        for (int k = 0; k < 2; k++)
+            CHECK_OK(berth_ping_start(s.client, &calls[k], &test_err));
+        for (int k = 0; k < 2; k++) {
+            CHECK_OK(berth_call_wait(calls[k], &test_err));
+            CHECK(berth_call_rate(calls[k], &rate) && rate.remaining >= 49);
+            berth_call_free(calls[k]);
+        }
+        int64_t took = clock_mono_ms() - begin;
+        CHECK_ROW(i, took >= rows[i].least_ms && took < rows[i].most_ms + 2000);
+        unsigned limit = s.client->limits.lanes[LANE_READ].limit; /* one, and one more with each success */
+        CHECK_ROW(i, !rows[i].at_once ? limit == 0 : !rows[i].least_ms || limit == 3);
+        script_end(&s);
+    }
+}
+
+RUN_TESTS(TEST(test_client_notices__wait_until_enough_of_a_rate_is_left),
+          TEST(test_client_notices__hand_on_each_warning_once),
           TEST(test_client_notices__keep_what_is_left_of_a_rate))

@@ -1,6 +1,11 @@
 /* tests/unit/client/put.c - every way to put a blob, and what may go wrong on each. */
 #include "fixture.h"
 
+#include <fcntl.h>
+#include <poll.h>
+
+#include "util/clock.h"
+
 /* "abc" and "abcdef", sha256 and sha512 */
 #define ABC    "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 #define ABCDEF "sha256:bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721"
@@ -654,8 +659,155 @@ static void test_client_put__tells_a_source_that_is_too_short(void **state)
     script_end(&s);
 }
 
-RUN_TESTS(TEST(test_client_put__is_a_post_and_a_put), TEST(test_client_put__goes_in_chunks),
-          TEST(test_client_put__goes_on_where_it_broke),
+/* --- sources that have nothing yet --- */
+
+struct slow {
+    const char *text;
+    size_t at;
+    bool has; /* one byte, until it is asked for it */
+    unsigned pauses;
+};
+
+static int slow_read(void *arg, void *p, size_t n, size_t *ret_n)
+{
+    struct slow *f = arg;
+    *ret_n = 0;
+    if (!f->text[f->at])
+        return 0;
+    if (!f->has || !n) {
+        f->pauses++;
+        return BERTH_PAUSE;
+    }
+    *(char *)p = f->text[f->at++];
+    *ret_n = 1;
+    f->has = false;
+    return 0;
+}
+
+static void process(const struct script *s, int ms)
+{
+    struct pollfd p = {.fd = berth_client_fd(s->client), .events = POLLIN};
+    if (poll(&p, 1, ms) > 0)
+        berth_client_process(s->client);
+}
+
+/* One body through libcurl; pieces through memory, of known and of unknown length. */
+static const struct {
+    const char *digest;
+    uint64_t length;
+    berth_put_mode mode;
+    const char *answers[6];
+} paused_rows[] = {
+    {ABC, 3, BERTH_PUT_AUTO, {NOT_THERE, OPENED, CREATED}},
+    {NULL, BERTH_LENGTH_UNKNOWN, BERTH_PUT_AUTO, {OPENED, CREATED}},
+    {ABC, 3, BERTH_PUT_CHUNKED, {NOT_THERE, OPENED, TOOK("0-1"), TOOK("0-2"), CREATED}},
+};
+
+static void begin_paused(struct script *s, struct slow *f, size_t row, berth_call **ret_call)
+{
+    berth_client_options co = BERTH_CLIENT_OPTIONS_INIT;
+    berth_source from = BERTH_SOURCE_FN(slow_read, NULL, f, paused_rows[row].length);
+    berth_put_options o = BERTH_PUT_OPTIONS_INIT;
+    co.timeout_ms = 150;
+    o.digest = paused_rows[row].digest;
+    o.mode = paused_rows[row].mode;
+    o.chunk_size = 2;
+    memcpy(s->answers, paused_rows[row].answers, sizeof(paused_rows[row].answers));
+    script_begin(s, &co);
+    CHECK_OK(berth_blob_put_start(s->client, "a", &from, &o, ret_call, &test_err));
+}
+
+static void test_client_put__pauses_while_its_source_has_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(paused_rows); i++) {
+        struct script s = {0};
+        struct slow f = {.text = "abc"};
+        berth_call *call = NULL;
+        unsigned heard = 0;
+        begin_paused(&s, &f, i, &call);
+        while (berth_call_result(call, NULL) == BERTH_E_BUSY) {
+            process(&s, 1000);
+            if (f.pauses == heard)
+                continue;
+            heard = f.pauses;
+            for (int64_t until = clock_mono_ms() + 250; heard == 1 && clock_mono_ms() < until;)
+                process(&s, 20); /* longer than any time-out, and it doesn't ask by itself */
+            CHECK_ROW(i, f.pauses == heard);
+            f.has = true;
+            berth_call_resume(call);
+        }
+        if (berth_call_result(call, &test_err) != BERTH_OK)
+            fail_msg("row %zu: %s", i, test_err.message);
+        CHECK_STR_ROW(i, str_from(berth_call_content(call)->digest), str_from(ABC));
+        CHECK_ROW(i, f.pauses >= 3);
+        berth_call_resume(call); /* does no harm */
+        berth_call_free(call);
+        script_end(&s);
+    }
+}
+
+static void test_client_put__that_has_paused_is_cancelled(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(paused_rows); i++) {
+        struct script s = {0};
+        struct slow f = {.text = "abc"};
+        berth_call *call = NULL;
+        begin_paused(&s, &f, i, &call);
+        while (!f.pauses)
+            process(&s, 1000);
+        berth_call_resume(call); /* before it is asked for */
+        berth_call_free(call);
+        berth_client_free(s.client);
+        shutdown(s.listener, SHUT_RDWR);
+        pthread_join(s.thread, NULL);
+        close(s.listener);
+    }
+}
+
+struct writer {
+    int fd;
+    berth_call *call;
+};
+
+static void *write_slowly(void *arg)
+{
+    struct writer *w = arg;
+    for (const char *at = "abcdef"; *at; at++) {
+        usleep(3000);
+        CHECK(write(w->fd, at, 1) == 1);
+        berth_call_resume(w->call);
+    }
+    close(w->fd);
+    berth_call_resume(w->call);
+    return NULL;
+}
+
+static void test_client_put__is_resumed_by_another_thread(void **state)
+{
+    (void)state;
+    struct script s = {.answers = {OPENED, CREATED}};
+    int ends[2];
+    pthread_t thread;
+    CHECK(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    struct writer w = {.fd = ends[1]};
+    berth_source from = BERTH_SOURCE_FD(ends[0]);
+    script_begin(&s, NULL);
+    CHECK_OK(berth_blob_put_start(s.client, "a", &from, NULL, &w.call, &test_err));
+    CHECK(pthread_create(&thread, NULL, write_slowly, &w) == 0);
+    CHECK_OK(berth_call_wait(w.call, &test_err));
+    pthread_join(thread, NULL);
+    CHECK(strcmp(berth_call_content(w.call)->digest, ABCDEF) == 0);
+    berth_call_free(w.call);
+    close(ends[0]);
+    script_end(&s);
+}
+
+RUN_TESTS(TEST(test_client_put__pauses_while_its_source_has_nothing),
+          TEST(test_client_put__that_has_paused_is_cancelled),
+          TEST(test_client_put__is_resumed_by_another_thread), TEST(test_client_put__is_a_post_and_a_put),
+          TEST(test_client_put__goes_in_chunks), TEST(test_client_put__goes_on_where_it_broke),
           TEST(test_client_put__goes_on_with_a_session_of_another_process),
           TEST(test_client_put__is_a_single_post_only_where_asked_for),
           TEST(test_client_put__tries_to_mount_first), TEST(test_client_put__mounts_alone),

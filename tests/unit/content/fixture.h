@@ -1,4 +1,4 @@
-/* tests/unit/content/fixture.h - a folder of a test's own. */
+/* tests/unit/content/fixture.h - a folder of a test's own, and archives. */
 #ifndef CONTENT_FIXTURE_H
 #define CONTENT_FIXTURE_H
 
@@ -9,6 +9,10 @@
 #include <unistd.h>
 
 #include "test.h"
+
+#include "content/tar.h"
+
+#define TAR_END 1024 /* bytes: two blocks of zeros */
 
 struct world {
     char path[64];
@@ -43,6 +47,25 @@ static UNUSED bool exists(int fd, const char *path)
 {
     struct stat st;
     return fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int add_bytes(void *arg, const void *p, size_t n, berth_error *err)
+{
+    (void)err;
+    berth_buf_add(arg, p, n);
+    return BERTH_OK;
+}
+
+/* One entry more; @out has no end yet. */
+static UNUSED void add_entry(berth_buf *out, const struct tar_entry *e, const char *bytes)
+{
+    struct tar_writer *w = NULL;
+    CHECK_OK(tar_writer_new(add_bytes, out, &w, &test_err));
+    CHECK_OK(tar_writer_entry(w, e, &test_err));
+    CHECK_OK(tar_writer_data(w, bytes, strlen(bytes), &test_err));
+    CHECK_OK(tar_writer_end(w, &test_err));
+    tar_writer_free(w);
+    out->n -= TAR_END;
 }
 
 #endif

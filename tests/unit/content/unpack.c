@@ -3,18 +3,16 @@
 
 #include <errno.h>
 
-#include "content/tar.h"
 #include "content/unpack.h"
 #include "util/fault.h"
 #include "util/io.h"
 
 static void add(berth_buf *out, enum tar_type type, const char *path, const char *link, const char *bytes)
 {
-    static const char zeros[TAR_BLOCK];
-    struct tar_entry e = {type, path, link, strlen(bytes), 1700000000, type == TAR_FILE ? 04755 : 0700};
-    tar_print_header(out, &e);
-    berth_buf_add_str(out, str_from(bytes));
-    berth_buf_add(out, zeros, tar_padding(e.size));
+    add_entry(
+        out,
+        &(struct tar_entry){type, path, link, strlen(bytes), 1700000000, type == TAR_FILE ? 04755 : 0700},
+        bytes);
 }
 
 static int unpack(const struct world *w, const berth_buf *tar, const struct unpack_options *o)
@@ -74,14 +72,6 @@ static void test_content_unpack__refuses_what_leads_out(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         CLEANUP(berth_buf_done) berth_buf tar = BERTH_BUF_INIT(MIB);
         add(&tar, rows[i].type, rows[i].path, rows[i].link, "");
-        if (rows[i].type == TAR_OTHER) { /* a device of the same header */
-            unsigned sum = 0;
-            tar.p[156] = '3';
-            memset(tar.p + 148, ' ', 8);
-            for (size_t k = 0; k < TAR_BLOCK; k++)
-                sum += (unsigned char)tar.p[k];
-            snprintf(tar.p + 148, 8, "%06o", sum);
-        }
         CHECK_ROW(i, unpack(&w, &tar, &plain) == BERTH_E_INVALID);
         CHECK_ROW(i, !exists(w.base_fd, "out") && !exists(w.dir_fd, "out") && !exists(w.dir_fd, "a/out"));
     }

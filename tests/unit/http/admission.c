@@ -125,7 +125,22 @@ static void test_http_admission__counts_requests_for_whom_a_proxy_names(void **s
     site_free(s);
 }
 
+/* Who has its answer holds no place any more: it may ask again at once, on another loop as well. */
+static void test_http_admission__frees_a_place_before_its_client_can_know(void **state)
+{
+    (void)state;
+    static const char *const requests[] = {REQUEST("GET /hello"), REQUEST("GET /worker"),
+                                           REQUEST("GET /mixed"), REQUEST("GET /nothing")};
+    static const int statuses[] = {200, 200, 206, 500};
+    struct http_options opts = {.limits = {.requests = 1, .requests_per_peer = 1}};
+    struct site *s = site_new(&opts, NULL, NULL);
+    for (size_t i = 0; i < 400; i++)
+        CHECK_ROW(i, site_ask(s, requests[i % COUNT(requests)]) == statuses[i % COUNT(requests)]);
+    site_free(s);
+}
+
 RUN_TESTS(TEST(test_http_admission__counts_what_each_peer_holds),
+          TEST(test_http_admission__frees_a_place_before_its_client_can_know),
           TEST(test_http_admission__bounds_connections_in_all_and_for_each_peer),
           TEST(test_http_admission__bounds_requests_in_flight),
           TEST(test_http_admission__counts_requests_for_whom_a_proxy_names))

@@ -52,6 +52,9 @@ static void *write_many(void *arg)
         long size = size_of(sqlite_of(job->m), "-wal");
         if (size > atomic_load(job->longest))
             atomic_store(job->longest, size);
+        /* The thread that copies may have to wait for a processor. */
+        while (size > 2L * LONG_FRAMES * FRAME_BYTES && atomic_load(&sqlite_of(job->m)->writer.copier.busy))
+            usleep(100);
     }
     return NULL;
 }

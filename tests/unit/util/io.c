@@ -33,6 +33,10 @@ static void test_util_io__writes_all_and_reads_ranges(void **state)
     CHECK_STR(((berth_str){p, n}), STR("ef"));
     CHECK_OK(io_pread(fd, p, sizeof(p), 100, &n, &test_err));
     CHECK(n == 0);
+    CHECK_OK(io_pwrite_all(fd, "XY", 2, 7, &test_err)); /* behind the end: zeros before it */
+    CHECK_OK(io_pread(fd, p, 3, 6, &n, &test_err));
+    CHECK(n == 3 && memcmp(p, "\0XY", 3) == 0);
+    CHECK_CODE(io_pwrite_all(-1, "a", 1, 0, &test_err), BERTH_E_IO);
     CHECK_CODE(io_write_all(-1, "a", 1, &test_err), BERTH_E_IO);
     CHECK_CODE(io_pread(-1, p, 1, 0, &n, &test_err), BERTH_E_IO);
     CHECK_CODE(io_sync(-1, &test_err), BERTH_E_IO);
