@@ -443,48 +443,53 @@ static void begin_request(struct transport *t, struct plain *c)
     send_more(t, c);
 }
 
-/* A socket on its way to the next address. 0, or an errno. */
-static int connect_one(struct transport *t, struct plain *c, bool *ret_there)
+/* A socket on its way to the next address. 0, or an errno; @ret_ours: it is this process that lacks
+ * something. */
+static int connect_one(struct transport *t, struct plain *c, bool *ret_there, bool *ret_ours)
 {
     const struct sockaddr_storage *to = &c->addresses[c->tried++];
     socklen_t size = to->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     int on = 1;
     int fd = fault_hit() ? (errno = EMFILE, -1)
                          : socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    *ret_ours = fd >= 0 || errno != EAFNOSUPPORT;
     if (fd < 0)
         return errno;
     if (!add_fd(t->plains, c, fd)) {
         close(fd);
         return ENOMEM;
     }
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.fd = fd};
+    c->wants_out = true;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    *ret_there = connect(fd, (const struct sockaddr *)to, size) == 0;
-    if (!*ret_there && errno != EINPROGRESS)
+    if (epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &e) < 0)
         return errno;
-    struct epoll_event e = {.events = EPOLLIN | (*ret_there ? 0 : EPOLLOUT), .data.fd = fd};
-    c->wants_out = !*ret_there;
-    return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? errno : 0;
+    *ret_ours = false;
+    *ret_there = connect(fd, (const struct sockaddr *)to, size) == 0;
+    return *ret_there || errno == EINPROGRESS ? 0 : errno;
 }
 
 /* @why: what came of the last address; 0: there was none. */
 static void connect_next(struct transport *t, struct plain *c, int why)
 {
-    bool there = false;
-    for (;;) {
+    bool there = false, ours = false;
+    do {
         hang_up(t->plains, c);
+        if (ours) {
+            end(t, c, FAILURE_LASTING, why == ENOMEM ? BERTH_E_NOMEM : BERTH_E_IO, "making a connection: %s",
+                strerror(why));
+            return;
+        }
         if (c->tried == c->n_addresses) {
             end(t, c, FAILURE_UNREACHED, BERTH_E_NETWORK, "connecting to %s: %s", c->authority,
                 strerror(why));
             return;
         }
-        why = connect_one(t, c, &there);
-        if (why)
-            continue;
-        c->state = PLAIN_CONNECTS;
-        if (there)
-            begin_request(t, c);
-        return;
-    }
+        why = connect_one(t, c, &there, &ours);
+    } while (why);
+    c->state = PLAIN_CONNECTS;
+    if (there)
+        begin_request(t, c);
 }
 
 static void take_connect(struct transport *t, struct plain *c)
