@@ -79,7 +79,7 @@ class TestRealRegistries:
         berth("blob", "head", f"{real.address}/team/app@{other}", code=NOT_FOUND)
         there, digest = content("there", 100)       # the registry has that one, and does not take another for it
         berth("blob", "put", f"{real.address}/team/app", there)
-        assert layout.digest_of(path.read_bytes()) in berth("blob", "put", f"{real.address}/team/app@{digest}", path, code=DIGEST).err.decode()
+        assert layout.digest_of(path.read_bytes()) in berth("blob", "put", f"{real.address}/team/app@{digest}", path, code=DIGEST).err
 
     def test_sha512(self, berth, real, content):  # noqa: F811
         import hashlib
