@@ -121,18 +121,22 @@ static int hash_file(int fd, enum hash_algorithm a, berth_digest *ret, berth_err
     return BERTH_OK;
 }
 
-/* What the registry took it has compared with the digest. What it did not take, as it has it, nobody has. */
-static int check_untaken(const berth_call *call, int fd, berth_error *err)
+/* BERTH_E_DIGEST, or @err untouched. */
+static int check_file(int fd, const berth_digest *wanted, berth_error *err)
 {
-    berth_digest wanted, have;
-    if (berth_call_put_outcome(call) == BERTH_PUT_STORED)
-        return BERTH_OK;
-    int r = digest_parse(str_from(berth_call_content(call)->digest), &wanted, err);
-    if (r == BERTH_OK)
-        r = hash_file(fd, (enum hash_algorithm)wanted.algorithm, &have, err);
-    if (r == BERTH_OK && !digest_eq(&have, &wanted))
-        r = berth_error_set(err, BERTH_E_DIGEST, "the file has the digest %s", have.text);
-    return r;
+    berth_digest have;
+    int r = hash_file(fd, (enum hash_algorithm)wanted->algorithm, &have, err);
+    return r == BERTH_OK && !digest_eq(&have, wanted)
+               ? berth_error_set(err, BERTH_E_DIGEST, "the file has the digest %s", have.text)
+               : r;
+}
+
+/* What the registry took it has compared with the digest. What it did not take, as it has it, nobody has; and
+ * one that refuses it may say so in words of its own. */
+static bool is_in_doubt(int result, const berth_call *call)
+{
+    return result == BERTH_OK ? berth_call_put_outcome(call) != BERTH_PUT_STORED
+                              : result == BERTH_E_INVALID || result == BERTH_E_IO;
 }
 
 static int open_file(const char *file, int *ret_fd, bool *ret_regular, berth_error *err)
@@ -204,8 +208,10 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
         remote_watch(&o->remote, o->remote.base.operands[1], call);
         result = berth_call_wait(call, &err);
     }
-    if (result == BERTH_OK && regular && named)
-        result = check_untaken(call, fd, &err);
+    if (regular && named && is_in_doubt(result, call)) {
+        int checked = check_file(fd, &digest, &err);
+        result = checked == BERTH_OK ? result : checked;
+    }
     remote_progress_end(&o->remote);
     if (s.failed)
         fprintf(stderr, "berth %s: the state could not be written to '%s'\n", c->name, o->state);
