@@ -113,11 +113,10 @@ typedef struct berth_client_options {
     uint32_t rate_wait_ms; /* milliseconds */
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
-    {                                                                                                        \
-        sizeof(berth_client_options), NULL, NULL, NULL, NULL, NULL, 30000, BERTH_TRANSPORT_AUTO, false,      \
-            NULL, NULL, 5, 500, 60000, NULL, NULL, 8, 4, 0, 0, 0, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL,  \
-            0, 900000                                                                                        \
-    }
+    BERTH_INIT(berth_client_options, BERTH_SET(size, sizeof(berth_client_options)),                          \
+               BERTH_SET(timeout_ms, 30000), BERTH_SET(retries, 5), BERTH_SET(first_wait_ms, 500),           \
+               BERTH_SET(longest_wait_ms, 60000), BERTH_SET(reads_at_once, 8), BERTH_SET(writes_at_once, 4), \
+               BERTH_SET(rate_wait_ms, 900000))
 
 /**
  * Open a client for the registry at @host: "registry.example", "127.0.0.1:5000", "[::1]:5000"; or the same as
@@ -280,10 +279,7 @@ typedef struct berth_list_options {
     bool one_page;    /* the first page alone; berth_call_has_more() says whether there is another */
     const char *last; /* begin behind this entry; NULL: with the first */
 } berth_list_options;
-#define BERTH_LIST_OPTIONS_INIT                                                                              \
-    {                                                                                                        \
-        sizeof(berth_list_options), 0, false, NULL                                                           \
-    }
+#define BERTH_LIST_OPTIONS_INIT BERTH_INIT(berth_list_options, BERTH_SET(size, sizeof(berth_list_options)))
 
 /** The same with a say in the pages; @opts may be NULL. */
 BERTH_API int berth_tag_list_with(berth_client *client, const char *repository,
@@ -320,9 +316,7 @@ typedef struct berth_manifest_put_options {
     bool no_fallback; /* leave the referrers tag alone where the registry has no referrers API */
 } berth_manifest_put_options;
 #define BERTH_MANIFEST_PUT_OPTIONS_INIT                                                                      \
-    {                                                                                                        \
-        sizeof(berth_manifest_put_options), NULL, NULL, 0, false                                             \
-    }
+    BERTH_INIT(berth_manifest_put_options, BERTH_SET(size, sizeof(berth_manifest_put_options)))
 
 /** Puts a manifest of @n bytes at @reference: a tag, its digest (BERTH_E_DIGEST: it has another), or NULL,
  * which is its sha256 digest. What it refers to has to be there. With further tags all are asked for at once,

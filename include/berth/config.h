@@ -61,15 +61,6 @@ BERTH_API int berth_config_validate(const berth_config *config, berth_error *err
 /** The value of label @key, or NULL. Lent by @config. */
 BERTH_API const char *berth_config_label(const berth_config *config, const char *key);
 
-/* --- image layouts (image-spec, image-layout.md) --- */
-
-/* What the file "oci-layout" says. */
-#define BERTH_LAYOUT_FILE "{\"imageLayoutVersion\":\"1.0.0\"}"
-
-/** Whether @n bytes are an "oci-layout" file. BERTH_E_INVALID; BERTH_E_UNSUPPORTED for a version other
- * than 1.x. */
-BERTH_API int berth_layout_file_check(const void *p, size_t n, berth_error *err);
-
 #ifdef __cplusplus
 }
 #endif

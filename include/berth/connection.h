@@ -39,9 +39,7 @@ typedef struct berth_connection_options {
     berth_family family;
 } berth_connection_options;
 #define BERTH_CONNECTION_OPTIONS_INIT                                                                        \
-    {                                                                                                        \
-        sizeof(berth_connection_options), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, BERTH_FAMILY_ANY   \
-    }
+    BERTH_INIT(berth_connection_options, BERTH_SET(size, sizeof(berth_connection_options)))
 
 #ifdef __cplusplus
 }

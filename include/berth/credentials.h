@@ -41,10 +41,7 @@ typedef struct berth_credential {
     const char *bearer_token;   /* sent as it is; NULL: none */
     berth_privilege privilege;
 } berth_credential;
-#define BERTH_CREDENTIAL_INIT                                                                                \
-    {                                                                                                        \
-        sizeof(berth_credential), NULL, NULL, NULL, NULL, NULL, BERTH_PRIVILEGE_ALL                          \
-    }
+#define BERTH_CREDENTIAL_INIT BERTH_INIT(berth_credential, BERTH_SET(size, sizeof(berth_credential)))
 
 /* What becomes of the helpers that a file names. */
 typedef enum berth_helpers {
@@ -74,10 +71,8 @@ typedef struct berth_credentials_options {
     void *warn_arg;
 } berth_credentials_options;
 #define BERTH_CREDENTIALS_OPTIONS_INIT                                                                       \
-    {                                                                                                        \
-        sizeof(berth_credentials_options), NULL, NULL, BERTH_HELPERS_FAIL, 60000, NULL, NULL, false, NULL,   \
-            NULL                                                                                             \
-    }
+    BERTH_INIT(berth_credentials_options, BERTH_SET(size, sizeof(berth_credentials_options)),                \
+               BERTH_SET(helper_timeout_ms, 60000))
 
 /* --- login and logout --- */
 

@@ -46,10 +46,7 @@ typedef struct berth_get_options {
     unsigned ranges;      /* so many at once, at most 64; 0 and 1: one stream */
     uint64_t ranges_from; /* for blobs of at least so many bytes; 0: 64 MiB */
 } berth_get_options;
-#define BERTH_GET_OPTIONS_INIT                                                                               \
-    {                                                                                                        \
-        sizeof(berth_get_options), 0, 0                                                                      \
-    }
+#define BERTH_GET_OPTIONS_INIT BERTH_INIT(berth_get_options, BERTH_SET(size, sizeof(berth_get_options)))
 
 /** The same with a say in how; @opts may be NULL.
  *

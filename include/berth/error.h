@@ -11,6 +11,28 @@ extern "C" {
 
 #define BERTH_API __attribute__((visibility("default")))
 
+/* What the initialisers of this library are made of: a value of @type whose members are what BERTH_SET()
+ * says, in any order, and else zero. BERTH_INIT_HERE() may use the variables of the function it stands in.
+ * For C, and for C++ from its version 11 on, which lacks C's notation. */
+#ifdef __cplusplus
+#define BERTH_SET(member, value)   berth_init_.member = (value)
+#define BERTH_INIT(type, ...)      BERTH_INIT_BY_([], type, __VA_ARGS__)
+#define BERTH_INIT_HERE(type, ...) BERTH_INIT_BY_([&], type, __VA_ARGS__)
+#define BERTH_INIT_BY_(lambda, type, ...)                                                                    \
+    (lambda()->type {                                                                                        \
+        type berth_init_ = type();                                                                           \
+        __VA_ARGS__;                                                                                         \
+        return berth_init_;                                                                                  \
+    }())
+#else
+#define BERTH_SET(member, value)   .member = (value)
+#define BERTH_INIT_HERE(type, ...) BERTH_INIT(type, __VA_ARGS__)
+#define BERTH_INIT(type, ...)                                                                                \
+    {                                                                                                        \
+        __VA_ARGS__                                                                                          \
+    }
+#endif
+
 /* Numbers are never reused. */
 typedef enum berth_code {
     BERTH_OK = 0,
@@ -41,10 +63,7 @@ typedef struct berth_error {
     char message[256]; /* one sentence; never a secret */
 } berth_error;
 
-#define BERTH_ERROR_INIT                                                                                     \
-    {                                                                                                        \
-        0, 0, "", ""                                                                                         \
-    }
+#define BERTH_ERROR_INIT BERTH_INIT(berth_error, BERTH_SET(code, BERTH_OK))
 
 /* Records and returns @code. @err may be NULL. A message that does not fit is cut. */
 BERTH_API int berth_error_set(berth_error *err, int code, const char *fmt, ...)

@@ -76,13 +76,7 @@ typedef struct berth_platform {
     size_t n_features;
     void *reserved[4]; /* for fields to come */
 } berth_platform;
-#define BERTH_PLATFORM_INIT                                                                                  \
-    {                                                                                                        \
-        NULL, NULL, NULL, NULL, NULL, 0, NULL, 0,                                                            \
-        {                                                                                                    \
-            NULL, NULL, NULL, NULL                                                                           \
-        }                                                                                                    \
-    }
+#define BERTH_PLATFORM_INIT BERTH_INIT(berth_platform, BERTH_SET(os, NULL))
 
 /** Read "os/architecture[/variant][:os.version]", such as "linux/arm64/v8". *@ret_platform is the caller's:
  * berth_platform_free(). */
@@ -121,13 +115,7 @@ typedef struct berth_descriptor {
     const berth_platform *platform;
     void *reserved[4]; /* for fields to come */
 } berth_descriptor;
-#define BERTH_DESCRIPTOR_INIT                                                                                \
-    {                                                                                                        \
-        NULL, NULL, 0, NULL, NULL, 0, NULL, 0, NULL, 0, NULL,                                                \
-        {                                                                                                    \
-            NULL, NULL, NULL, NULL                                                                           \
-        }                                                                                                    \
-    }
+#define BERTH_DESCRIPTOR_INIT BERTH_INIT(berth_descriptor, BERTH_SET(digest, NULL))
 
 /** The value of annotation @key, or NULL. Lent by @descriptor. */
 BERTH_API const char *berth_descriptor_annotation(const berth_descriptor *descriptor, const char *key);

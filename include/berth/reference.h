@@ -55,13 +55,7 @@ typedef struct berth_ref {
     berth_tag_type tag_type;
     void *reserved[4]; /* for fields to come */
 } berth_ref;
-#define BERTH_REF_INIT                                                                                       \
-    {                                                                                                        \
-        NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, BERTH_TAG_NONE,                                \
-        {                                                                                                    \
-            NULL, NULL, NULL, NULL                                                                           \
-        }                                                                                                    \
-    }
+#define BERTH_REF_INIT BERTH_INIT(berth_ref, BERTH_SET(tag_type, BERTH_TAG_NONE))
 
 typedef struct berth_ref_options {
     size_t size;                   /* set by the initialiser; lets old callers keep working */
@@ -70,10 +64,7 @@ typedef struct berth_ref_options {
                                       nothing elsewhere */
     const char *default_tag;       /* where there is neither tag nor digest; NULL: none */
 } berth_ref_options;
-#define BERTH_REF_OPTIONS_INIT                                                                               \
-    {                                                                                                        \
-        sizeof(berth_ref_options), NULL, NULL, NULL                                                          \
-    }
+#define BERTH_REF_OPTIONS_INIT BERTH_INIT(berth_ref_options, BERTH_SET(size, sizeof(berth_ref_options)))
 
 /**
  * Read @text. Whether a digest in it is one is checked when it is asked for: berth_ref_digest().

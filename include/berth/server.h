@@ -23,9 +23,7 @@ typedef struct berth_server_options {
     const char *config; /* YAML file of further settings; NULL: none */
 } berth_server_options;
 #define BERTH_SERVER_OPTIONS_INIT                                                                            \
-    {                                                                                                        \
-        sizeof(berth_server_options), NULL, NULL, NULL                                                       \
-    }
+    BERTH_INIT(berth_server_options, BERTH_SET(size, sizeof(berth_server_options)))
 
 /**
  * Start a registry that listens when this returns. @opts may be NULL and is copied.

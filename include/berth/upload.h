@@ -41,17 +41,15 @@ typedef struct berth_source {
     void *arg;
 } berth_source;
 #define BERTH_SOURCE_BYTES(p, n)                                                                             \
-    {                                                                                                        \
-        sizeof(berth_source), (p), (n), -1, NULL, NULL, NULL                                                 \
-    }
-#define BERTH_SOURCE_FD(fd)                                                                                  \
-    {                                                                                                        \
-        sizeof(berth_source), NULL, BERTH_LENGTH_UNKNOWN, (fd), NULL, NULL, NULL                             \
-    }
-#define BERTH_SOURCE_FN(read, seek, arg, length)                                                             \
-    {                                                                                                        \
-        sizeof(berth_source), NULL, (length), -1, (read), (seek), (arg)                                      \
-    }
+    BERTH_INIT_HERE(berth_source, BERTH_SET(size, sizeof(berth_source)), BERTH_SET(bytes, p),                \
+                    BERTH_SET(length, n), BERTH_SET(fd, -1))
+#define BERTH_SOURCE_FD(descriptor)                                                                          \
+    BERTH_INIT_HERE(berth_source, BERTH_SET(size, sizeof(berth_source)),                                     \
+                    BERTH_SET(length, BERTH_LENGTH_UNKNOWN), BERTH_SET(fd, descriptor))
+#define BERTH_SOURCE_FN(read_fn, seek_fn, its_arg, n)                                                        \
+    BERTH_INIT_HERE(berth_source, BERTH_SET(size, sizeof(berth_source)), BERTH_SET(length, n),               \
+                    BERTH_SET(fd, -1), BERTH_SET(read, read_fn), BERTH_SET(seek, seek_fn),                   \
+                    BERTH_SET(arg, its_arg))
 
 /* --- a session: the registry's place for an upload that is under way --- */
 
@@ -127,10 +125,7 @@ typedef struct berth_put_options {
                                 * gone on with outlives a failure. NULL: a failed upload is cancelled */
     void *arg;
 } berth_put_options;
-#define BERTH_PUT_OPTIONS_INIT                                                                               \
-    {                                                                                                        \
-        sizeof(berth_put_options), NULL, BERTH_PUT_AUTO, false, NULL, 0, 0, NULL, NULL, NULL                 \
-    }
+#define BERTH_PUT_OPTIONS_INIT BERTH_INIT(berth_put_options, BERTH_SET(size, sizeof(berth_put_options)))
 
 /** Brings @source into @repository as a blob; @opts may be NULL and is copied, @source is lent until the end.
  * Content: its digest and size.

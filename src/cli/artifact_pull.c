@@ -171,9 +171,8 @@ static int print(const struct cli_command *c, const struct work *w)
         printf("\n");
     }
     if (w->skipped)
-        fprintf(stderr,
-                "berth artifact pull: %zu blobs have no title, or are not wanted: they were left out\n",
-                w->skipped);
+        fprintf(stderr, "berth artifact pull: left out, without a title or not wanted: %zu blob%s\n",
+                w->skipped, w->skipped == 1 ? "" : "s");
     return cli_printed(c);
 }
 

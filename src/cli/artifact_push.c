@@ -227,30 +227,7 @@ static int describe(struct work *w, berth_error *err)
 {
     const char *type = w->o.artifact_type ? w->o.artifact_type : w->o.config ? NULL : ARTIFACT_UNKNOWN;
     int r = type ? berth_builder_set_artifact_type(w->b, type, err) : BERTH_OK;
-    for (size_t i = 0; r == BERTH_OK && i < w->o.annotations.n; i++) {
-        const char *key, *value;
-        r = place_pair(&w->o.remote.base.arena, w->o.annotations.p[i], &key, &value, err);
-        if (r == BERTH_OK)
-            r = berth_builder_set_annotation(w->b, key, value, err);
-    }
-    return r;
-}
-
-static int set_subject(struct work *w, berth_error *err)
-{
-    berth_manifest *m = NULL, *image = NULL;
-    berth_descriptor d;
-    int r = w->to.c->ops->manifest_get(w->to.c, w->to.reference, &m, err);
-    if (r == BERTH_OK && w->o.platform)
-        r = place_image(&w->to, m, w->o.platform, &image, err);
-    if (r == BERTH_OK) {
-        berth_manifest_describe(image ? image : m, &d);
-        d.artifact_type = NULL;
-        r = berth_builder_set_subject(w->b, &d, err);
-    }
-    berth_manifest_free(image);
-    berth_manifest_free(m);
-    return r;
+    return r == BERTH_OK ? place_annotate(w->b, &w->o.annotations, false, &w->o.remote.base.arena, err) : r;
 }
 
 static int build(struct work *w, bool attaches, berth_manifest **ret, berth_error *err)
@@ -260,7 +237,7 @@ static int build(struct work *w, bool attaches, berth_manifest **ret, berth_erro
     if (r == BERTH_OK)
         r = describe(w, err);
     if (r == BERTH_OK && attaches)
-        r = set_subject(w, err);
+        r = place_set_subject(&w->to, w->to.reference, w->o.platform, w->b, err);
     if (r == BERTH_OK)
         r = set_config(w, err);
     for (size_t i = 1; r == BERTH_OK && i < b->n_operands; i++)
@@ -276,10 +253,7 @@ static int build(struct work *w, bool attaches, berth_manifest **ret, berth_erro
 static int write_manifest(struct work *w, const berth_manifest *m, bool attaches, berth_error *err)
 {
     const char *reference = attaches || !w->to.reference ? m->digest : w->to.reference;
-    int r = w->to.c->ops->manifest_put(w->to.c, reference, m, err);
-    for (size_t i = 0; r == BERTH_OK && i < w->o.tags.n; i++)
-        r = w->to.c->ops->manifest_put(w->to.c, w->o.tags.p[i], m, err);
-    return r;
+    return place_put(&w->to, reference, &w->o.tags, m, err);
 }
 
 static int print(const struct cli_command *c, const struct work *w, const berth_manifest *m)

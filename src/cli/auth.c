@@ -1,7 +1,5 @@
 /* cli/auth.c - `berth auth whoami` and `berth auth header`: who we are to a registry, and what has to be sent
  * along, for scripts. */
-#include <stdio.h>
-
 #include "cli/commands.h"
 #include "cli/remote.h"
 
@@ -10,15 +8,9 @@ struct state {
     const char *actions;
 };
 
-static void state_done(struct state *s)
-{
-    remote_done(&s->remote);
-}
-
 /* "HOST" or "REF". -1: go on. */
-static int open(const struct cli_command *c, int argc, char **argv, struct state *s)
+static int open(const struct cli_command *c, int argc, char **argv, struct remote *r)
 {
-    struct remote *r = &s->remote;
     berth_error err = BERTH_ERROR_INIT;
     int rc = remote_open(c, argc, argv, r);
     if (rc >= 0)
@@ -33,53 +25,40 @@ static int open(const struct cli_command *c, int argc, char **argv, struct state
         r->host = r->ref.netloc;
         r->repository = r->ref.repository;
     }
-    int result = remote_client(r, r->host, &r->client, &err);
-    if (result == BERTH_E_INVALID)
-        return cli_usage(c->name, "%s", err.message);
-    return result == BERTH_OK ? -1 : remote_fail(c, &err);
+    return remote_client(r, r->host, &r->client, &err) == BERTH_OK ? -1 : remote_refuse(c, &err);
 }
 
 static int run_whoami(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(state_done) struct state s = {.remote = REMOTE_INIT};
-    struct remote *r = &s.remote;
+    CLEANUP(remote_done) struct remote r = REMOTE_INIT;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
-    int rc = open(c, argc, argv, &s);
+    int rc = open(c, argc, argv, &r);
     if (rc >= 0)
         return rc;
-    if (berth_whoami(r->client, r->repository, BERTH_PRIVILEGE_READ, &call, &err) != BERTH_OK)
+    if (berth_whoami(r.client, r.repository, BERTH_PRIVILEGE_READ, &call, &err) != BERTH_OK)
         return remote_fail(c, &err);
     const char *name = berth_call_username(call);
-    if (cli_wants_text(&r->base)) {
-        printf("%s\n", *name ? name : "<token>");
-        rc = cli_printed(c);
-    } else {
-        rc = cli_print(c, &r->base, json_pack("{s:s, s:s}", "host", r->host, "username", name));
-    }
+    rc = cli_tell(c, &r.base, json_pack("{s:s, s:s}", "host", r.host, "username", name), "%s\n",
+                  *name ? name : "<token>");
     berth_call_free(call);
     return rc;
 }
 
 static int run_header(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(state_done) struct state s = {.remote = REMOTE_INIT, .actions = "pull"};
-    struct remote *r = &s.remote;
+    struct state s = {.remote = REMOTE_INIT, .actions = "pull"};
+    CLEANUP(remote_donep) struct remote *r = &s.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
-    int rc = open(c, argc, argv, &s);
+    int rc = open(c, argc, argv, r);
     if (rc >= 0)
         return rc;
     if (berth_authorize(r->client, r->repository, s.actions, &call, &err) != BERTH_OK)
         return remote_fail(c, &err);
     const char *value = berth_call_authorization(call);
-    if (cli_wants_text(&r->base)) {
-        if (*value)
-            printf("Authorization: %s\n", value);
-        rc = cli_printed(c);
-    } else {
-        rc = cli_print(c, &r->base, json_pack("{s:s, s:s}", "host", r->host, "authorization", value));
-    }
+    rc = cli_tell(c, &r->base, json_pack("{s:s, s:s}", "host", r->host, "authorization", value), "%s%s%s",
+                  *value ? "Authorization: " : "", value, *value ? "\n" : "");
     berth_call_free(call);
     return rc;
 }

@@ -35,27 +35,6 @@ static const struct cli_option options[] = {
     {0},
 };
 
-static void options_done(struct options *o)
-{
-    remote_done(&o->remote);
-}
-
-struct sink {
-    struct target target;
-    berth_error err;
-};
-
-static void sink_done(struct sink *s)
-{
-    target_done(&s->target);
-}
-
-static int write_piece(void *arg, const void *p, size_t n)
-{
-    struct sink *s = arg;
-    return target_write(&s->target, p, n, &s->err);
-}
-
 static json_t *document(const berth_content *blob)
 {
     return json_pack("{s:s, s:I}", "digest", blob->digest, "size", (json_int_t)blob->size);
@@ -70,21 +49,19 @@ static bool can_go_on(const char *file)
 
 static int run(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    CLEANUP(sink_done) struct sink s = {.target = TARGET_INIT};
-    struct remote *r = &o.remote;
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
+    CLEANUP(target_done) struct target t = TARGET_INIT;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
-    int rc = remote_open(c, argc, argv, &o.remote);
+    int rc = remote_open(c, argc, argv, r);
     if (rc >= 0)
         return rc;
     const char *file = can_go_on(o.file) ? o.file : NULL;
-    int result = file ? BERTH_OK : target_open(&s.target, o.file, true, &err);
-    if (result == BERTH_E_INVALID)
-        return cli_usage(c->name, "%s", err.message);
+    int result = file ? BERTH_OK : target_open(&t, o.file, true, &err);
     if (result != BERTH_OK)
-        return remote_fail(c, &err);
-    if (!file && !s.target.file && !cli_wants_text(&r->base))
+        return remote_refuse(c, &err);
+    if (!file && !t.file && !cli_wants_text(&r->base))
         return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
                          r->base.format ? "format" : "output json");
     berth_get_options how = BERTH_GET_OPTIONS_INIT;
@@ -92,7 +69,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     how.ranges_from = o.ranges_from;
     result =
         file ? berth_blob_get_file_with_start(r->client, r->repository, r->reference, file, &how, &call, &err)
-             : berth_blob_get_start(r->client, r->repository, r->reference, write_piece, &s, &call, &err);
+             : berth_blob_get_start(r->client, r->repository, r->reference, target_sink, &t, &call, &err);
     if (result == BERTH_OK) {
         char label[20]; /* "sha256:" and 12 digits: the rest of the line has more to say */
         snprintf(label, sizeof(label), "%s", r->reference);
@@ -101,12 +78,12 @@ static int run(const struct cli_command *c, int argc, char **argv)
     }
     remote_progress_end(r);
     if (result == BERTH_OK && !file)
-        result = target_finish(&s.target, &err);
+        result = target_finish(&t, &err);
     json_t *found =
         result == BERTH_OK && !cli_wants_text(&r->base) ? document(berth_call_content(call)) : NULL;
     berth_call_free(call);
     if (result != BERTH_OK)
-        return remote_fail(c, s.err.code != BERTH_OK ? &s.err : &err);
+        return remote_fail(c, target_error(&t, &err));
     return cli_wants_text(&r->base) ? cli_printed(c) : cli_print(c, &r->base, found);
 }
 

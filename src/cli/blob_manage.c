@@ -1,6 +1,5 @@
 /* cli/blob_manage.c - `berth blob head|delete|mount`. */
 #include <berth/upload.h>
-#include <stdio.h>
 
 #include "cli/commands.h"
 #include "cli/remote.h"
@@ -11,31 +10,22 @@ struct options {
     const char *from;
 };
 
-static void options_done(struct options *o)
-{
-    remote_done(&o->remote);
-}
-
 static int print_head(const struct cli_command *c, const struct remote *r, const berth_content *blob)
 {
-    if (!cli_wants_text(&r->base))
-        return cli_print(c, &r->base,
-                         json_pack("{s:s, s:b, s:I}", "digest", r->reference, "present", blob != NULL, "size",
-                                   (json_int_t)(blob ? blob->size : 0)));
-    if (blob)
-        printf("digest  %s\nsize    %llu\n", blob->digest, (unsigned long long)blob->size);
-    else
-        printf("absent\n");
-    return cli_printed(c);
+    json_t *j = json_pack("{s:s, s:b, s:I}", "digest", r->reference, "present", blob != NULL, "size",
+                          (json_int_t)(blob ? blob->size : 0));
+    return blob ? cli_tell(c, &r->base, j, "digest  %s\nsize    %llu\n", blob->digest,
+                           (unsigned long long)blob->size)
+                : cli_tell(c, &r->base, j, "absent\n");
 }
 
 static int run_head(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    const struct remote *r = &o.remote;
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
-    int rc = remote_open(c, argc, argv, &o.remote);
+    int rc = remote_open(c, argc, argv, r);
     if (rc >= 0)
         return rc;
     int result = berth_blob_head(r->client, r->repository, r->reference, &call, &err);
@@ -48,10 +38,8 @@ static int run_head(const struct cli_command *c, int argc, char **argv)
 
 static int print_done(const struct cli_command *c, const struct remote *r, const char *what)
 {
-    if (!cli_wants_text(&r->base))
-        return cli_print(c, &r->base, json_pack("{s:s, s:s}", "name", r->repository, "digest", r->reference));
-    printf("%s  %s\n", r->reference, what);
-    return cli_printed(c);
+    return cli_tell(c, &r->base, remote_named_json(r, "digest", r->reference), "%s  %s\n", r->reference,
+                    what);
 }
 
 static int run_delete(const struct cli_command *c, int argc, char **argv)
@@ -67,16 +55,14 @@ static int run_delete(const struct cli_command *c, int argc, char **argv)
 
 static int run_mount(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    const struct remote *r = &o.remote;
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
-    int rc = remote_open(c, argc, argv, &o.remote);
+    int rc = remote_open(c, argc, argv, r);
     if (rc >= 0)
         return rc;
     int result = berth_blob_mount(r->client, r->repository, r->reference, o.from, NULL, &err);
-    if (result == BERTH_E_INVALID && !err.http_status)
-        return cli_usage(c->name, "%s", err.message);
-    return result == BERTH_OK ? print_done(c, r, "mounted") : remote_fail(c, &err);
+    return result == BERTH_OK ? print_done(c, r, "mounted") : remote_refuse(c, &err);
 }
 
 #define NAMED                                                                                                \

@@ -154,12 +154,10 @@ static const char *outcome_of(const berth_call *call)
 static int print(const struct cli_command *c, const struct remote *r, const berth_call *call)
 {
     const berth_content *blob = berth_call_content(call);
-    if (!cli_wants_text(&r->base))
-        return cli_print(c, &r->base,
-                         json_pack("{s:s, s:I, s:s}", "digest", blob->digest, "size", (json_int_t)blob->size,
-                                   "outcome", outcome_of(call)));
-    printf("%s  %s\n", blob->digest, outcome_of(call));
-    return cli_printed(c);
+    return cli_tell(c, &r->base,
+                    json_pack("{s:s, s:I, s:s}", "digest", blob->digest, "size", (json_int_t)blob->size,
+                              "outcome", outcome_of(call)),
+                    "%s  %s\n", blob->digest, outcome_of(call));
 }
 
 static int put(const struct cli_command *c, struct options *o, int fd, bool regular)
@@ -205,25 +203,20 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
     return rc;
 }
 
-static void options_done(struct options *o)
-{
-    remote_done(&o->remote);
-}
-
 static int run(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     bool regular = false;
-    int fd = -1, rc = remote_open(c, argc, argv, &o.remote);
+    int fd = -1, rc = remote_open(c, argc, argv, r);
+    if (rc < 0)
+        rc = remote_check_file(c, r, r->base.operands[1]);
     if (rc >= 0)
         return rc;
-    const char *file = o.remote.base.operands[1];
-    if (strcmp(file, "-") == 0 && o.remote.password_stdin)
-        return cli_usage(c->name, "standard input has the password already");
-    if (open_file(file, &fd, &regular, &err) != BERTH_OK)
+    if (open_file(r->base.operands[1], &fd, &regular, &err) != BERTH_OK)
         return remote_fail(c, &err);
-    if (!regular && (o.state || (o.mount && !o.remote.ref.digest_tag) || o.mode == BERTH_PUT_SINGLE))
+    if (!regular && (o.state || (o.mount && !r->ref.digest_tag) || o.mode == BERTH_PUT_SINGLE))
         rc = cli_usage(c->name, "what comes through a pipe can't be %s",
                        o.state   ? "gone on with: no --state"
                        : o.mount ? "mounted without its digest: REF@DIGEST"

@@ -12,7 +12,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     berth_list_options pages = listing_pages(&l);
     listing_begin(&l, NULL);
     int r = berth_catalog(l.remote.client, &pages, listing_add, &l, NULL, &err);
-    return listing_end(c, &l, NULL, r, &err);
+    return listing_end(c, &l, r, &err);
 }
 
 const struct cli_command cmd_catalog = {

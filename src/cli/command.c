@@ -58,20 +58,35 @@ static const struct cli_option remote_options[] = {{0}};
 static const struct cli_option connect_options[] = {{0}};
 #endif
 
+/* In the order of help. */
+static const struct group {
+    const struct cli_option *options;
+    unsigned taken_with; /* 0: by every command */
+    const char *title;
+} groups[] = {
+    {of_settings, CLI_SETTINGS, NULL},
+    {for_all, 0, NULL},
+    {remote_options, CLI_REGISTRY, "Reaching the registry"},
+    {connect_options, CLI_REGISTRY, "Reaching the registry"},
+    {of_progress, CLI_PROGRESS, "Output"},
+    {of_output, CLI_OUTPUT, "Output"},
+};
+
 const struct cli_option *cli_shared_options(const struct cli_command *c, size_t i)
 {
-    const struct {
-        const struct cli_option *table;
-        bool taken;
-    } groups[] = {
-        {of_settings, c->takes & CLI_SETTINGS},     {remote_options, c->takes & CLI_REGISTRY},
-        {connect_options, c->takes & CLI_REGISTRY}, {of_progress, c->takes & CLI_PROGRESS},
-        {of_output, c->takes & CLI_OUTPUT},         {for_all, true},
-    };
-    for (size_t g = 0; g < COUNT(groups); g++)
-        for (const struct cli_option *o = groups[g].table; groups[g].taken && o->name; o++)
-            if (i-- == 0)
+    for (const struct group *g = groups; g < groups + COUNT(groups); g++)
+        for (const struct cli_option *o = g->options; o->name; o++)
+            if ((!g->taken_with || c->takes & g->taken_with) && i-- == 0)
                 return o;
+    return NULL;
+}
+
+const char *cli_option_title(const struct cli_option *o)
+{
+    for (const struct group *g = groups; g < groups + COUNT(groups); g++)
+        for (const struct cli_option *have = g->options; have->name; have++)
+            if (have == o)
+                return g->title;
     return NULL;
 }
 
@@ -412,7 +427,7 @@ static size_t distance(berth_str a, berth_str b)
 const char *cli_nearest(const char *word, const char *const *words, size_t n)
 {
     const char *nearest = NULL;
-    size_t least = MIN((size_t)3, strlen(word) / 2 + 1);
+    size_t least = MIN((size_t)3, strlen(word) / 3 + 1);
     for (size_t i = 0; i < n; i++) {
         size_t far = distance(str_from(word), str_from(words[i]));
         if (strlen(word) >= 3 && str_starts(str_from(words[i]), str_from(word)))

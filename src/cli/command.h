@@ -103,6 +103,10 @@ const struct cli_option *cli_shared_options(const struct cli_command *c, size_t 
 /* The @i-th option of a command: its own, then those. */
 const struct cli_option *cli_option_at(const struct cli_command *c, size_t i);
 
+/* What the options that stand together are for, as a heading: "Reaching the registry"; NULL: for the command
+ * alone. */
+const char *cli_option_title(const struct cli_option *o);
+
 enum { CLI_OUTPUT_TEXT, CLI_OUTPUT_JSON };
 
 /* What every command's state begins with. */
@@ -122,6 +126,12 @@ struct cli_base {
 int cli_read(const struct cli_command *c, int argc, char **argv, struct cli_base *state);
 void cli_base_done(struct cli_base *b);
 
+/* For CLEANUP of a state that holds nothing else to be freed. */
+static inline void cli_base_donep(struct cli_base **b)
+{
+    cli_base_done(*b);
+}
+
 /* Whether text for people is wanted. */
 static inline bool cli_wants_text(const struct cli_base *b)
 {
@@ -131,6 +141,10 @@ static inline bool cli_wants_text(const struct cli_base *b)
 /* Prints @document, which it frees, as JSON or through the template, and flushes. Returns an exit code. NULL:
  * there was no memory for it. */
 int cli_print(const struct cli_command *c, const struct cli_base *b, json_t *document);
+
+/* The same for commands that have little to say: people get the text, as printf() prints it. */
+int cli_tell(const struct cli_command *c, const struct cli_base *b, json_t *document, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* After a failed write with that errno to standard output: ends the program as SIGPIPE does if who reads has
  * gone. */

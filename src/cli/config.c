@@ -8,25 +8,21 @@ struct options {
     bool markdown, schema;
 };
 
-static void options_done(struct options *o)
-{
-    cli_base_done(&o->base);
-}
-
 /* The command line of `check` and `show`: a FILE counts like --config FILE. */
-static int read_options(const struct cli_command *c, int argc, char **argv, struct options *o)
+static int read_options(const struct cli_command *c, int argc, char **argv, struct cli_base *b)
 {
-    int rc = cli_read(c, argc, argv, &o->base);
-    if (rc < 0 && o->base.n_operands)
-        o->base.settings.path = o->base.operands[0];
+    int rc = cli_read(c, argc, argv, b);
+    if (rc < 0 && b->n_operands)
+        b->settings.path = b->operands[0];
     return rc;
 }
 
 static int run_document(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {0};
+    struct options o = {0};
+    CLEANUP(cli_base_donep) struct cli_base *b = &o.base;
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
-    int rc = cli_read(c, argc, argv, &o.base);
+    int rc = cli_read(c, argc, argv, b);
     if (rc >= 0)
         return rc;
     if (o.schema)
@@ -46,14 +42,14 @@ static void warn_of_variable(void *arg, const char *name, const char *nearest)
 
 static int run_check(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {0};
+    CLEANUP(cli_base_done) struct cli_base b = {0};
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
     berth_error err = BERTH_ERROR_INIT;
     size_t n = 0;
-    int rc = read_options(c, argc, argv, &o);
+    int rc = read_options(c, argc, argv, &b);
     if (rc >= 0)
         return rc;
-    const struct cli_settings *s = &o.base.settings;
+    const struct cli_settings *s = &b.settings;
     int r = config_check(s->path, s->flags, s->n_flags, &out, &n, &err);
     if (out.n)
         fwrite(out.p, 1, out.n, stderr);
@@ -68,14 +64,14 @@ static int run_check(const struct cli_command *c, int argc, char **argv)
 
 static int run_show(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {0};
+    CLEANUP(cli_base_done) struct cli_base b = {0};
     CLEANUP(berth_buf_done) berth_buf out = BERTH_BUF_INIT(4 * MIB);
     struct config *config = NULL;
     berth_error err = BERTH_ERROR_INIT;
-    int rc = read_options(c, argc, argv, &o);
+    int rc = read_options(c, argc, argv, &b);
     if (rc >= 0)
         return rc;
-    const struct cli_settings *s = &o.base.settings;
+    const struct cli_settings *s = &b.settings;
     if (config_load(s->path, s->flags, s->n_flags, &config, &err) != BERTH_OK) {
         fprintf(stderr, "%s\n", err.message);
         return EXIT_CONFIG;

@@ -39,6 +39,15 @@ static berth_str page_of(const struct cli_command *c)
     return str_from(f ? f->name : c->name);
 }
 
+const struct cli_option *document_own_option(const struct cli_command *c, size_t i)
+{
+    const struct cli_option *o;
+    for (size_t k = 0; (o = cli_option_at(c, k)); k++)
+        if (!cli_option_title(o) && strcmp(o->name, "help") != 0 && i-- == 0)
+            return o;
+    return NULL;
+}
+
 const struct cli_command *document_member(const char *name, size_t i)
 {
     for (size_t k = 0; cli_commands[k]; k++)

@@ -17,6 +17,10 @@ void document_markdown(void);
 
 /* --- what both are made of --- */
 
+/* The @i-th option that is told of with its command: not shared, nor --help, which all have. NULL: no more.
+ */
+const struct cli_option *document_own_option(const struct cli_command *c, size_t i);
+
 /* The @i-th command of the page @name; NULL: no more. */
 const struct cli_command *document_member(const char *name, size_t i);
 

@@ -69,24 +69,61 @@ static void print_operands(const struct cli_command *c)
     }
 }
 
+static void print_option(const struct cli_option *o)
+{
+    printf(".It ");
+    if (o->letter)
+        printf("Fl %c , ", o->letter);
+    printf("Fl \\-%s", o->name);
+    if (o->value) {
+        printf(o->kind == CLI_CHOICE ? " Cm " : " Ar ");
+        print_word(str_from(o->value));
+    }
+    printf("\n");
+    print_text(str_from(o->help));
+    printf("\n");
+}
+
+/* A command's own. */
 static void print_options(const struct cli_command *c)
 {
     const struct cli_option *o;
+    if (!document_own_option(c, 0))
+        return;
     printf(".Pp\nThe options are:\n.Bl -tag -width Ds\n");
-    for (size_t i = 0; (o = cli_option_at(c, i)); i++) {
-        printf(".It ");
-        if (o->letter)
-            printf("Fl %c , ", o->letter);
-        printf("Fl \\-%s", o->name);
-        if (o->value) {
-            printf(o->kind == CLI_CHOICE ? " Cm " : " Ar ");
-            print_word(str_from(o->value));
-        }
-        printf("\n");
-        print_text(str_from(o->help));
-        printf("\n");
-    }
+    for (size_t i = 0; (o = document_own_option(c, i)); i++)
+        print_option(o);
     printf(".El\n");
+}
+
+/* Whether a command of the page takes it, and has no option of its own in its place. */
+static bool is_taken(const char *page, const struct cli_option *shared)
+{
+    const struct cli_command *c;
+    const struct cli_option *o;
+    for (size_t i = 0; (c = document_member(page, i)); i++)
+        for (size_t k = 0; (o = cli_option_at(c, k)); k++)
+            if (o == shared)
+                return true;
+    return false;
+}
+
+/* Those that the commands of a page share. */
+static void print_shared(const char *page)
+{
+    const struct cli_command any = {.takes = CLI_OUTPUT | CLI_PROGRESS | CLI_REGISTRY};
+    const struct cli_option *o;
+    const char *last = "";
+    for (size_t i = 0; (o = cli_shared_options(&any, i)); i++) {
+        const char *title = cli_option_title(o);
+        if (!title || !is_taken(page, o))
+            continue;
+        if (strcmp(title, last) != 0)
+            printf("%s.Ss %s\n.Bl -tag -width Ds\n", *last ? ".El\n" : "", title);
+        last = title;
+        print_option(o);
+    }
+    printf("%s", *last ? ".El\n" : "");
 }
 
 static void print_fields(const struct cli_command *c)
@@ -185,6 +222,7 @@ bool document_man(const char *name)
         if (c->fields)
             print_fields(c);
     }
+    print_shared(name);
     if (takes & CLI_REGISTRY)
         print_surroundings();
     document_man_exits();

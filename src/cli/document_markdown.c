@@ -1,4 +1,5 @@
 /* cli/document_markdown.c - docs/commands.md, made of the commands' rows. */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "cli/document.h"
@@ -75,15 +76,6 @@ static void print_cell(const char *text)
         printf("%s%c", *at == '|' ? "\\" : "", *at);
 }
 
-static bool is_shared(const struct cli_command *c, const struct cli_option *o)
-{
-    const struct cli_option *shared;
-    for (size_t i = 0; (shared = cli_shared_options(c, i)); i++)
-        if (shared == o)
-            return true;
-    return false;
-}
-
 static void print_option(const struct cli_option *o)
 {
     printf("| `");
@@ -99,18 +91,35 @@ static void print_option(const struct cli_option *o)
     printf(" |\n");
 }
 
+/* "reaching-the-registry": where the heading @title is found. */
+static void print_anchor(const char *title)
+{
+    for (const char *at = title; *at; at++)
+        putchar(*at == ' ' ? '-' : tolower((unsigned char)*at));
+}
+
+/* A command's own options; those that it shares are named where they are described. */
 static void print_options(const struct cli_command *c)
 {
     const struct cli_option *o;
-    if (c->options && c->options[0].name)
+    const char *last = NULL;
+    const bool any = document_own_option(c, 0);
+    if (any)
         printf("| option | meaning |\n|---|---|\n");
-    for (size_t i = 0; (o = cli_option_at(c, i)) && !is_shared(c, o); i++)
+    for (size_t i = 0; (o = document_own_option(c, i)); i++)
         print_option(o);
-    printf("%sAlso:", c->options && c->options[0].name ? "\n" : "");
-    for (size_t i = 0; (o = cli_shared_options(c, i)); i++)
-        printf(" `--%s`", o->name);
-    printf(".%s\n\n",
-           c->takes & CLI_EVERY_SETTING ? " And a flag for every [setting](configuration.md)." : "");
+    printf("%s", any ? "\n" : "");
+    for (size_t i = 0; (o = cli_option_at(c, i)); i++) {
+        const char *title = cli_option_title(o);
+        if (!title || (last && strcmp(title, last) == 0))
+            continue;
+        printf("%s[%s](#", last ? ", " : any ? "Also the options of: " : "The options of: ", title);
+        print_anchor(title);
+        printf(")");
+        last = title;
+    }
+    printf("%s", last ? ".\n\n" : "");
+    printf("%s", c->takes & CLI_EVERY_SETTING ? "And a flag for every [setting](configuration.md).\n\n" : "");
 }
 
 static void print_command(const struct cli_command *c, bool in_family)
@@ -135,12 +144,19 @@ static void print_command(const struct cli_command *c, bool in_family)
 /* The options of many commands, said once. */
 static void print_shared(void)
 {
-    const struct cli_command all = {.takes = CLI_OUTPUT | CLI_PROGRESS | CLI_REGISTRY | CLI_SETTINGS};
+    const struct cli_command all = {.takes = CLI_OUTPUT | CLI_PROGRESS | CLI_REGISTRY};
     const struct cli_option *o;
-    printf("## Options of many commands\n\nEach command below names those that it takes.\n\n"
-           "| option | meaning |\n|---|---|\n");
-    for (size_t i = 0; (o = cli_shared_options(&all, i)); i++)
+    const char *last = "";
+    printf("## Options of many commands\n\nEach command says which of these it takes.\n\n");
+    for (size_t i = 0; (o = cli_shared_options(&all, i)); i++) {
+        const char *title = cli_option_title(o);
+        if (!title)
+            continue;
+        if (strcmp(title, last) != 0)
+            printf("%s### %s\n\n| option | meaning |\n|---|---|\n", *last ? "\n" : "", title);
+        last = title;
         print_option(o);
+    }
     printf("\n");
 }
 

@@ -22,17 +22,6 @@ struct walk {
 
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE, FLOW_FAILED };
 
-static int fail_at(struct walk *w, size_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static int fail_at(struct walk *w, size_t at, const char *fmt, ...)
-{
-    char what[200];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(what, sizeof(what), fmt, ap);
-    va_end(ap);
-    return berth_error_set(w->err, BERTH_E_INVALID, "position %zu: %s", at + 1, what);
-}
-
 /* --- values --- */
 
 bool format_true(const json_t *v)
@@ -199,8 +188,8 @@ static int fail_unknown(struct walk *w, size_t at, berth_str name, const json_t 
     for (size_t i = 0; names && names[i]; i++)
         berth_buf_addf(&there, "%s%s", i ? ", " : "", names[i]);
     free((void *)names);
-    return fail_at(w, at, "there is no field '" STR_FMT "'; there are: " STR_FMT, STR_ARG(name),
-                   STR_ARG(berth_buf_str(&there)));
+    return format_fail(w->err, at, "there is no field '" STR_FMT "'; there are: " STR_FMT, STR_ARG(name),
+                       STR_ARG(berth_buf_str(&there)));
 }
 
 /* The field of @v that @fields leads to, borrowed. What the document's top does not have is a mistake;
@@ -211,8 +200,8 @@ static json_t *follow(struct walk *w, size_t at, json_t *v, const struct format_
         if (json_is_null(v))
             continue;
         if (!json_is_object(v)) {
-            fail_at(w, at, "'" STR_FMT "' is asked of %s, which has no fields%s", STR_ARG(f->name),
-                    format_kind(v), json_is_array(v) ? ": take range, or index" : "");
+            format_fail(w->err, at, "'" STR_FMT "' is asked of %s, which has no fields%s", STR_ARG(f->name),
+                        format_kind(v), json_is_array(v) ? ": take range, or index" : "");
             return NULL;
         }
         json_t *next = get_nocase(v, f->name);
@@ -248,7 +237,7 @@ static json_t *eval_term(struct walk *w, const struct format_term *t, json_t *do
     case FORMAT_FUNCTION: /* as a value: one that takes none */
         break;
     }
-    fail_at(w, t->at, "put brackets around a function that is a value: (%s …)", t->function->name);
+    format_fail(w->err, t->at, "put brackets around a function that is a value: (%s …)", t->function->name);
     return NULL;
 }
 
@@ -286,8 +275,8 @@ static json_t *call(struct walk *w, const struct format_term *first, json_t *fed
         berth_error err = BERTH_ERROR_INIT;
         result = first->function->call(values, n, &err);
         if (!result)
-            fail_at(w, first->at, "%s: %s", first->function->name,
-                    *err.message ? err.message : "out of memory");
+            format_fail(w->err, first->at, "%s: %s", first->function->name,
+                        *err.message ? err.message : "out of memory");
     }
     for (size_t i = 0; values && i < n; i++)
         json_decref(values[i]);
@@ -400,7 +389,7 @@ static enum flow walk_range(struct walk *w, const struct format_node *n, json_t 
     if (!over)
         return FLOW_FAILED;
     if (!json_is_null(over) && !json_is_array(over) && !json_is_object(over) && !json_is_integer(over))
-        fail_at(w, n->at, "range is over lists and objects, not %s", format_kind(over));
+        format_fail(w->err, n->at, "range is over lists and objects, not %s", format_kind(over));
     else
         flow = format_true(over) ? walk_range_over(w, n, over) : walk_nodes(w, n->otherwise, dot);
     json_decref(over);

@@ -17,15 +17,14 @@ struct parser {
 /* What ended a list of nodes. */
 enum stop { STOP_TEXT, STOP_END, STOP_ELSE };
 
-static int fail_at(struct parser *p, size_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-static int fail_at(struct parser *p, size_t at, const char *fmt, ...)
+int format_fail(berth_error *err, size_t at, const char *fmt, ...)
 {
     char what[200];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
-    return berth_error_set(p->err, BERTH_E_INVALID, "position %zu: %s", at + 1, what);
+    return berth_error_set(err, BERTH_E_INVALID, "position %zu: %s", at + 1, what);
 }
 
 static void *new_node(struct parser *p, size_t size)
@@ -87,8 +86,8 @@ static int close_action(struct parser *p)
 {
     skip_spaces(p);
     if (!at_close(p))
-        return p->at < p->text.n ? fail_at(p, p->at, "'%c' is not expected here", peek(p))
-                                 : fail_at(p, p->at, "'}}' is missing");
+        return p->at < p->text.n ? format_fail(p->err, p->at, "'%c' is not expected here", peek(p))
+                                 : format_fail(p->err, p->at, "'}}' is missing");
     p->trim = peek(p) == '-';
     p->at += p->trim ? 3 : 2;
     return BERTH_OK;
@@ -111,12 +110,12 @@ static int read_escape(struct parser *p, berth_buf *out)
     size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : 0;
     unsigned code = 0;
     if (!digits)
-        return fail_at(p, start, "no such escape; there are \\n \\t \\r \\\\ \\\" \\xHH \\uHHHH");
+        return format_fail(p->err, start, "no such escape; there are \\n \\t \\r \\\\ \\\" \\xHH \\uHHHH");
     p->at++;
     for (; digits; digits--, p->at++) {
         c = peek(p);
         if (!is_digit(c) && !((c | 0x20) >= 'a' && (c | 0x20) <= 'f'))
-            return fail_at(p, start, "an escape lacks digits");
+            return format_fail(p->err, start, "an escape lacks digits");
         code = code * 16 + (unsigned)(is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
     }
     if (code < 0x80) {
@@ -147,11 +146,11 @@ static int read_string(struct parser *p, json_t **ret)
         berth_buf_putc(&out, p->text.p[p->at++]);
     }
     if (p->at >= p->text.n)
-        return fail_at(p, start, "the string does not end");
+        return format_fail(p->err, start, "the string does not end");
     p->at++;
     berth_str s = berth_buf_str(&out);
     *ret = json_stringn(s.p, s.n);
-    return *ret ? BERTH_OK : fail_at(p, start, "the string is not UTF-8");
+    return *ret ? BERTH_OK : format_fail(p->err, start, "the string is not UTF-8");
 }
 
 static int read_number(struct parser *p, json_t **ret)
@@ -162,7 +161,7 @@ static int read_number(struct parser *p, json_t **ret)
         p->at++;
     berth_str word = str_head(str_from_offset(p->text, start), p->at - start);
     if (word.n >= sizeof(copy))
-        return fail_at(p, start, "the number is too long");
+        return format_fail(p->err, start, "the number is too long");
     memcpy(copy, word.p, word.n);
     copy[word.n] = '\0';
     json_error_t unused;
@@ -170,7 +169,7 @@ static int read_number(struct parser *p, json_t **ret)
     if (!json_is_number(*ret)) {
         json_decref(*ret);
         *ret = NULL;
-        return fail_at(p, start, "'%s' is no number", copy);
+        return format_fail(p->err, start, "'%s' is no number", copy);
     }
     return BERTH_OK;
 }
@@ -199,7 +198,8 @@ static int read_fields(struct parser *p, struct format_term *t)
             return BERTH_E_NOMEM;
         f->name = read_name(p);
         if (!f->name.n)
-            return fail_at(p, p->at, "a name is missing behind '.'; a key with other letters needs index");
+            return format_fail(p->err, p->at,
+                               "a name is missing behind '.'; a key with other letters needs index");
         *end = f;
         end = &f->next;
     }
@@ -226,10 +226,10 @@ static int read_word(struct parser *p, struct format_term *t)
     if (t->function)
         return BERTH_OK;
     const char *nearest = format_function_nearest(name);
-    return nearest ? fail_at(p, t->at, "no function is called '" STR_FMT "'; did you mean %s?", STR_ARG(name),
-                             nearest)
-                   : fail_at(p, t->at, "no function is called '" STR_FMT "'; a field is ." STR_FMT,
-                             STR_ARG(name), STR_ARG(name));
+    return nearest ? format_fail(p->err, t->at, "no function is called '" STR_FMT "'; did you mean %s?",
+                                 STR_ARG(name), nearest)
+                   : format_fail(p->err, t->at, "no function is called '" STR_FMT "'; a field is ." STR_FMT,
+                                 STR_ARG(name), STR_ARG(name));
 }
 
 static int read_term(struct parser *p, struct format_term *t)
@@ -249,7 +249,7 @@ static int read_term(struct parser *p, struct format_term *t)
         t->kind = FORMAT_VARIABLE;
         t->name = read_name(p);
         if (!is_known(p, t->name))
-            return fail_at(p, t->at, "no variable is called '$" STR_FMT "'", STR_ARG(t->name));
+            return format_fail(p->err, t->at, "no variable is called '$" STR_FMT "'", STR_ARG(t->name));
         return read_fields(p, t);
     }
     if (c == '"' || c == '`') {
@@ -268,7 +268,8 @@ static int read_term(struct parser *p, struct format_term *t)
     }
     if (is_letter(c))
         return read_word(p, t);
-    return c ? fail_at(p, p->at, "'%c' is not expected here", c) : fail_at(p, p->at, "'}}' is missing");
+    return c ? format_fail(p->err, p->at, "'%c' is not expected here", c)
+             : format_fail(p->err, p->at, "'}}' is missing");
 }
 
 static int check_command(struct parser *p, const struct format_command *c, bool fed)
@@ -278,14 +279,16 @@ static int check_command(struct parser *p, const struct format_command *c, bool 
     for (const struct format_term *t = first->next; t; t = t->next)
         n++;
     if (first->kind != FORMAT_FUNCTION)
-        return n ? fail_at(p, first->next ? first->next->at : first->at, "what stands before takes no values")
+        return n ? format_fail(p->err, first->next ? first->next->at : first->at,
+                               "what stands before takes no values")
                  : BERTH_OK;
     const struct format_function *f = first->function;
     if (n < f->least)
-        return fail_at(p, first->at, "%s needs %zu value%s", f->name, f->least, f->least == 1 ? "" : "s");
+        return format_fail(p->err, first->at, "%s needs %zu value%s", f->name, f->least,
+                           f->least == 1 ? "" : "s");
     if (f->most && n > f->most)
-        return fail_at(p, first->at, "%s takes at most %zu value%s", f->name, f->most,
-                       f->most == 1 ? "" : "s");
+        return format_fail(p->err, first->at, "%s takes at most %zu value%s", f->name, f->most,
+                           f->most == 1 ? "" : "s");
     return BERTH_OK;
 }
 
@@ -308,7 +311,7 @@ static int read_command(struct parser *p, bool fed, struct format_command **ret)
         end = &t->next;
     }
     if (!c->terms)
-        return fail_at(p, p->at, "a value is missing");
+        return format_fail(p->err, p->at, "a value is missing");
     *ret = c;
     return check_command(p, c, fed);
 }
@@ -339,7 +342,8 @@ static int read_declaration(struct parser *p, struct format_pipe *pipe)
     for (size_t i = 0; i < n; i++) {
         pipe->variables[i] = names[i];
         if (assigns && !is_known(p, names[i]))
-            return fail_at(p, start, "no variable is called '$" STR_FMT "': := makes one", STR_ARG(names[i]));
+            return format_fail(p->err, start, "no variable is called '$" STR_FMT "': := makes one",
+                               STR_ARG(names[i]));
     }
     return BERTH_OK;
 }
@@ -352,7 +356,7 @@ static int read_pipe(struct parser *p, bool in_brackets, bool may_declare, const
     if (!pipe)
         return BERTH_E_NOMEM;
     if (++p->depth > FORMAT_DEPTH)
-        return fail_at(p, p->at, "brackets and blocks stand too deep in each other");
+        return format_fail(p->err, p->at, "brackets and blocks stand too deep in each other");
     skip_spaces(p);
     int r = may_declare ? read_declaration(p, pipe) : BERTH_OK;
     for (bool fed = false; r == BERTH_OK; fed = true) {
@@ -368,11 +372,11 @@ static int read_pipe(struct parser *p, bool in_brackets, bool may_declare, const
     if (r != BERTH_OK)
         return r;
     if (in_brackets && peek(p) != ')')
-        return fail_at(p, start - 1, "this bracket is not closed");
+        return format_fail(p->err, start - 1, "this bracket is not closed");
     p->at += in_brackets;
     for (size_t i = 0; i < 2 && !pipe->assigns && pipe->variables[i].n; i++) { /* known from here on */
         if (p->n_variables == COUNT(p->variables))
-            return fail_at(p, start, "too many variables");
+            return format_fail(p->err, start, "too many variables");
         p->variables[p->n_variables++] = pipe->variables[i];
     }
     *ret = pipe;
@@ -392,7 +396,7 @@ static int read_block(struct parser *p, struct format_node *n)
     if (r != BERTH_OK)
         return r;
     if (++p->depth > FORMAT_DEPTH)
-        return fail_at(p, n->at, "brackets and blocks stand too deep in each other");
+        return format_fail(p->err, n->at, "brackets and blocks stand too deep in each other");
     p->ranges += n->kind == FORMAT_RANGE;
     r = read_nodes(p, &n->then, &stop, &at);
     p->ranges -= n->kind == FORMAT_RANGE;
@@ -417,9 +421,9 @@ static int read_block(struct parser *p, struct format_node *n)
     p->depth--;
     p->n_variables = outer;
     if (r == BERTH_OK && stop == STOP_ELSE)
-        return fail_at(p, at, "a second {{else}}");
+        return format_fail(p->err, at, "a second {{else}}");
     if (r == BERTH_OK && stop != STOP_END)
-        return fail_at(p, n->at, "this block has no {{end}}");
+        return format_fail(p->err, n->at, "this block has no {{end}}");
     return r;
 }
 
@@ -434,7 +438,7 @@ static int read_action(struct parser *p, struct format_node **ret_node, enum sto
     if (starts_here(p, STR("/*"))) {
         const char *end = memmem(p->text.p + p->at, p->text.n - p->at, "*/", 2);
         if (!end)
-            return fail_at(p, start, "the comment does not end");
+            return format_fail(p->err, start, "the comment does not end");
         p->at = (size_t)(end - p->text.p) + 2;
         return close_action(p);
     }
@@ -448,7 +452,7 @@ static int read_action(struct parser *p, struct format_node **ret_node, enum sto
         return BERTH_OK;
     }
     if (str_eq(word, STR("define")) || str_eq(word, STR("template")) || str_eq(word, STR("block")))
-        return fail_at(p, start, "templates inside templates are not known here");
+        return format_fail(p->err, start, "templates inside templates are not known here");
     struct format_node *n = new_node(p, sizeof(*n));
     if (!n)
         return BERTH_E_NOMEM;
@@ -461,7 +465,7 @@ static int read_action(struct parser *p, struct format_node **ret_node, enum sto
         }
     if (str_eq(word, STR("break")) || str_eq(word, STR("continue"))) {
         n->kind = word.p[0] == 'b' ? FORMAT_BREAK : FORMAT_CONTINUE;
-        return p->ranges ? close_action(p) : fail_at(p, start, "this belongs inside {{range}}");
+        return p->ranges ? close_action(p) : format_fail(p->err, start, "this belongs inside {{range}}");
     }
     p->at = start;
     n->kind = FORMAT_PRINT;
@@ -546,7 +550,7 @@ int format_parse(const char *text, struct format **ret_format, berth_error *err)
     }
     int r = read_nodes(&p, &f->root, &stop, &at);
     if (r == BERTH_OK && stop != STOP_TEXT)
-        r = fail_at(&p, at, "{{%s}} without a block", stop == STOP_END ? "end" : "else");
+        r = format_fail(p.err, at, "{{%s}} without a block", stop == STOP_END ? "end" : "else");
     if (r != BERTH_OK) {
         format_free(f);
         return r;

@@ -61,6 +61,9 @@ struct format {
     const struct format_node *root;
 };
 
+/* Says what is wrong with the template at byte @at, counted from 0. */
+int format_fail(berth_error *err, size_t at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
 /* A function of templates: @n values, which it does not keep. A new reference, or NULL with @err. */
 struct format_function {
     const char *name;

@@ -1,4 +1,5 @@
 /* cli/help.c - what --help prints, made from a command's row. */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "cli/command.h"
@@ -39,6 +40,21 @@ static void print_option(const struct cli_option *o)
     print_folded(str_from(o->help), COLUMN, COLUMN);
 }
 
+/* The command's own first: what all commands on registries share is long. */
+static void print_options(const struct cli_command *c)
+{
+    const struct cli_option *o;
+    const char *last = NULL;
+    printf("\noptions:\n");
+    for (size_t i = 0; (o = cli_option_at(c, i)); i++) {
+        const char *title = cli_option_title(o);
+        if (title && (!last || strcmp(title, last) != 0))
+            printf("\n%c%s:\n", tolower((unsigned char)title[0]), title + 1);
+        last = title;
+        print_option(o);
+    }
+}
+
 static void print_settings(void)
 {
     CLEANUP(berth_buf_done) berth_buf flags = BERTH_BUF_INIT(1 * MIB);
@@ -51,10 +67,7 @@ void cli_help(const struct cli_command *c)
 {
     printf("usage: berth %s %s%s[OPTION...]\n\n", c->name, c->operands, *c->operands ? " " : "");
     print_folded(str_from(c->text), 0, 0);
-    printf("\noptions:\n");
-    const struct cli_option *o;
-    for (size_t i = 0; (o = cli_option_at(c, i)); i++)
-        print_option(o);
+    print_options(c);
     if (c->takes & CLI_EVERY_SETTING)
         print_settings();
     if (c->fields)

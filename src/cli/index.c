@@ -164,38 +164,15 @@ static int add(struct work *w, const char *text, berth_error *err)
 
 /* --- what the index says of itself --- */
 
-static int set_annotations(struct work *w, berth_error *err)
-{
-    int r = BERTH_OK;
-    for (size_t i = 0; r == BERTH_OK && i < w->o.annotations.n; i++) {
-        const char *key, *value;
-        r = place_pair(&w->o.remote.base.arena, w->o.annotations.p[i], &key, &value, err);
-        if (r == BERTH_OK)
-            r = berth_builder_set_annotation(w->b, key, *value ? value : NULL, err);
-    }
-    return r;
-}
-
-static int set_subject(struct work *w, berth_error *err)
-{
-    berth_manifest *m = NULL;
-    berth_descriptor d;
-    int r = w->to.c->ops->manifest_get(w->to.c, w->o.subject, &m, err);
-    if (r == BERTH_OK) {
-        berth_manifest_describe(m, &d);
-        d.artifact_type = NULL;
-        r = berth_builder_set_subject(w->b, &d, err);
-    }
-    berth_manifest_free(m);
-    return r == BERTH_OK ? r : berth_error_prefix(err, "subject '%s'", w->o.subject);
-}
-
 static int describe(struct work *w, berth_error *err)
 {
-    int r = set_annotations(w, err);
+    int r = place_annotate(w->b, &w->o.annotations, true, &w->o.remote.base.arena, err);
     if (r == BERTH_OK && w->o.artifact_type)
         r = berth_builder_set_artifact_type(w->b, w->o.artifact_type, err);
-    return r == BERTH_OK && w->o.subject ? set_subject(w, err) : r;
+    if (r == BERTH_OK && w->o.subject &&
+        (r = place_set_subject(&w->to, w->o.subject, NULL, w->b, err)) != BERTH_OK)
+        berth_error_prefix(err, "subject '%s'", w->o.subject);
+    return r;
 }
 
 /* --- writing --- */
@@ -204,10 +181,7 @@ static int write_index(struct work *w, const berth_manifest *m, berth_error *err
 {
     const char *reference = w->to.reference;
     bool by_digest = !reference || strchr(reference, ':'); /* which this one does not have any more */
-    int r = w->to.c->ops->manifest_put(w->to.c, by_digest ? m->digest : reference, m, err);
-    for (size_t i = 0; r == BERTH_OK && i < w->o.tags.n; i++)
-        r = w->to.c->ops->manifest_put(w->to.c, w->o.tags.p[i], m, err);
-    return r;
+    return place_put(&w->to, by_digest ? m->digest : reference, &w->o.tags, m, err);
 }
 
 static int print(const struct cli_command *c, const struct work *w, const berth_manifest *m)
@@ -312,7 +286,9 @@ const struct cli_command cmd_index_create = {
     .operands = "REF IMAGE...",
     .text =
         "Makes an index of images, each with the platform that its config names; the manifests of an IMAGE "
-        "that is an index itself are taken over. What comes from another repository is copied. The first "
+        "that is an index itself are taken over. What comes from another repository of the same registry is "
+        "mounted where "
+        "the registry does that, and else copied; what comes from elsewhere is copied. The first "
         "image decides whether this becomes an OCI index or Docker's list: they are not mixed. Prints the "
         "digest of the index. REF and IMAGE may be oci:PATH:TAG.",
     .options = create_options,

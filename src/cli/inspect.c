@@ -75,29 +75,7 @@ static void done(struct inspected *i)
     place_done(&i->place);
 }
 
-static void options_done(struct options *o)
-{
-    remote_done(&o->remote);
-}
-
 /* --- bytes --- */
-
-/* What --raw and its like write to. */
-struct sink {
-    struct target target;
-    berth_error err;
-};
-
-static void sink_done(struct sink *s)
-{
-    target_done(&s->target);
-}
-
-static int to_sink(void *arg, const void *p, size_t n)
-{
-    struct sink *s = arg;
-    return target_write(&s->target, p, n, &s->err);
-}
 
 static int finish(const struct cli_command *c, const struct cli_base *b, struct target *t, uint64_t size,
                   const char *digest)
@@ -112,8 +90,8 @@ static int finish(const struct cli_command *c, const struct cli_base *b, struct 
     return cli_print(c, b, j);
 }
 
-static int write_file(const struct options *o, const struct inspected *i, struct sink *t, uint64_t *ret_size,
-                      berth_error *err)
+static int write_file(const struct options *o, const struct inspected *i, struct target *t,
+                      uint64_t *ret_size, berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
     char piece[16384];
@@ -122,42 +100,42 @@ static int write_file(const struct options *o, const struct inspected *i, struct
         r = inspect_file(&i->place, i->image, o->path, fd, ret_size, err);
     ssize_t n = 0;
     for (off_t at = 0; r == BERTH_OK && (n = pread(fd, piece, sizeof(piece), at)) > 0; at += n)
-        r = target_write(&t->target, piece, (size_t)n, err);
+        r = target_write(t, piece, (size_t)n, err);
     if (r == BERTH_OK && n < 0)
         r = berth_error_set(err, BERTH_E_IO, "reading a temporary file failed");
     return r;
 }
 
-static int write_layer(const struct options *o, const struct inspected *i, struct sink *t, uint64_t *ret_size,
-                       const char **ret_digest, berth_error *err)
+static int write_layer(const struct options *o, const struct inspected *i, struct target *t,
+                       uint64_t *ret_size, const char **ret_digest, berth_error *err)
 {
     const berth_descriptor *d = inspect_layer(i->image, o->layer, err);
     if (!d)
         return err->code;
-    int r = i->place.c->ops->blob_get(i->place.c, d, to_sink, t, err);
+    int r = i->place.c->ops->blob_get(i->place.c, d, target_sink, t, err);
     *ret_size = d->size;
     *ret_digest = d->digest;
-    return t->err.code != BERTH_OK ? berth_error_set(err, t->err.code, "%s", t->err.message) : r;
+    return r;
 }
 
 static int write_bytes(const struct cli_command *c, const struct options *o, const struct inspected *i)
 {
-    CLEANUP(sink_done) struct sink t = {.target = TARGET_INIT, .err = BERTH_ERROR_INIT};
+    CLEANUP(target_done) struct target t = TARGET_INIT;
     CLEANUP(berth_buf_done) berth_buf config = BERTH_BUF_INIT(0);
     berth_error err = BERTH_ERROR_INIT;
     const berth_manifest *raw = i->image ? i->image : i->root;
     const char *digest = NULL;
     uint64_t size = 0;
-    int r = target_open(&t.target, o->file, !o->raw && !o->config, &err);
+    int r = target_open(&t, o->file, !o->raw && !o->config, &err);
     if (r == BERTH_OK && o->raw) {
-        r = target_write(&t.target, raw->data, raw->size, &err);
+        r = target_write(&t, raw->data, raw->size, &err);
         size = raw->size;
         digest = raw->digest;
     } else if (r == BERTH_OK && o->config) {
         r = i->image->config ? place_blob(&i->place, i->image->config, CONFIG_MAX, &config, &err)
                              : berth_error_set(&err, BERTH_E_NOT_FOUND, "it has no config");
         if (r == BERTH_OK)
-            r = target_write(&t.target, config.p, config.n, &err);
+            r = target_write(&t, config.p, config.n, &err);
         size = config.n;
         digest = i->image->config ? i->image->config->digest : NULL;
     } else if (r == BERTH_OK && o->layer)
@@ -165,8 +143,8 @@ static int write_bytes(const struct cli_command *c, const struct options *o, con
     else if (r == BERTH_OK)
         r = write_file(o, i, &t, &size, &err);
     if (r != BERTH_OK)
-        return remote_fail(c, t.err.code != BERTH_OK ? &t.err : &err);
-    return finish(c, &o->remote.base, &t.target, size, digest);
+        return remote_fail(c, target_error(&t, &err));
+    return finish(c, &o->remote.base, &t, size, digest);
 }
 
 /* --- a list of files --- */
@@ -324,10 +302,11 @@ static int load(struct options *o, struct inspected *i, berth_error *err)
 
 static int run(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
     CLEANUP(done) struct inspected i = INSPECTED_INIT;
     berth_error err = BERTH_ERROR_INIT;
-    int rc = remote_open(c, argc, argv, &o.remote);
+    int rc = remote_open(c, argc, argv, r);
     if (rc < 0)
         rc = check_options(c, &o);
     if (rc >= 0)

@@ -1,5 +1,6 @@
 /* cli/inspect_print.c - what `berth inspect` prints: a document of what an image says of itself, and the same
  * for people. */
+#include <ctype.h>
 #include <stdio.h>
 
 #include "cli/inspect.h"
@@ -76,7 +77,7 @@ json_t *inspect_document(const struct inspected *i)
 static void print_entry(const char *key, const char *name, const json_t *v)
 {
     const json_t *digest = json_object_get(v, "digest"), *platform = json_object_get(v, "platform");
-    printf("%-13s ", key);
+    printf("%-16s ", key ? key : "");
     place_print(name);
     if (json_is_string(v))
         place_print(json_string_value(v));
@@ -90,9 +91,22 @@ static void print_entry(const char *key, const char *name, const json_t *v)
     printf("\n");
 }
 
-static void print_value(const char *key, json_t *v)
+/* "media type" of "mediaType", "diff ID" of "diffID". */
+static const char *words_of(const char *key, berth_buf *out)
 {
-    const char *name;
+    for (const char *at = key; *at; at++) {
+        bool upper = isupper((unsigned char)*at), more = isupper((unsigned char)at[1]);
+        bool begins = upper && at > key && !isupper((unsigned char)at[-1]);
+        berth_buf_addf(out, "%s%c", begins ? " " : "",
+                       begins && !more && at[1] ? tolower((unsigned char)*at) : *at);
+    }
+    return berth_buf_cstr(out);
+}
+
+static void print_value(const char *field, json_t *v)
+{
+    CLEANUP(berth_buf_done) berth_buf words = BERTH_BUF_INIT(KIB);
+    const char *name, *key = words_of(field, &words);
     json_t *value;
     CLEANUP(berth_buf_done) berth_buf label = BERTH_BUF_INIT(MIB);
     if (json_is_array(v)) {

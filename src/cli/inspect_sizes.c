@@ -1,8 +1,6 @@
 /* cli/inspect_sizes.c - how large images are, and what of it they have in common: sets of digests. */
 #include "cli/inspect.h"
 
-#define NESTING_MAX 16
-
 static int add(json_t *set, const char *digest, uint64_t size, berth_error *err)
 {
     if (size == BERTH_SIZE_UNKNOWN)
@@ -14,8 +12,9 @@ static int add(json_t *set, const char *digest, uint64_t size, berth_error *err)
 
 static int collect(const struct place *p, const berth_manifest *m, json_t *set, int depth, berth_error *err)
 {
-    int r = depth > NESTING_MAX ? berth_error_set(err, BERTH_E_INVALID, "its indexes are nested too deeply")
-                                : add(set, m->digest, m->size, err);
+    int r = depth > PLACE_NESTING_MAX
+                ? berth_error_set(err, BERTH_E_INVALID, "its indexes are nested too deeply")
+                : add(set, m->digest, m->size, err);
     if (r == BERTH_OK && m->config)
         r = add(set, m->config->digest, m->config->size, err);
     for (size_t i = 0; r == BERTH_OK && i < m->n_layers; i++)

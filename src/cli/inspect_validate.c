@@ -6,8 +6,7 @@
 #include "oci/digest.h"
 #include "util/compress.h"
 
-#define NESTING_MAX 16
-#define CONFIG_MAX  (8 * MIB)
+#define CONFIG_MAX (8 * MIB)
 
 struct validating {
     const struct place *p;
@@ -122,7 +121,7 @@ static void check_config(const struct validating *v, const berth_manifest *m, co
     if (berth_config_validate(c, &why) != BERTH_OK)
         say(v, m->config->digest, "the config is not valid: %s", why.message);
     if (c->n_diff_ids != m->n_layers)
-        say(v, m->digest, "it has %zu layers, and its config names %zu", m->n_layers, c->n_diff_ids);
+        say(v, m->digest, "layers: %zu, and its config names %zu", m->n_layers, c->n_diff_ids);
     size_t made = 0;
     for (size_t i = 0; i < c->n_history; i++)
         made += !c->history[i].empty_layer;
@@ -162,7 +161,7 @@ static int validate(const struct validating *v, const berth_manifest *m, const b
 {
     berth_error why = BERTH_ERROR_INIT;
     int r = BERTH_OK;
-    if (depth > NESTING_MAX) {
+    if (depth > PLACE_NESTING_MAX) {
         say(v, m->digest, "its indexes are nested too deeply");
         return BERTH_OK;
     }

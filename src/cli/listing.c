@@ -40,12 +40,18 @@ berth_list_options listing_pages(const struct listing *l)
 void listing_begin(struct listing *l, const char *name)
 {
     const struct cli_base *b = &l->remote.base;
+    l->name = name;
     l->json = !cli_wants_text(b);
     l->all = b->format ? json_array() : NULL;
-    if (l->json && !l->all && name)
-        printf("{\n  \"name\": \"%s\",\n  \"%s\": [", name, l->key);
-    else if (l->json && !l->all)
-        printf("{\n  \"%s\": [", l->key);
+}
+
+/* Of a list that fails before its first name nothing is printed. */
+static void print_head(const struct listing *l)
+{
+    printf("{\n");
+    if (l->name)
+        printf("  \"name\": \"%s\",\n", l->name);
+    printf("  \"%s\": [", l->key);
 }
 
 /* The grammars of names and tags have nothing that JSON would have to escape. */
@@ -54,6 +60,8 @@ int listing_add(void *listing, const char *name)
     struct listing *l = listing;
     if (l->all)
         return json_array_append_new(l->all, json_string(name));
+    if (l->json && !l->n)
+        print_head(l);
     if (l->json)
         printf("%s\n    \"%s\"", l->n ? "," : "", name);
     else
@@ -62,14 +70,15 @@ int listing_add(void *listing, const char *name)
     return ferror(stdout);
 }
 
-int listing_end(const struct cli_command *c, struct listing *l, const char *name, int r,
-                const berth_error *err)
+int listing_end(const struct cli_command *c, struct listing *l, int r, const berth_error *err)
 {
     const struct cli_base *b = &l->remote.base;
     if (l->all && r == BERTH_OK)
         return cli_print(c, b,
-                         name ? json_pack("{s:s, s:O}", "name", name, l->key, l->all)
-                              : json_pack("{s:O}", l->key, l->all));
+                         l->name ? json_pack("{s:s, s:O}", "name", l->name, l->key, l->all)
+                                 : json_pack("{s:O}", l->key, l->all));
+    if (l->json && !l->all && r == BERTH_OK && !l->n)
+        print_head(l);
     if (l->json && !l->all && r == BERTH_OK) /* without its end nobody takes a part for the whole */
         printf("%s]\n}\n", l->n ? "\n  " : "");
     int rc = cli_printed(c);

@@ -1,7 +1,5 @@
 /* cli/login.c - `berth login HOST` and `berth logout HOST`: keep credentials as docker does, and forget them.
  */
-#include <stdio.h>
-
 #include "cli/commands.h"
 #include "cli/remote.h"
 
@@ -22,10 +20,8 @@ static int keep(const struct cli_command *c, const struct remote *r, berth_call 
     kept.password = kept.identity_token ? NULL : r->password;
     if (berth_credentials_store(r->connect.files[0], r->host, &kept, HELPER_MS, &err) != BERTH_OK)
         return remote_fail(c, &err);
-    if (!cli_wants_text(&r->base))
-        return cli_print(c, &r->base, json_pack("{s:s, s:s}", "host", r->host, "username", r->username));
-    printf("logged in to %s as %s\n", r->host, r->username);
-    return cli_printed(c);
+    return cli_tell(c, &r->base, json_pack("{s:s, s:s}", "host", r->host, "username", r->username),
+                    "logged in to %s as %s\n", r->host, r->username);
 }
 
 static int run_login(const struct cli_command *c, int argc, char **argv)
@@ -56,10 +52,7 @@ static int run_logout(const struct cli_command *c, int argc, char **argv)
         return rc;
     if (berth_credentials_erase(r.connect.files[0], r.host, HELPER_MS, &err) != BERTH_OK)
         return remote_fail(c, &err);
-    if (!cli_wants_text(&r.base))
-        return cli_print(c, &r.base, json_pack("{s:s}", "host", r.host));
-    printf("logged out of %s\n", r.host);
-    return cli_printed(c);
+    return cli_tell(c, &r.base, json_pack("{s:s}", "host", r.host), "logged out of %s\n", r.host);
 }
 
 const struct cli_command cmd_login = {

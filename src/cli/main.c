@@ -38,12 +38,25 @@ int cli_usage(const char *command, const char *fmt, ...)
 
 /* --- help and version --- */
 
+/* What stands before the first of those that belong together. */
+static const struct {
+    const struct cli_command *first;
+    const char *title;
+} chapters[] = {
+    {&cmd_serve, "a registry of your own"},
+    {&cmd_reference, "any registry"},
+    {&cmd_completion, "the program itself"},
+};
+
 /* Commands that stand alone, and families, each once, in the order of the list. */
 static void list_commands(void)
 {
     const struct cli_family *last = NULL;
     for (size_t i = 0; cli_commands[i]; i++) {
         const struct cli_family *family = cli_family_of(cli_commands[i]);
+        for (size_t k = 0; k < COUNT(chapters); k++)
+            if (chapters[k].first == cli_commands[i])
+                printf("\n%s:\n", chapters[k].title);
         if (family ? family != last : true)
             printf("  %-10s %s\n", family ? family->name : cli_commands[i]->name,
                    family ? family->summary : cli_commands[i]->summary);
@@ -54,7 +67,7 @@ static void list_commands(void)
 static void print_overview(void)
 {
     printf("berth - an OCI registry and client in one small program\n\n"
-           "usage: berth COMMAND [OPTION...]\n\ncommands:\n");
+           "usage: berth COMMAND [OPTION...]\n");
     list_commands();
     printf("\n`berth COMMAND --help` says more.\n\nexit codes:\n");
     for (const struct cli_exit *e = cli_exits; e->meaning; e++)
@@ -111,11 +124,6 @@ struct help_options {
     bool man, markdown;
 };
 
-static void help_options_done(struct help_options *o)
-{
-    cli_base_done(&o->base);
-}
-
 static const struct cli_option help_options[] = {
     {.name = "man",
      .kind = CLI_FLAG,
@@ -130,18 +138,19 @@ static const struct cli_option help_options[] = {
 
 static int run_help(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(help_options_done) struct help_options o = {0};
-    int rc = cli_read(c, argc, argv, &o.base);
+    struct help_options o = {0};
+    CLEANUP(cli_base_donep) struct cli_base *b = &o.base;
+    int rc = cli_read(c, argc, argv, b);
     if (rc >= 0)
         return rc;
     if (o.markdown) {
         document_markdown();
         return cli_printed(c);
     }
-    int n = (int)o.base.n_operands;
+    int n = (int)b->n_operands;
     if (!o.man)
-        return help_about(n, o.base.operands);
-    const char *page = n == 1 ? o.base.operands[0] : "";
+        return help_about(n, b->operands);
+    const char *page = n == 1 ? b->operands[0] : "";
     if (strncmp(page, "berth-", 6) == 0)
         page += 6;
     if (!document_man(page))
@@ -165,10 +174,7 @@ static int run_version(const struct cli_command *c, int argc, char **argv)
     int rc = cli_read(c, argc, argv, &b);
     if (rc >= 0)
         return rc;
-    if (!cli_wants_text(&b))
-        return cli_print(c, &b, json_pack("{s:s}", "version", BERTH_VERSION));
-    printf("berth " BERTH_VERSION "\n");
-    return cli_printed(c);
+    return cli_tell(c, &b, json_pack("{s:s}", "version", BERTH_VERSION), "berth " BERTH_VERSION "\n");
 }
 
 const struct cli_command cmd_version = {

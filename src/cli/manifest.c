@@ -22,17 +22,11 @@ static const struct cli_option options[] = {
 
 static json_t *document(const berth_content *m)
 {
-    json_t *j = json_pack("{s:s, s:s, s:I}", "digest", m->digest, "mediaType", m->media_type, "size",
-                          (json_int_t)m->size);
+    json_t *j = remote_manifest_json(m);
     json_t *body = m->data ? json_loadb(m->data, m->size, 0, NULL) : NULL;
     if (body)
         json_object_set_new(j, "manifest", body);
     return j;
-}
-
-static void options_done(struct options *o)
-{
-    remote_done(&o->remote);
 }
 
 static int print(const struct cli_command *c, const struct cli_base *b, const berth_content *m)
@@ -62,15 +56,15 @@ static int get_from_layout(const struct cli_command *c, struct remote *r)
 
 static int run_get(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    const struct remote *r = &o.remote;
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
-    int rc = remote_open(c, argc, argv, &o.remote);
+    int rc = remote_open(c, argc, argv, r);
     if (rc >= 0)
         return rc;
     if (r->layout)
-        return get_from_layout(c, &o.remote);
+        return get_from_layout(c, r);
     if (berth_manifest_get(r->client, r->repository, r->reference, (berth_accept)o.accept, &call, &err) !=
         BERTH_OK)
         return remote_fail(c, &err);
@@ -185,12 +179,13 @@ static int tell(const struct cli_command *c, const struct remote *r, const struc
 /* One that fails leaves the others alone; the exit code is of the first. */
 static int run_head(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
     CLEANUP(heads_done) struct heads h = {.told = 0};
-    const struct cli_base *base = &o.remote.base;
-    int failed = EXIT_OK, rc = remote_open(c, argc, argv, &o.remote);
+    const struct cli_base *base = &r->base;
+    int failed = EXIT_OK, rc = remote_open(c, argc, argv, r);
     if (rc < 0)
-        rc = check_operands(c, &o.remote);
+        rc = check_operands(c, r);
     if (rc >= 0)
         return rc;
     while (h.told < base->n_operands) {
@@ -201,7 +196,7 @@ static int run_head(const struct cli_command *c, int argc, char **argv)
         }
         struct asked *a = &h.asked[h.told++ % AT_ONCE];
         int result = a->call ? berth_call_wait(a->call, &a->err) : a->err.code;
-        rc = result == BERTH_OK ? tell(c, &o.remote, a) : remote_fail(c, &a->err);
+        rc = result == BERTH_OK ? tell(c, r, a) : remote_fail(c, &a->err);
         berth_call_free(a->call);
         if (failed == EXIT_OK)
             failed = rc;

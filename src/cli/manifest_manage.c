@@ -1,6 +1,4 @@
 /* cli/manifest_manage.c - `berth manifest put|delete|digest`. */
-#include <stdio.h>
-
 #include "cli/commands.h"
 #include "cli/remote.h"
 #include "util/io.h"
@@ -13,11 +11,6 @@ struct options {
     const char *media_type;
     bool no_referrers_tag;
 };
-
-static void options_done(struct options *o)
-{
-    remote_done(&o->remote);
-}
 
 static int read_manifest(const char *file, berth_buf *out, berth_error *err)
 {
@@ -34,18 +27,17 @@ static int read_manifest(const char *file, berth_buf *out, berth_error *err)
 
 static int run_put(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
     CLEANUP(berth_buf_done) berth_buf body = BERTH_BUF_INIT(MANIFEST_MAX);
-    const struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
-    int rc = remote_open(c, argc, argv, &o.remote);
+    int rc = remote_open(c, argc, argv, r);
+    if (rc < 0)
+        rc = remote_check_file(c, r, r->base.operands[1]);
     if (rc >= 0)
         return rc;
-    const char *file = r->base.operands[1];
-    if (strcmp(file, "-") == 0 && r->password_stdin)
-        return cli_usage(c->name, "standard input has the password already");
-    if (read_manifest(file, &body, &err) != BERTH_OK)
+    if (read_manifest(r->base.operands[1], &body, &err) != BERTH_OK)
         return remote_fail(c, &err);
     berth_manifest_put_options how = BERTH_MANIFEST_PUT_OPTIONS_INIT;
     how.media_type = o.media_type;
@@ -58,14 +50,7 @@ static int run_put(const struct cli_command *c, int argc, char **argv)
     if (result != BERTH_OK)
         return remote_fail(c, &err);
     const berth_content *m = berth_call_content(call);
-    if (cli_wants_text(&r->base)) {
-        printf("%s\n", m->digest);
-        rc = cli_printed(c);
-    } else {
-        rc = cli_print(c, &r->base,
-                       json_pack("{s:s, s:s, s:I}", "digest", m->digest, "mediaType", m->media_type, "size",
-                                 (json_int_t)m->size));
-    }
+    rc = cli_tell(c, &r->base, remote_manifest_json(m), "%s\n", m->digest);
     berth_call_free(call);
     return rc;
 }
@@ -79,10 +64,7 @@ static int run_delete(const struct cli_command *c, int argc, char **argv)
         return rc;
     if (berth_manifest_delete(r.client, r.repository, r.reference, &err) != BERTH_OK)
         return remote_fail(c, &err);
-    if (!cli_wants_text(&r.base))
-        return cli_print(c, &r.base, json_pack("{s:s, s:s}", "name", r.repository, "digest", r.reference));
-    printf("%s  deleted\n", r.reference);
-    return cli_printed(c);
+    return cli_tell(c, &r.base, remote_named_json(&r, "digest", r.reference), "%s  deleted\n", r.reference);
 }
 
 static int run_digest(const struct cli_command *c, int argc, char **argv)
@@ -95,13 +77,8 @@ static int run_digest(const struct cli_command *c, int argc, char **argv)
         return rc;
     if (berth_manifest_digest(r.client, r.repository, r.reference, &call, &err) != BERTH_OK)
         return remote_fail(c, &err);
-    const berth_content *m = berth_call_content(call);
-    if (cli_wants_text(&r.base)) {
-        printf("%s\n", m->digest);
-        rc = cli_printed(c);
-    } else {
-        rc = cli_print(c, &r.base, json_pack("{s:s, s:s}", "name", r.repository, "digest", m->digest));
-    }
+    const char *digest = berth_call_content(call)->digest;
+    rc = cli_tell(c, &r.base, remote_named_json(&r, "digest", digest), "%s\n", digest);
     berth_call_free(call);
     return rc;
 }

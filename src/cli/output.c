@@ -1,6 +1,7 @@
 /* cli/output.c - prints a command's document, as JSON or through the template of --format. */
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "cli/command.h"
@@ -41,5 +42,17 @@ int cli_print(const struct cli_command *c, const struct cli_base *b, json_t *doc
         berth_error_prefix(&err, "--format");
         return cli_fail(c->name, &err);
     }
+    return cli_printed(c);
+}
+
+int cli_tell(const struct cli_command *c, const struct cli_base *b, json_t *document, const char *fmt, ...)
+{
+    va_list ap;
+    if (!cli_wants_text(b))
+        return cli_print(c, b, document);
+    json_decref(document);
+    va_start(ap, fmt);
+    vprintf(fmt, ap);
+    va_end(ap);
     return cli_printed(c);
 }

@@ -1,6 +1,4 @@
 /* cli/ping.c - `berth ping HOST`: is there a registry that lets us in? */
-#include <stdio.h>
-
 #include "cli/commands.h"
 #include "cli/remote.h"
 
@@ -13,10 +11,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
         return rc;
     if (berth_ping(r.client, &err) != BERTH_OK)
         return remote_fail(c, &err);
-    if (!cli_wants_text(&r.base))
-        return cli_print(c, &r.base, json_pack("{s:s}", "host", r.host));
-    printf("the registry at %s answers\n", r.host);
-    return cli_printed(c);
+    return cli_tell(c, &r.base, json_pack("{s:s}", "host", r.host), "the registry at %s answers\n", r.host);
 }
 
 const struct cli_command cmd_ping = {

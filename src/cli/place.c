@@ -9,9 +9,8 @@
 #include "client/content.h"
 #include "util/io.h"
 
-#define NESTING_MAX 16 /* of indexes */
-#define CONFIG_MAX  (8 * MIB)
-#define SHOWN_MAX   600 /* bytes of a list of platforms in a message */
+#define CONFIG_MAX (8 * MIB)
+#define SHOWN_MAX  600 /* bytes of a list of platforms in a message */
 
 /* --- opening --- */
 
@@ -121,7 +120,7 @@ int place_image(const struct place *p, const berth_manifest *m, const char *plat
         berth_manifest *next = NULL;
         if (at->kind != BERTH_KIND_INDEX) /* the caller gets one of its own in any case */
             r = berth_manifest_parse(at->data, at->size, at->media_type, &next, err);
-        else if (depth >= NESTING_MAX)
+        else if (depth >= PLACE_NESTING_MAX)
             r = berth_error_set(err, BERTH_E_INVALID, "its indexes are nested too deeply");
         else if ((r = choose(at, platform, &d, err)) == BERTH_OK)
             r = p->c->ops->manifest_get(p->c, d->digest, &next, err);
@@ -224,51 +223,6 @@ void place_progress(struct place *p, struct progress_item *item)
     p->c->progress_arg = item;
 }
 
-/* --- copying --- */
-
-static int copy_blob(const struct place *from, const struct place *to, const berth_descriptor *d,
-                     berth_error *err)
-{
-    CLEANUP(closep) int fd = -1;
-    bool there = false;
-    int r = to->c->ops->blob_has(to->c, d->digest, &there, err);
-    if (r != BERTH_OK || there)
-        return r;
-    r = place_blob_file(from, d, &fd, err);
-    if (r != BERTH_OK)
-        return berth_error_prefix(err, "reading from %s", from->name);
-    return to->c->ops->blob_put(to->c, d, &(struct content_source){.fd = fd}, err);
-}
-
-static int copy_manifest(const struct place *from, const struct place *to, const berth_manifest *m,
-                         const char *reference, int depth, berth_error *err)
-{
-    int r = BERTH_OK;
-    if (depth > NESTING_MAX)
-        return berth_error_set(err, BERTH_E_INVALID, "its indexes are nested too deeply");
-    if (m->kind == BERTH_KIND_SCHEMA1)
-        return berth_error_set(err, BERTH_E_UNSUPPORTED, "Docker's schema 1 is not copied");
-    for (size_t i = 0; r == BERTH_OK && i < m->n_manifests; i++) {
-        berth_manifest *child = NULL;
-        r = from->c->ops->manifest_get(from->c, m->manifests[i].digest, &child, err);
-        if (r == BERTH_OK)
-            r = copy_manifest(from, to, child, NULL, depth + 1, err);
-        berth_manifest_free(child);
-    }
-    if (r == BERTH_OK && m->config)
-        r = copy_blob(from, to, m->config, err);
-    for (size_t i = 0; r == BERTH_OK && i < m->n_layers; i++)
-        if (m->layers[i].n_urls == 0) /* what lives elsewhere stays there */
-            r = copy_blob(from, to, &m->layers[i], err);
-    return r == BERTH_OK ? to->c->ops->manifest_put(to->c, reference, m, err) : r;
-}
-
-int place_copy(const struct place *from, const struct place *to, const berth_manifest *m,
-               const char *reference, berth_error *err)
-{
-    return copy_manifest(from, to, m, reference, 0, err);
-}
-
 /* --- texts --- */
 
 /* Control characters, and those of ISO 6429 beyond ASCII, which UTF-8 writes as 0xc2 and one of 32 bytes. */
@@ -319,15 +273,4 @@ json_t *place_descriptor_json(const berth_descriptor *d)
     if (d->n_annotations)
         json_object_set_new(j, "annotations", place_pairs_json(d->annotations, d->n_annotations));
     return j;
-}
-
-int place_pair(berth_arena *arena, const char *text, const char **ret_key, const char **ret_value,
-               berth_error *err)
-{
-    berth_str key, value;
-    if (!str_cut(str_from(text), '=', &key, &value) || key.n == 0)
-        return berth_error_set(err, BERTH_E_INVALID, "'%.100s' is not KEY=VALUE", text);
-    *ret_key = berth_arena_dup(arena, key);
-    *ret_value = berth_arena_dup(arena, value);
-    return *ret_key && *ret_value ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
 }

@@ -9,6 +9,8 @@
 #include "cli/remote.h"
 #include "content/content.h"
 
+#define PLACE_NESTING_MAX 16 /* of indexes; a stranger's may go on */
+
 struct place {
     content *c;
     const char *reference; /* a tag or a digest; NULL: none, in a layout */
@@ -49,6 +51,20 @@ int place_temporary(int *ret_fd, berth_error *err); /* such a file, empty */
 int place_copy(const struct place *from, const struct place *to, const berth_manifest *m,
                const char *reference, berth_error *err);
 
+/* --- what is built --- */
+
+/* Sets annotations, each "key=value"; with @removes, "key=" takes one away. BERTH_E_INVALID. */
+int place_annotate(berth_builder *b, const struct cli_words *words, bool removes, berth_arena *arena,
+                   berth_error *err);
+
+/* The subject: the manifest at @reference; with @platform the image for it, if that is an index. */
+int place_set_subject(const struct place *p, const char *reference, const char *platform, berth_builder *b,
+                      berth_error *err);
+
+/* Puts what was built, under @reference and under each of @tags. */
+int place_put(const struct place *to, const char *reference, const struct cli_words *tags,
+              const berth_manifest *m, berth_error *err);
+
 /* While @item is not NULL, what is put into or got from @p moves it. */
 void place_progress(struct place *p, struct progress_item *item);
 
@@ -63,9 +79,5 @@ json_t *place_pairs_json(const berth_annotation *pairs, size_t n);
 
 /* The member, unless @value is NULL. */
 void place_set_text(json_t *object, const char *key, const char *value);
-
-/* "key=value" at its first '='. BERTH_E_INVALID. */
-int place_pair(berth_arena *arena, const char *text, const char **ret_key, const char **ret_value,
-               berth_error *err);
 
 #endif

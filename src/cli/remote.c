@@ -74,11 +74,13 @@ int remote_exit_code(int code)
 }
 
 /* What a person can do about it; NULL: nothing that we know of. */
-static const char *help_with(const berth_error *err)
+static const char *help_with(const struct cli_command *c, const berth_error *err)
 {
     bool tls = strstr(err->message, "SSL") || strstr(err->message, "certificate");
     const char *login = "login";
     int unused;
+    if (err->code == BERTH_E_UNAUTH && c->takes & CLI_ASKS)
+        return NULL; /* who was asked for it knows */
     if (err->code == BERTH_E_UNAUTH)
         return cli_find(1, &login, &unused) ? "berth login, or --username NAME with --password-stdin"
                                             : "docker login, or --username NAME with --password-stdin";
@@ -92,11 +94,35 @@ static const char *help_with(const berth_error *err)
 int remote_fail(const struct cli_command *c, const berth_error *err)
 {
     bool bare = err->code == BERTH_E_NOT_FOUND && err->http_status == 404 && !err->oci_code[0];
-    const char *help = help_with(err);
+    const char *help = help_with(c, err);
     fprintf(stderr, "berth %s: %s%s\n", c->name, err->message, bare ? ": it is not there" : "");
     if (help)
         fprintf(stderr, "try: %s\n", help);
     return remote_exit_code(err->code);
+}
+
+int remote_refuse(const struct cli_command *c, const berth_error *err)
+{
+    return err->code == BERTH_E_INVALID && !err->http_status ? cli_usage(c->name, "%s", err->message)
+                                                             : remote_fail(c, err);
+}
+
+int remote_check_file(const struct cli_command *c, const struct remote *r, const char *file)
+{
+    return strcmp(file, "-") == 0 && r->password_stdin
+               ? cli_usage(c->name, "standard input has the password already")
+               : -1;
+}
+
+json_t *remote_named_json(const struct remote *r, const char *key, const char *value)
+{
+    return json_pack("{s:s, s:s}", "name", r->repository, key, value);
+}
+
+json_t *remote_manifest_json(const berth_content *m)
+{
+    return json_pack("{s:s, s:s, s:I}", "digest", m->digest, "mediaType", m->media_type, "size",
+                     (json_int_t)m->size);
 }
 
 /* --- progress --- */
@@ -326,8 +352,5 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
         return rc;
     if (!r->host)
         return -1;
-    int result = remote_client(r, r->host, &r->client, &err);
-    if (result == BERTH_E_INVALID)
-        return cli_usage(c->name, "%s", err.message);
-    return result == BERTH_OK ? -1 : remote_fail(c, &err);
+    return remote_client(r, r->host, &r->client, &err) == BERTH_OK ? -1 : remote_refuse(c, &err);
 }

@@ -38,6 +38,12 @@ extern const struct cli_option remote_options[];
 int remote_open(const struct cli_command *c, int argc, char **argv, struct remote *ret);
 void remote_done(struct remote *r);
 
+/* For CLEANUP of a state that holds nothing else to be freed. */
+static inline void remote_donep(struct remote **r)
+{
+    remote_done(*r);
+}
+
 /* Another client with the same options, for a second operand on another host. */
 int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err);
 
@@ -50,6 +56,16 @@ void remote_progress_end(struct remote *r);
 int remote_exit_code(int berth_code);
 /* Says what went wrong, and what may help; returns its exit code. */
 int remote_fail(const struct cli_command *c, const berth_error *err);
+/* The same where BERTH_E_INVALID without any answer means the command line. */
+int remote_refuse(const struct cli_command *c, const berth_error *err);
+
+/* What a FILE operand of "-" needs: standard input, unless the password came that way. -1: go on. */
+int remote_check_file(const struct cli_command *c, const struct remote *r, const char *file);
+
+/* For documents: {"name": the repository, @key: @value}. */
+json_t *remote_named_json(const struct remote *r, const char *key, const char *value);
+/* {"digest":…,"mediaType":…,"size":…} */
+json_t *remote_manifest_json(const berth_content *m);
 
 /* Reads "docker://registry.example:5000/team/app:tag@digest", the prefix being a matter of taste. Where
  * @operand needs one and there is none, the tag is "latest"; @env may have other defaults. BERTH_E_INVALID

@@ -79,27 +79,6 @@ static const struct cli_option options[] = {
     {0},
 };
 
-struct sink {
-    struct target target;
-    berth_error err;
-};
-
-static int write_piece(void *arg, const void *p, size_t n)
-{
-    struct sink *s = arg;
-    return target_write(&s->target, p, n, &s->err);
-}
-
-static void sink_done(struct sink *s)
-{
-    target_done(&s->target);
-}
-
-static void options_done(struct options *o)
-{
-    remote_done(&o->remote);
-}
-
 /* --- the request --- */
 
 /* "http://localhost:5000/v2/": the part before the path. */
@@ -119,10 +98,7 @@ static int open_client(const struct cli_command *c, struct options *o)
     r->host = o->registry ? o->registry : host_of(r->base.operands[1], &r->base.arena);
     if (!r->host)
         r->host = r->env.registry ? r->env.registry : REGISTRY;
-    int result = remote_client(r, r->host, &r->client, &err);
-    if (result == BERTH_E_INVALID)
-        return cli_usage(c->name, "%s", err.message);
-    return result == BERTH_OK ? -1 : remote_fail(c, &err);
+    return remote_client(r, r->host, &r->client, &err) == BERTH_OK ? -1 : remote_refuse(c, &err);
 }
 
 static int add_words(const struct cli_command *c, const struct options *o, berth_request *q,
@@ -291,13 +267,14 @@ static int show(const struct cli_command *c, const struct options *o, const bert
 
 static int run(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    CLEANUP(sink_done) struct sink s = {.target = TARGET_INIT};
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
+    CLEANUP(target_done) struct target t = TARGET_INIT;
     CLEANUP(closep) int body_fd = -1;
     berth_error err = BERTH_ERROR_INIT;
     berth_request *q = NULL;
     berth_call *call = NULL;
-    int rc = remote_open(c, argc, argv, &o.remote);
+    int rc = remote_open(c, argc, argv, r);
     if (rc < 0)
         rc = open_client(c, &o);
     if (rc < 0)
@@ -307,16 +284,16 @@ static int run(const struct cli_command *c, int argc, char **argv)
         return rc;
     }
     bool to_file = o.file && strcmp(o.file, "-") != 0;
-    bool streams = to_file || (cli_wants_text(&o.remote.base) && !o.include && !isatty(STDOUT_FILENO));
-    int result = streams ? target_open(&s.target, o.file, false, &err) : BERTH_OK;
+    bool streams = to_file || (cli_wants_text(&r->base) && !o.include && !isatty(STDOUT_FILENO));
+    int result = streams ? target_open(&t, o.file, false, &err) : BERTH_OK;
     if (streams)
-        berth_request_set_sink(q, write_piece, &s);
+        berth_request_set_sink(q, target_sink, &t);
     if (result == BERTH_OK)
         result = berth_request_send(q, &call, &err);
     if (result == BERTH_OK && streams && berth_response_status(berth_call_response(call)) < 300)
-        result = target_finish(&s.target, &err);
+        result = target_finish(&t, &err);
     rc = result == BERTH_OK ? show(c, &o, q, berth_call_response(call))
-                            : remote_fail(c, s.err.code != BERTH_OK ? &s.err : &err);
+                            : remote_fail(c, target_error(&t, &err));
     berth_call_free(call);
     berth_request_free(q);
     return rc;

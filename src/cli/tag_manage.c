@@ -9,11 +9,6 @@ struct options {
     bool purge;
 };
 
-static void options_done(struct options *o)
-{
-    remote_done(&o->remote);
-}
-
 static int run_add(const struct cli_command *c, int argc, char **argv)
 {
     CLEANUP(remote_done) struct remote r = REMOTE_INIT;
@@ -29,8 +24,7 @@ static int run_add(const struct cli_command *c, int argc, char **argv)
         int result = berth_tag_add(r.client, r.repository, r.reference, r.base.operands[i], &call, &err);
         if (result != BERTH_OK) {
             json_decref(tags);
-            return result == BERTH_E_INVALID && !err.http_status ? cli_usage(c->name, "%s", err.message)
-                                                                 : remote_fail(c, &err);
+            return remote_refuse(c, &err);
         }
         digest = berth_arena_dup(&arena, str_from(berth_call_content(call)->digest));
         berth_call_free(call);
@@ -48,10 +42,10 @@ static int run_add(const struct cli_command *c, int argc, char **argv)
 
 static int run_delete(const struct cli_command *c, int argc, char **argv)
 {
-    CLEANUP(options_done) struct options o = {.remote = REMOTE_INIT};
-    const struct remote *r = &o.remote;
+    struct options o = {.remote = REMOTE_INIT};
+    CLEANUP(remote_donep) struct remote *r = &o.remote;
     berth_error err = BERTH_ERROR_INIT;
-    int rc = remote_open(c, argc, argv, &o.remote);
+    int rc = remote_open(c, argc, argv, r);
     if (rc >= 0)
         return rc;
     const char *tag = r->ref.symbolic_tag;
@@ -59,10 +53,8 @@ static int run_delete(const struct cli_command *c, int argc, char **argv)
         return cli_usage(c->name, "'%s' names no tag alone: REF:TAG is needed", r->base.operands[0]);
     if (berth_tag_delete(r->client, r->repository, tag, o.purge, &err) != BERTH_OK)
         return remote_fail(c, &err);
-    if (!cli_wants_text(&r->base))
-        return cli_print(c, &r->base, json_pack("{s:s, s:s}", "name", r->repository, "tag", tag));
-    printf("%s:%s  deleted\n", r->ref.without_tag, tag);
-    return cli_printed(c);
+    return cli_tell(c, &r->base, remote_named_json(r, "tag", tag), "%s:%s  deleted\n", r->ref.without_tag,
+                    tag);
 }
 
 const struct cli_command cmd_tag_add = {

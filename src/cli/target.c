@@ -131,6 +131,17 @@ int target_write(struct target *t, const void *p, size_t n, berth_error *err)
     return r;
 }
 
+int target_sink(void *target, const void *p, size_t n)
+{
+    struct target *t = target;
+    return target_write(t, p, n, &t->err);
+}
+
+const berth_error *target_error(const struct target *t, const berth_error *err)
+{
+    return t->err.code != BERTH_OK ? &t->err : err;
+}
+
 int target_finish(struct target *t, berth_error *err)
 {
     if (!t->unfinished)

@@ -9,6 +9,7 @@ struct target {
     int fd;           /* -1: not open */
     const char *file; /* lent; NULL: standard output */
     char *unfinished; /* the file's name until then; NULL: standard output */
+    berth_error err;  /* why target_sink() failed */
 };
 #define TARGET_INIT                                                                                          \
     {                                                                                                        \
@@ -19,6 +20,9 @@ struct target {
  * output is a terminal, and @binary content would act on it. */
 int target_open(struct target *t, const char *file, bool binary, berth_error *err);
 int target_write(struct target *t, const void *p, size_t n, berth_error *err);
+/* The same as a sink of the library's (berth_sink_fn), whose own error hides why: target_error() has it. */
+int target_sink(void *target, const void *p, size_t n);
+const berth_error *target_error(const struct target *t, const berth_error *err);
 int target_finish(struct target *t, berth_error *err); /* gives the file its name */
 void target_done(struct target *t);                    /* removes what was not finished */
 

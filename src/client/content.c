@@ -111,6 +111,19 @@ static int blob_put(content *c, const berth_descriptor *blob, const struct conte
     return rc;
 }
 
+/* A registry that refuses may still take the bytes, and says why if it does not. */
+static int blob_mount(content *c, content *from, const char *digest, bool *ret, berth_error *err)
+{
+    const struct registry *r = registry_of(c);
+    const struct registry *other = from->ops == c->ops ? registry_of(from) : NULL;
+    *ret = false;
+    if (!other || other->client != r->client)
+        return BERTH_OK;
+    int rc = berth_blob_mount(r->client, r->repository, digest, other->repository, NULL, err);
+    *ret = rc == BERTH_OK;
+    return rc == BERTH_E_NOT_FOUND || rc == BERTH_E_UNSUPPORTED || rc == BERTH_E_DENIED ? BERTH_OK : rc;
+}
+
 /* --- manifests --- */
 
 static int manifest_put(content *c, const char *reference, const berth_manifest *m, berth_error *err)
@@ -173,6 +186,7 @@ static const struct content_ops registry_ops = {
     .blob_get = blob_get,
     .blob_has = blob_has,
     .blob_put = blob_put,
+    .blob_mount = blob_mount,
     .manifest_put = manifest_put,
     .referrers = referrers,
     .tags = tags,

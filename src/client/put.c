@@ -1,31 +1,14 @@
-/* client/put.c - a whole blob, from a source to a repository: is it there, may it be mounted, then POST and
- * PUT, or POST, PATCH by PATCH and PUT; going on where a connection broke (distribution-spec, "Pushing
- * blobs").
+/* client/put.c - a whole blob, from a source to a repository, request by request: is it there, may it be
+ * mounted, then POST and PUT, or POST, PATCH by PATCH and PUT; going on where a connection broke
+ * (distribution-spec, "Pushing blobs"). What the caller asked for is read by put_plan.c.
  *
  * What can be read again is read from wherever the registry wants it. What can be read only once goes in
  * pieces through memory, so that each may be sent again; but whole, when its length and digest are known. */
-#include "client/upload.h"
-#include "oci/reference.h"
+#include "client/put.h"
 
 #define CHUNK      (16 * MIB)
 #define CHUNK_MAX  (1 * GIB) /* of one kept in memory because the registry wants it so large */
 #define BREAKS_MAX 5         /* in a row, without the session moving on */
-
-struct put {
-    berth_put_options o;
-    struct upload upload;
-    struct source source;
-    bool kept;     /* it goes through memory */
-    bool mounting; /* alone: there is no source */
-    berth_buf piece;
-    uint64_t piece_at; /* where in the source it begins */
-    bool at_end;       /* the source has no more behind the piece */
-    bool filling;      /* the piece is not whole yet: the source has paused */
-    bool closed;       /* a closing PUT has been sent */
-    unsigned breaks;
-    uint64_t broke_at;
-    berth_error failure; /* why the upload is being cancelled */
-};
 
 static const struct step heading, opening, single, mounting, asking, patching, putting, closing, dropping,
     cancelling;
@@ -261,7 +244,7 @@ static int ask_how_far(berth_call *call, const struct step **ret_next)
     return client_upload_aim(call, &p->upload);
 }
 
-static int look(berth_call *call, const struct step **ret_next)
+int client_put_look(berth_call *call, const struct step **ret_next)
 {
     call_prepare(call);
     call->foreign = false;
@@ -285,7 +268,7 @@ static int recover(berth_call *call, const struct step **ret_next)
     if (!worth || ++p->breaks > BREAKS_MAX || !can_go_on_from(p, p->upload.offset))
         return give_up(call, ret_next);
     call->code = BERTH_OK;
-    return p->closed ? look(call, ret_next) : ask_how_far(call, ret_next);
+    return p->closed ? client_put_look(call, ret_next) : ask_how_far(call, ret_next);
 }
 
 /* The session can't be gone on with: another one, from the first byte on. */
@@ -342,7 +325,7 @@ static int end_head(berth_call *call, const struct step **ret_next)
     return end_well(call, p->closed ? BERTH_PUT_STORED : BERTH_PUT_PRESENT, size);
 }
 
-static int begin_upload(berth_call *call, const struct step **ret_next)
+int client_put_begin(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
     client_upload_aim_new(call);
@@ -368,7 +351,7 @@ static int begin_upload(berth_call *call, const struct step **ret_next)
 static int refused_head(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
-    return p->closed ? ask_how_far(call, ret_next) : begin_upload(call, ret_next);
+    return p->closed ? ask_how_far(call, ret_next) : client_put_begin(call, ret_next);
 }
 
 /* --- answers to what brings it there --- */
@@ -497,163 +480,4 @@ static const struct step dropping = {
 static const struct step cancelling = {
     .method = "DELETE", .end = end_cancel, .refused = end_cancel, .broken = end_cancel};
 
-static const struct operation put_op = {.actions = "pull,push", .first = &opening, .done = done};
-
-/* --- beginning --- */
-
-static berth_put_options read_options(const berth_put_options *given)
-{
-    berth_put_options o = BERTH_PUT_OPTIONS_INIT;
-    if (given)
-        memcpy(&o, given, MIN(given->size, sizeof(o)));
-    return o;
-}
-
-static int check_options(const berth_put_options *o, berth_error *err)
-{
-    if ((unsigned)o->mode > BERTH_PUT_CHUNKED)
-        return berth_error_set(err, BERTH_E_INVALID, "there is no such way to put a blob");
-    if (!o->digest && (o->mount_from || o->resume))
-        return berth_error_set(err, BERTH_E_INVALID, "%s a blob needs its digest",
-                               o->mount_from ? "mounting" : "going on with");
-    if (o->mount_from && o->mount_from[0] && !oci_name_valid(str_from(o->mount_from)))
-        return berth_error_set_oci(err, BERTH_E_INVALID, "NAME_INVALID",
-                                   "'%s' is not a valid name of a repository", o->mount_from);
-    return BERTH_OK;
-}
-
-static void copy_text(berth_call *call, const char **text)
-{
-    if (*text)
-        *text = berth_arena_dup(&call->arena, str_from(*text));
-}
-
-/* Options' strings are the call's from here on; the source is opened. */
-static int take_inputs(berth_call *call, const berth_source *source, berth_error *err)
-{
-    struct put *p = call->own;
-    bool mounts = p->o.mount_from, resumes = p->o.resume;
-    copy_text(call, &p->o.mount_from);
-    copy_text(call, &p->o.resume);
-    if (mounts && p->o.mount_from && p->o.mount_from[0])
-        call->scope = berth_arena_printf(&call->arena, "repository:%s:pull %s", p->o.mount_from, call->scope);
-    if ((mounts && !p->o.mount_from) || (resumes && !p->o.resume) || !call->scope)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    return p->mounting ? BERTH_OK : source_open(&p->source, source, err);
-}
-
-static int plan(berth_call *call, berth_error *err)
-{
-    struct put *p = call->own;
-    struct source *s = &p->source;
-    bool in_memory = s->of.fd < 0 && !s->of.read;
-    if (!call->digest.text[0] && in_memory)
-        digest_of(HASH_SHA256, s->of.bytes ? s->of.bytes : "", (size_t)s->length, &call->digest);
-    bool known = call->digest.text[0];
-    if (p->o.mode == BERTH_PUT_SINGLE && (!known || s->length < 0))
-        return berth_error_set(err, BERTH_E_INVALID,
-                               "for a single POST the content's digest and length have to be known");
-    bool chunked =
-        p->o.mode == BERTH_PUT_CHUNKED || (p->o.mode == BERTH_PUT_AUTO && p->o.chunk_above &&
-                                           s->length >= 0 && (uint64_t)s->length > p->o.chunk_above);
-    p->kept = s->length < 0 || (!s->rewindable && (chunked || !known));
-    if (!known || chunked || p->kept)
-        source_hash(s, known ? (enum hash_algorithm)call->digest.algorithm : HASH_SHA256);
-    return BERTH_OK;
-}
-
-static int make(berth_client *client, const char *repository, const berth_source *source,
-                const berth_put_options *o, bool mounting_alone, berth_call **ret, berth_error *err)
-{
-    berth_call *call = NULL;
-    if (!repository)
-        return berth_error_set(err, BERTH_E_INVALID, "a blob is put into a repository");
-    int r = check_options(o, err);
-    if (r == BERTH_OK)
-        r = call_new_blob(client, &put_op, repository, o->digest, &call, err);
-    if (r != BERTH_OK)
-        return r;
-    struct put *p = call->own = berth_arena_alloc(&call->arena, sizeof(*p));
-    if (!p) {
-        call_destroy(call);
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    }
-    client_upload_init(&p->upload);
-    p->o = *o;
-    p->mounting = mounting_alone;
-    r = take_inputs(call, source, err);
-    if (r == BERTH_OK && !p->mounting)
-        r = plan(call, err);
-    client_upload_aim_new(call); /* what a relative URL of a session is relative to */
-    if (r == BERTH_OK && p->o.resume) {
-        r = call_follow(call, str_from(p->o.resume), "the URL of the upload");
-        if (r == BERTH_OK)
-            r = client_upload_set_url(call, &p->upload, berth_buf_str(&call->url));
-        if (r != BERTH_OK && err)
-            *err = call->err;
-    }
-    if (r != BERTH_OK) {
-        call_destroy(call);
-        return r;
-    }
-    *ret = call;
-    return BERTH_OK;
-}
-
-int berth_blob_put_start(berth_client *client, const char *repository, const berth_source *source,
-                         const berth_put_options *opts, berth_call **ret_call, berth_error *err)
-{
-    berth_call *call = NULL;
-    const berth_put_options o = read_options(opts);
-    int r = make(client, repository, source, &o, false, &call, err);
-    if (r != BERTH_OK)
-        return r;
-    bool asks = call->digest.text[0] && !o.force;
-    r = asks ? look(call, &call->step) : begin_upload(call, &call->step);
-    if (r != BERTH_OK) {
-        if (err)
-            *err = call->err;
-        call_destroy(call);
-        return r;
-    }
-    call_start(call);
-    *ret_call = call;
-    return BERTH_OK;
-}
-
-int berth_blob_put(berth_client *client, const char *repository, const berth_source *source,
-                   const berth_put_options *opts, berth_call **ret_call, berth_error *err)
-{
-    berth_call *call = NULL;
-    int r = berth_blob_put_start(client, repository, source, opts, &call, err);
-    return call_run(r, call, ret_call, err);
-}
-
-int berth_blob_mount_start(berth_client *client, const char *repository, const char *digest, const char *from,
-                           berth_call **ret_call, berth_error *err)
-{
-    berth_call *call = NULL;
-    berth_put_options o = BERTH_PUT_OPTIONS_INIT;
-    o.digest = digest;
-    o.mount_from = from ? from : "";
-    int r = make(client, repository, NULL, &o, true, &call, err);
-    if (r != BERTH_OK)
-        return r;
-    begin_upload(call, &call->step); /* names a request, and can't fail */
-    call_start(call);
-    *ret_call = call;
-    return BERTH_OK;
-}
-
-int berth_blob_mount(berth_client *client, const char *repository, const char *digest, const char *from,
-                     berth_call **ret_call, berth_error *err)
-{
-    berth_call *call = NULL;
-    int r = berth_blob_mount_start(client, repository, digest, from, &call, err);
-    return call_run(r, call, ret_call, err);
-}
-
-berth_put_outcome berth_call_put_outcome(const berth_call *call)
-{
-    return berth_call_result(call, NULL) == BERTH_OK ? call->outcome : BERTH_PUT_NONE;
-}
+const struct operation client_put_op = {.actions = "pull,push", .first = &opening, .done = done};

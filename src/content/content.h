@@ -31,6 +31,9 @@ struct content_ops {
     int (*blob_has)(content *c, const char *digest, bool *ret, berth_error *err);
     int (*blob_put)(content *c, const berth_descriptor *blob, const struct content_source *from,
                     berth_error *err);
+    /* Has it here without moving a byte, where that is another such place of the same host and can be done:
+     * *@ret. NULL: it never can. */
+    int (*blob_mount)(content *c, content *from, const char *digest, bool *ret, berth_error *err);
     /* Under a tag; under its digest as a root of its own when @reference is that; NULL: as part of another.
      */
     int (*manifest_put)(content *c, const char *reference, const berth_manifest *m, berth_error *err);

@@ -1,4 +1,5 @@
-/* content/layout.c - an OCI image layout (image-spec, image-layout.md) as a place that holds content.
+/* content/layout.c - an OCI image layout (image-spec, image-layout.md); see berth/layout.h. Blobs are written
+ * by layout_writer.c.
  *
  * Writers of one layout may run at the same time: a blob has its name when it is whole, and index.json is
  * read, changed and written under a lock of the folder. Links are not followed below the folder. */
@@ -8,38 +9,17 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "content/content.h"
-#include "content/layout_files.h"
+#include "content/layout_private.h"
 #include "oci/layout.h"
-#include "oci/manifest.h"
-#include "oci/reference.h"
 #include "util/fault.h"
 #include "util/io.h"
 
 #define MANIFEST_MAX (32 * MIB)
 #define HEADER_MAX   (64 * KIB)
-#define PIECE        (256 * KIB)
-
-struct layout {
-    content base;
-    char *path; /* for messages */
-    int dir_fd;
-};
-
-static struct layout *layout_of(content *c)
-{
-    return CONTAINER_OF(c, struct layout, base);
-}
-
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
 
 /* --- files --- */
 
-/* BERTH_E_NOT_FOUND, also for what is no regular file. */
-static int open_file(const struct layout *l, const char *path, int *ret_fd, uint64_t *ret_size,
+int layout_open_file(const berth_layout *l, const char *path, int *ret_fd, uint64_t *ret_size,
                      berth_error *err)
 {
     struct stat st;
@@ -55,16 +35,16 @@ static int open_file(const struct layout *l, const char *path, int *ret_fd, uint
     return BERTH_OK;
 }
 
-static int read_whole(const struct layout *l, const char *path, size_t max, berth_buf *out, berth_error *err)
+static int read_whole(const berth_layout *l, const char *path, size_t max, berth_buf *out, berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
     uint64_t size = 0, at = 0;
     size_t n = 0;
-    int r = open_file(l, path, &fd, &size, err);
+    int r = layout_open_file(l, path, &fd, &size, err);
     if (r == BERTH_OK && size > max)
         r = berth_error_set(err, BERTH_E_TOO_BIG, "'%s/%s' is larger than %zu MiB", l->path, path, max / MIB);
     while (r == BERTH_OK && at < size) {
-        size_t want = (size_t)MIN(size - at, (uint64_t)PIECE);
+        size_t want = (size_t)MIN(size - at, (uint64_t)LAYOUT_PIECE);
         char *p = berth_buf_reserve(out, want);
         r = p ? io_pread(fd, p, want, at, &n, err) : no_memory(err);
         if (r != BERTH_OK || n == 0)
@@ -88,7 +68,7 @@ static void index_done(struct index *x)
     berth_arena_done(&x->arena);
 }
 
-static int read_index(const struct layout *l, struct index *ret, berth_error *err)
+static int read_index(const berth_layout *l, struct index *ret, berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(OCI_LAYOUT_INDEX_MAX + 1);
     int r = read_whole(l, "index.json", OCI_LAYOUT_INDEX_MAX, &text, err);
@@ -98,7 +78,7 @@ static int read_index(const struct layout *l, struct index *ret, berth_error *er
 }
 
 /* Adds an entry; other writers wait. */
-static int add_entry(const struct layout *l, const berth_manifest *m, berth_str name, berth_error *err)
+static int add_entry(const berth_layout *l, const berth_manifest *m, berth_str name, berth_error *err)
 {
     CLEANUP(closep) int lock = openat(l->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(OCI_LAYOUT_INDEX_MAX + 1);
@@ -128,7 +108,7 @@ static int add_entry(const struct layout *l, const berth_manifest *m, berth_str 
 
 /* The digest that @reference stands for. A name may be a whole reference that ends in the tag, as containerd
  * and skopeo write it. */
-static int resolve(const struct layout *l, const char *reference, berth_digest *ret, berth_str *ret_type,
+static int resolve(const berth_layout *l, const char *reference, berth_digest *ret, berth_str *ret_type,
                    berth_arena *arena, berth_error *err)
 {
     CLEANUP(index_done) struct index x = {.n = 0};
@@ -160,7 +140,7 @@ static int resolve(const struct layout *l, const char *reference, berth_digest *
 
 /* --- manifests --- */
 
-static int read_manifest(const struct layout *l, const berth_digest *d, const char *media_type,
+int layout_read_manifest(const berth_layout *l, const berth_digest *d, const char *media_type,
                          berth_manifest **ret, berth_error *err)
 {
     char path[LAYOUT_PATH_MAX];
@@ -177,149 +157,80 @@ static int read_manifest(const struct layout *l, const berth_digest *d, const ch
     return berth_manifest_parse(text.p, text.n, media_type, ret, err);
 }
 
-static int manifest_get(content *c, const char *reference, berth_manifest **ret, berth_error *err)
+int berth_layout_manifest_get(berth_layout *l, const char *reference, berth_manifest **ret, berth_error *err)
 {
-    const struct layout *l = layout_of(c);
     CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
     berth_str type = STR("");
     berth_digest d;
     int r = resolve(l, reference, &d, &type, &arena, err);
-    return r == BERTH_OK ? read_manifest(l, &d, type.n ? type.p : NULL, ret, err) : r;
+    return r == BERTH_OK ? layout_read_manifest(l, &d, type.n ? type.p : NULL, ret, err) : r;
 }
 
-static int tags(content *c, berth_tag_fn fn, void *arg, berth_error *err)
+/* Its bytes, unless they are there. */
+static int store(berth_layout *l, const berth_manifest *m, berth_error *err)
+{
+    berth_layout_writer *w = NULL;
+    uint64_t size;
+    if (berth_layout_blob_size(l, m->digest, &size, NULL) == BERTH_OK)
+        return BERTH_OK;
+    int r = berth_layout_writer_new(l, m->digest, &w, err);
+    if (r != BERTH_OK)
+        return r;
+    berth_layout_writer_add(w, m->data, m->size);
+    r = berth_layout_writer_finish(w, NULL, err);
+    berth_layout_writer_free(w);
+    return r;
+}
+
+int berth_layout_manifest_put(berth_layout *l, const char *reference, const berth_manifest *m,
+                              berth_error *err)
+{
+    bool digest = reference && strchr(reference, ':');
+    if (m->kind == BERTH_KIND_SCHEMA1)
+        return berth_error_set(err, BERTH_E_UNSUPPORTED, "an image layout has no place for Docker schema 1");
+    if (reference && !*reference)
+        return berth_error_set(err, BERTH_E_INVALID, "a tag can't be empty");
+    if (digest && strcmp(reference, m->digest) != 0)
+        return berth_error_set(err, BERTH_E_DIGEST, "the manifest has the digest %.20s..., not %.20s...",
+                               m->digest, reference);
+    int r = store(l, m, err);
+    return r == BERTH_OK && reference ? add_entry(l, m, digest ? STR("") : str_from(reference), err) : r;
+}
+
+int berth_layout_tag(berth_layout *l, const char *reference, const char *tag, berth_error *err)
+{
+    berth_manifest *m = NULL;
+    if (strchr(tag, ':'))
+        return berth_error_set(err, BERTH_E_INVALID, "'%.150s' is no tag", tag);
+    int r = berth_layout_manifest_get(l, reference, &m, err);
+    if (r == BERTH_OK)
+        r = berth_layout_manifest_put(l, tag, m, err);
+    berth_manifest_free(m);
+    return r;
+}
+
+int berth_layout_list(berth_layout *l, berth_layout_entry_fn fn, void *arg, berth_error *err)
 {
     CLEANUP(index_done) struct index x = {.n = 0};
-    int r = read_index(layout_of(c), &x, err);
+    int r = read_index(l, &x, err);
     for (size_t i = 0; r == BERTH_OK && i < x.n; i++) {
+        const oci_descriptor *have = &x.entries[i].descriptor;
         const char *name = berth_arena_dup(&x.arena, x.entries[i].ref_name);
-        if (!name)
+        berth_descriptor d = BERTH_DESCRIPTOR_INIT;
+        d.media_type = berth_arena_dup(&x.arena, have->media_type);
+        d.digest = have->digest.text;
+        d.size = have->size;
+        if (!name || !d.media_type)
             return no_memory(err);
-        if (*name && fn(arg, name) != 0)
+        if (fn(arg, *name ? name : NULL, &d) != 0)
             r = berth_error_set(err, BERTH_E_CANCELLED, "cancelled");
     }
     return r;
 }
 
-/* --- blobs --- */
-
-static int blob_get(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg, berth_error *err)
-{
-    const struct layout *l = layout_of(c);
-    char path[LAYOUT_PATH_MAX];
-    CLEANUP(closep) int fd = -1;
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
-    berth_digest want, have;
-    berth_hash h;
-    uint64_t size = 0, at = 0;
-    size_t n = 0;
-    int r = piece ? digest_parse(str_from(blob->digest), &want, err) : no_memory(err);
-    if (r != BERTH_OK)
-        return r;
-    layout_blob_path(&want, path);
-    hash_init(&h, (enum hash_algorithm)want.algorithm);
-    r = open_file(l, path, &fd, &size, err);
-    while (r == BERTH_OK && (r = io_pread(fd, piece, PIECE, at, &n, err)) == BERTH_OK && n) {
-        hash_update(&h, piece, n);
-        at += n;
-        content_tell(c, at);
-        if (fn(arg, piece, n) != 0)
-            r = berth_error_set(err, BERTH_E_CANCELLED, "cancelled");
-    }
-    if (r != BERTH_OK)
-        return r;
-    digest_from_hash(&h, &have);
-    return digest_eq(&have, &want) ? BERTH_OK
-                                   : berth_error_set(err, BERTH_E_DIGEST, "'%s/%s' has the digest %.20s...",
-                                                     l->path, path, have.text);
-}
-
-static int blob_has(content *c, const char *digest, bool *ret, berth_error *err)
-{
-    char path[LAYOUT_PATH_MAX];
-    struct stat st;
-    berth_digest d;
-    int r = digest_parse(str_from(digest), &d, err);
-    if (r != BERTH_OK)
-        return r;
-    layout_blob_path(&d, path);
-    *ret = fstatat(layout_of(c)->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
-    return BERTH_OK;
-}
-
-static int copy(const content *c, const struct content_source *from, uint64_t size, int fd, berth_hash *h,
-                berth_error *err)
-{
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
-    if (!piece)
-        return no_memory(err);
-    for (uint64_t at = 0; at < size;) {
-        size_t n = (size_t)MIN(size - at, (uint64_t)PIECE);
-        const char *p = from->p ? (const char *)from->p + at : piece;
-        int r = from->p ? BERTH_OK : io_pread(from->fd, piece, n, at, &n, err);
-        if (r == BERTH_OK && n == 0)
-            r = berth_error_set(err, BERTH_E_IO, "it became shorter while it was read");
-        if (r == BERTH_OK)
-            r = io_write_all(fd, p, n, err);
-        if (r != BERTH_OK)
-            return r;
-        hash_update(h, p, n);
-        at += n;
-        content_tell(c, at);
-    }
-    return BERTH_OK;
-}
-
-static int blob_put(content *c, const berth_descriptor *blob, const struct content_source *from,
-                    berth_error *err)
-{
-    const struct layout *l = layout_of(c);
-    CLEANUP(layout_part_done) struct layout_part part = {.fd = -1};
-    char suffix[IO_KEY_SIZE + 8], key[IO_KEY_SIZE];
-    berth_digest want, have;
-    berth_hash h;
-    bool there = false;
-    int r = blob_has(c, blob->digest, &there, err);
-    if (r != BERTH_OK || there)
-        return r;
-    io_random_key(key);
-    snprintf(suffix, sizeof(suffix), ".%s", key);
-    r = digest_parse(str_from(blob->digest), &want, err);
-    if (r == BERTH_OK)
-        r = layout_part_open(l->dir_fd, &want, suffix, &part, err);
-    if (r != BERTH_OK)
-        return r;
-    hash_init(&h, (enum hash_algorithm)want.algorithm);
-    r = copy(c, from, blob->size, part.fd, &h, err);
-    if (r != BERTH_OK)
-        return r;
-    digest_from_hash(&h, &have);
-    if (!digest_eq(&have, &want))
-        return berth_error_set(err, BERTH_E_DIGEST, "the bytes have the digest %.20s..., not %.20s...",
-                               have.text, want.text);
-    return layout_part_keep(&part, err);
-}
-
-static int manifest_put(content *c, const char *reference, const berth_manifest *m, berth_error *err)
-{
-    const struct content_source from = {.p = m->data, .fd = -1};
-    berth_descriptor d;
-    berth_manifest_describe(m, &d);
-    bool digest = reference && strchr(reference, ':');
-    if (m->kind == BERTH_KIND_SCHEMA1)
-        return berth_error_set(err, BERTH_E_UNSUPPORTED, "an image layout has no place for Docker schema 1");
-    if (digest && strcmp(reference, m->digest) != 0)
-        return berth_error_set(err, BERTH_E_DIGEST, "the manifest has the digest %.20s..., not %.20s...",
-                               m->digest, reference);
-    int r = blob_put(c, &d, &from, err);
-    return r == BERTH_OK && reference
-               ? add_entry(layout_of(c), m, digest ? STR("") : str_from(reference), err)
-               : r;
-}
-
 /* --- referrers --- */
 
-static int tell(const berth_manifest *m, const char *artifact_type, content_descriptor_fn fn, void *arg,
+static int tell(const berth_manifest *m, const char *artifact_type, berth_descriptor_fn fn, void *arg,
                 berth_error *err)
 {
     berth_descriptor d;
@@ -334,10 +245,9 @@ static int tell(const berth_manifest *m, const char *artifact_type, content_desc
 }
 
 /* A layout lists none: each manifest that index.json names is asked for its subject. */
-static int referrers(content *c, const char *digest, const char *artifact_type, content_descriptor_fn fn,
-                     void *arg, berth_error *err)
+int berth_layout_referrers(berth_layout *l, const char *digest, const char *artifact_type,
+                           berth_descriptor_fn fn, void *arg, berth_error *err)
 {
-    const struct layout *l = layout_of(c);
     CLEANUP(index_done) struct index x = {.n = 0};
     int r = read_index(l, &x, err);
     for (size_t i = 0; r == BERTH_OK && i < x.n; i++) {
@@ -349,7 +259,8 @@ static int referrers(content *c, const char *digest, const char *artifact_type, 
         if (again || mediatype_kind(d->media_type) == MANIFEST_OTHER)
             continue;
         berth_error why = BERTH_ERROR_INIT;
-        if (read_manifest(l, &d->digest, NULL, &m, &why) != BERTH_OK) /* damaged, and of no concern here */
+        if (layout_read_manifest(l, &d->digest, NULL, &m, &why) !=
+            BERTH_OK) /* damaged, and of no concern here */
             continue;
         if (m->subject && strcmp(m->subject->digest, digest) == 0)
             r = tell(m, artifact_type, fn, arg, err);
@@ -358,29 +269,58 @@ static int referrers(content *c, const char *digest, const char *artifact_type, 
     return r;
 }
 
-/* --- the place --- */
+/* --- blobs --- */
 
-static void layout_free(content *c)
+/* Opens the file of a blob. */
+static int open_blob(const berth_layout *l, const char *digest, char path[LAYOUT_PATH_MAX], berth_digest *ret,
+                     int *ret_fd, uint64_t *ret_size, berth_error *err)
 {
-    struct layout *l = layout_of(c);
-    closep(&l->dir_fd);
-    free(l->path);
-    free(l);
+    int r = digest_parse(str_from(digest), ret, err);
+    if (r != BERTH_OK)
+        return r;
+    layout_blob_path(ret, path);
+    return layout_open_file(l, path, ret_fd, ret_size, err);
 }
 
-static const struct content_ops layout_ops = {
-    .manifest_get = manifest_get,
-    .blob_get = blob_get,
-    .blob_has = blob_has,
-    .blob_put = blob_put,
-    .manifest_put = manifest_put,
-    .referrers = referrers,
-    .tags = tags,
-    .free = layout_free,
-};
+int berth_layout_blob_size(berth_layout *l, const char *digest, uint64_t *ret_size, berth_error *err)
+{
+    char path[LAYOUT_PATH_MAX];
+    CLEANUP(closep) int fd = -1;
+    berth_digest d;
+    return open_blob(l, digest, path, &d, &fd, ret_size, err);
+}
+
+int berth_layout_blob_get(berth_layout *l, const char *digest, berth_sink_fn fn, void *arg, berth_error *err)
+{
+    char path[LAYOUT_PATH_MAX];
+    CLEANUP(closep) int fd = -1;
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(LAYOUT_PIECE);
+    berth_digest want, have;
+    berth_hash h;
+    uint64_t size = 0, at = 0;
+    size_t n = 0;
+    int r = piece ? open_blob(l, digest, path, &want, &fd, &size, err) : no_memory(err);
+    if (r != BERTH_OK)
+        return r;
+    hash_init(&h, (enum hash_algorithm)want.algorithm);
+    while (r == BERTH_OK && (r = io_pread(fd, piece, LAYOUT_PIECE, at, &n, err)) == BERTH_OK && n) {
+        hash_update(&h, piece, n);
+        at += n;
+        if (fn(arg, piece, n) != 0)
+            r = berth_error_set(err, BERTH_E_CANCELLED, "cancelled");
+    }
+    if (r != BERTH_OK)
+        return r;
+    digest_from_hash(&h, &have);
+    return digest_eq(&have, &want) ? BERTH_OK
+                                   : berth_error_set(err, BERTH_E_DIGEST, "'%s/%s' has the digest %.20s...",
+                                                     l->path, path, have.text);
+}
+
+/* --- the layout --- */
 
 /* An empty index is an index; a folder without one is none. */
-static int create(struct layout *l, berth_error *err)
+static int create(berth_layout *l, berth_error *err)
 {
     static const char empty[] = "{\"schemaVersion\":2,\"mediaType\":\"" MT_OCI_INDEX "\",\"manifests\":[]}";
     struct stat st;
@@ -390,7 +330,7 @@ static int create(struct layout *l, berth_error *err)
     return r;
 }
 
-static int check(const struct layout *l, berth_error *err)
+static int check(const berth_layout *l, berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(HEADER_MAX + 1);
     int r = read_whole(l, "oci-layout", HEADER_MAX, &text, err);
@@ -401,12 +341,11 @@ static int check(const struct layout *l, berth_error *err)
     return r == BERTH_OK ? r : berth_error_prefix(err, "'%s/oci-layout'", l->path);
 }
 
-int content_layout_open(const char *path, bool create_it, content **ret, berth_error *err)
+int berth_layout_open(const char *path, bool create_it, berth_layout **ret, berth_error *err)
 {
-    struct layout *l = fault_hit() ? NULL : calloc(1, sizeof(*l));
+    berth_layout *l = fault_hit() ? NULL : calloc(1, sizeof(*l));
     if (!l)
         return no_memory(err);
-    l->base.ops = &layout_ops;
     l->dir_fd = -1;
     l->path = str_dup(str_from(path));
     int r = l->path ? BERTH_OK : no_memory(err);
@@ -419,10 +358,18 @@ int content_layout_open(const char *path, bool create_it, content **ret, berth_e
         r = create(l, err);
     if (r == BERTH_OK)
         r = check(l, err);
-    if (r != BERTH_OK) {
-        layout_free(&l->base);
-        return r;
-    }
-    *ret = &l->base;
-    return BERTH_OK;
+    if (r == BERTH_OK)
+        *ret = l;
+    else
+        berth_layout_free(l);
+    return r;
+}
+
+void berth_layout_free(berth_layout *l)
+{
+    if (!l)
+        return;
+    closep(&l->dir_fd);
+    free(l->path);
+    free(l);
 }

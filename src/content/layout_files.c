@@ -115,8 +115,9 @@ int layout_sync(int dir_fd, berth_error *err)
 int layout_part_open(int dir_fd, const berth_digest *d, const char *suffix, struct layout_part *ret,
                      berth_error *err)
 {
-    struct layout_part p = {.dir_fd = dir_fd, .fd = -1};
-    layout_blob_path(d, p.path);
+    struct layout_part p = {.dir_fd = dir_fd, .fd = -1, .path = "blobs/new"};
+    if (d)
+        layout_blob_path(d, p.path);
     snprintf(p.part, sizeof(p.part), "%.*s%s", DIGEST_TEXT_MAX + 8, p.path, suffix);
     int rc = create(dir_fd, p.part, &p.fd, err);
     if (rc == BERTH_OK)

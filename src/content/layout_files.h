@@ -26,7 +26,8 @@ struct layout_part {
     char path[LAYOUT_PATH_MAX], part[LAYOUT_PATH_MAX];
 };
 
-/* @suffix tells writers of the same blob apart: ".part". */
+/* @suffix tells writers of the same blob apart: ".part". @d NULL: what it is called is found on the way, and
+ * stands in @path before it is kept. */
 int layout_part_open(int dir_fd, const berth_digest *d, const char *suffix, struct layout_part *ret,
                      berth_error *err);
 /* Syncs it and gives it its name. */

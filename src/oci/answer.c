@@ -57,9 +57,7 @@ static int read_entry(const json_t *entry, berth_arena *arena, oci_error_entry *
         oci_json_get_string(entry, "message", &message, NULL) != BERTH_OK || (!code.n && !message.n))
         return berth_error_set(err, BERTH_E_INVALID, "the list of errors has an entry that is none");
     *ret = (oci_error_entry){printable(code, arena), printable(message, arena), detail_of(entry, arena)};
-    return ret->code.p && ret->message.p && ret->detail.p
-               ? BERTH_OK
-               : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    return ret->code.p && ret->message.p && ret->detail.p ? BERTH_OK : no_memory(err);
 }
 
 int oci_read_errors(berth_str body, berth_arena *arena, oci_error_entry **ret_entries, size_t *ret_n,
@@ -76,7 +74,7 @@ int oci_read_errors(berth_str body, berth_arena *arena, oci_error_entry **ret_en
     size_t n = json_array_size(list);
     oci_error_entry *entries = berth_arena_alloc(arena, n * sizeof(*entries));
     if (!entries)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     for (size_t i = 0; i < n; i++)
         if ((r = read_entry(json_array_get(list, i), arena, &entries[i], err)) != BERTH_OK)
             return r;
@@ -111,7 +109,7 @@ static int read_strings(berth_str body, const char *key, const char *what, bool 
             items = NULL;
     }
     if (!items)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     *ret = items;
     *ret_n = n;
     return BERTH_OK;
@@ -140,10 +138,9 @@ berth_str oci_read_media_type(berth_str body, berth_arena *arena)
 int oci_read_annotations(berth_str text, berth_arena *arena, const berth_annotation **ret, size_t *ret_n,
                          berth_error *err)
 {
-    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
     CLEANUP(oci_json_unrefp) json_t *root = NULL;
     if (text.n == 0)
         return BERTH_OK;
-    int r = oci_json_load_object(text.p, text.n, &bounds, &root, err);
+    int r = oci_manifest_load(text.p, text.n, &root, err);
     return r == BERTH_OK ? oci_json_pairs(root, "annotations", arena, ret, ret_n, err) : r;
 }

@@ -65,14 +65,14 @@ static int read_urls(const json_t *j, berth_arena *arena, oci_descriptor *ret, b
         return BERTH_OK;
     ret->urls = berth_arena_alloc(arena, n * sizeof(*ret->urls));
     if (!ret->urls)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     for (size_t i = 0; i < n; i++) {
         const json_t *url = json_array_get(urls, i);
         if (!json_is_string(url))
             return invalid(err, "'urls' must hold strings");
         ret->urls[i] = berth_arena_str(arena, (berth_str){json_string_value(url), json_string_length(url)});
         if (!ret->urls[i].p)
-            return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+            return no_memory(err);
     }
     ret->n_urls = n;
     return BERTH_OK;

@@ -23,4 +23,7 @@ int oci_manifest_read(const json_t *root, berth_str content_type, size_t max_des
  * arrays and eight members for each descriptor, and some room for what others add. 0: the defaults. */
 oci_json_limits oci_manifest_bounds(size_t max_depth, size_t max_descriptors);
 
+/* oci_json_load_object() within the default bounds. */
+int oci_manifest_load(const void *p, size_t n, json_t **ret, berth_error *err);
+
 #endif

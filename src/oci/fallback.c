@@ -53,7 +53,7 @@ static int copy_annotations(const json_t *entry, berth_arena *arena, berth_str *
         return BERTH_OK;
     CLEANUP(freep) char *text = json_dumps(annotations, JSON_COMPACT);
     *ret = berth_arena_str(arena, str_from(text));
-    return text && ret->p ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    return text && ret->p ? BERTH_OK : no_memory(err);
 }
 
 static int read_entry(const json_t *entry, berth_arena *arena, oci_referrer *ret, berth_error *err)
@@ -67,7 +67,7 @@ static int read_entry(const json_t *entry, berth_arena *arena, oci_referrer *ret
     ret->digest = berth_arena_str(arena, digest_str(&d.digest));
     ret->size = d.size;
     if (!ret->digest.p)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     return copy_annotations(entry, arena, &ret->annotations_json, err);
 }
 
@@ -82,7 +82,7 @@ int oci_read_referrers(berth_str body, berth_arena *arena, oci_referrer **ret, s
     size_t n = json_array_size(list);
     oci_referrer *items = berth_arena_alloc(arena, MAX(n, (size_t)1) * sizeof(*items));
     if (!items)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     for (size_t i = 0; i < n; i++) {
         r = read_entry(json_array_get(list, i), arena, &items[i], err);
         if (r != BERTH_OK)
@@ -114,7 +114,7 @@ static int dump(const json_t *j, berth_buf *out, berth_error *err)
         berth_buf_add_str(out, str_from(text));
     if (berth_buf_exceeded(out))
         return berth_error_set(err, BERTH_E_TOO_BIG, "the index of referrers has no room");
-    return text && !berth_buf_failed(out) ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    return text && !berth_buf_failed(out) ? BERTH_OK : no_memory(err);
 }
 
 int oci_fallback_add(berth_str body, const oci_referrer *add, berth_buf *out, berth_error *err)
@@ -124,8 +124,7 @@ int oci_fallback_add(berth_str body, const oci_referrer *add, berth_buf *out, be
     CLEANUP(oci_json_unrefp) json_t *j = NULL;
     json_t *entry = NULL, *list = NULL;
     oci_print_referrers(&one, add, 1);
-    int r = berth_buf_failed(&one) ? berth_error_set(err, BERTH_E_NOMEM, "out of memory")
-                                   : load(berth_buf_str(&one), &fresh, &entry, err);
+    int r = berth_buf_failed(&one) ? no_memory(err) : load(berth_buf_str(&one), &fresh, &entry, err);
     if (r != BERTH_OK)
         return r;
     if (!body.n)
@@ -135,7 +134,7 @@ int oci_fallback_add(berth_str body, const oci_referrer *add, berth_buf *out, be
         return r;
     drop(list, add->digest);
     if (json_array_append(list, json_array_get(entry, 0)) < 0)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     return dump(j, out, err);
 }
 

@@ -1,11 +1,15 @@
-/* oci/image.h - descriptors and platforms as callers of the library see them, from JSON and into it. For the
- * files of this room alone. */
+/* oci/image.h - documents, descriptors and platforms as callers of the library see them, from JSON and into
+ * it. For the files of this room alone. */
 #ifndef OCI_IMAGE_H
 #define OCI_IMAGE_H
 
 #include <berth/config.h>
 
 #include "oci/descriptor.h"
+
+/* A document's bytes and their digest, in @arena. */
+int oci_image_keep(const void *p, size_t n, berth_arena *arena, const char **ret_digest,
+                   const void **ret_data, berth_error *err);
 
 /* @j: a descriptor that oci_descriptor_read() has found right. Everything is copied to @arena. */
 int oci_image_descriptor(const json_t *j, berth_arena *arena, berth_descriptor *ret, berth_error *err);

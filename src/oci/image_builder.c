@@ -15,11 +15,6 @@ struct berth_builder {
 
 #define PRINTED_MAX (256 * MIB) /* far above what the bounds of a manifest let be read back */
 
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
 static int builder_make(json_t *root, berth_str media_type, berth_builder **ret, berth_error *err)
 {
     berth_builder *b = fault_hit() ? NULL : calloc(1, sizeof(*b));
@@ -50,11 +45,10 @@ int berth_builder_new(const char *media_type, berth_builder **ret_builder, berth
 
 int berth_builder_from(const berth_manifest *manifest, berth_builder **ret_builder, berth_error *err)
 {
-    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
     json_t *root = NULL;
     if (manifest->kind == BERTH_KIND_SCHEMA1)
         return berth_error_set(err, BERTH_E_UNSUPPORTED, "Docker's schema 1 can't be edited");
-    int r = oci_json_load_object(manifest->data, manifest->size, &bounds, &root, err);
+    int r = oci_manifest_load(manifest->data, manifest->size, &root, err);
     if (r != BERTH_OK)
         return r;
     /* what it was announced as must not be lost with the header that said so */

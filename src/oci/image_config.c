@@ -5,14 +5,8 @@
 /* What the caller holds is its first member. */
 struct document {
     berth_config c;
-    berth_digest digest;
     berth_arena arena; /* of all that @c points to */
 };
-
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
 
 /* What a container of it runs (image-spec, config.md "config"). */
 static int read_run(const json_t *root, struct document *doc, berth_error *err)
@@ -94,19 +88,17 @@ static int read_fields(const json_t *root, struct document *doc, berth_error *er
 
 int berth_config_parse(const void *p, size_t n, berth_config **ret_config, berth_error *err)
 {
-    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
     CLEANUP(oci_json_unrefp) json_t *root = NULL;
-    int r = oci_json_load_object(p, n, &bounds, &root, err);
+    int r = oci_manifest_load(p, n, &root, err);
     if (r != BERTH_OK)
         return r;
     struct document *doc = fault_hit() ? NULL : calloc(1, sizeof(*doc));
     if (!doc)
         return no_memory(err);
-    digest_of(HASH_SHA256, p, n, &doc->digest);
-    doc->c.digest = doc->digest.text;
-    doc->c.data = berth_arena_dup(&doc->arena, (berth_str){p, n});
+    r = oci_image_keep(p, n, &doc->arena, &doc->c.digest, &doc->c.data, err);
     doc->c.size = n;
-    r = doc->c.data ? read_fields(root, doc, err) : no_memory(err);
+    if (r == BERTH_OK)
+        r = read_fields(root, doc, err);
     if (r != BERTH_OK) {
         berth_config_free(&doc->c);
         return r;
@@ -126,12 +118,11 @@ void berth_config_free(berth_config *config)
 
 int berth_config_validate(const berth_config *config, berth_error *err)
 {
-    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
     CLEANUP(oci_json_unrefp) json_t *root = NULL;
     berth_error local = BERTH_ERROR_INIT;
     if (!err) /* prefixes are put before what is there */
         err = &local;
-    int r = oci_json_load_object(config->data, config->size, &bounds, &root, err);
+    int r = oci_manifest_load(config->data, config->size, &root, err);
     return r == BERTH_OK ? oci_schema_check_config(root, err) : r;
 }
 

@@ -2,9 +2,14 @@
 #include "oci/image.h"
 #include "util/base64.h"
 
-static int no_memory(berth_error *err)
+int oci_image_keep(const void *p, size_t n, berth_arena *arena, const char **ret_digest,
+                   const void **ret_data, berth_error *err)
 {
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    berth_digest d;
+    digest_of(HASH_SHA256, p, n, &d);
+    *ret_digest = berth_arena_dup(arena, digest_str(&d));
+    *ret_data = berth_arena_dup(arena, (berth_str){p, n});
+    return *ret_digest && *ret_data ? BERTH_OK : no_memory(err);
 }
 
 /* "" says no more than nothing. */

@@ -10,7 +10,6 @@
 /* What the caller holds is its first member. */
 struct document {
     berth_manifest m;
-    berth_digest digest;
     berth_arena arena; /* of all that @m points to */
 };
 
@@ -35,11 +34,6 @@ bool berth_media_type_is_docker(const char *media_type)
 }
 
 /* --- reading --- */
-
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
 
 static int read_one(const json_t *j, berth_arena *arena, const berth_descriptor **ret, berth_error *err)
 {
@@ -158,22 +152,20 @@ static int read_root(const json_t *root, const char *announced, struct document 
 int berth_manifest_parse(const void *p, size_t n, const char *media_type, berth_manifest **ret_manifest,
                          berth_error *err)
 {
-    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
     CLEANUP(oci_json_unrefp) json_t *root = NULL;
     berth_error local = BERTH_ERROR_INIT;
     if (!err) /* prefixes are put before what is there */
         err = &local;
-    int r = oci_json_load_object(p, n, &bounds, &root, err);
+    int r = oci_manifest_load(p, n, &root, err);
     if (r != BERTH_OK)
         return r;
     struct document *doc = fault_hit() ? NULL : calloc(1, sizeof(*doc));
     if (!doc)
         return no_memory(err);
-    digest_of(HASH_SHA256, p, n, &doc->digest);
-    doc->m.digest = doc->digest.text;
-    doc->m.data = berth_arena_dup(&doc->arena, (berth_str){p, n});
+    r = oci_image_keep(p, n, &doc->arena, &doc->m.digest, &doc->m.data, err);
     doc->m.size = n;
-    r = doc->m.data ? read_root(root, media_type, doc, err) : no_memory(err);
+    if (r == BERTH_OK)
+        r = read_root(root, media_type, doc, err);
     if (r != BERTH_OK) {
         berth_manifest_free(&doc->m);
         return r;
@@ -195,12 +187,11 @@ void berth_manifest_free(berth_manifest *manifest)
 
 int berth_manifest_validate(const berth_manifest *manifest, berth_error *err)
 {
-    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
     CLEANUP(oci_json_unrefp) json_t *root = NULL;
     berth_error local = BERTH_ERROR_INIT;
     if (!err)
         err = &local;
-    int r = oci_json_load_object(manifest->data, manifest->size, &bounds, &root, err);
+    int r = oci_manifest_load(manifest->data, manifest->size, &root, err);
     return r == BERTH_OK ? oci_schema_check_manifest(root, manifest, err) : r;
 }
 

@@ -280,7 +280,7 @@ static int check_data(const json_t *d, const struct place *where, berth_error *e
     if (!base64_decode((berth_str){json_string_value(text), json_string_length(text)}, &bytes))
         return wrong(where, "has data that is not base64", err);
     if (berth_buf_failed(&bytes))
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     if ((uint64_t)json_integer_value(json_object_get(d, "size")) != bytes.n)
         return wrong(where, "has data of another size than it says", err);
     if (digest_parse(str_from(json_string_value(json_object_get(d, "digest"))), &want, NULL) != BERTH_OK)

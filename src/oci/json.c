@@ -82,11 +82,11 @@ int oci_json_load_object(const void *p, size_t n, const oci_json_limits *limits,
     if (!j && json_error_code(&e) == json_error_numeric_overflow) {
         j = json_loadb(p, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
         if (j && !restore_integers(j))
-            return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+            return no_memory(err);
     }
     if (!j) {
         if (json_error_code(&e) == json_error_out_of_memory)
-            return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+            return no_memory(err);
         return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID", "no valid JSON: %s, line %d",
                                    e.text, e.line);
     }
@@ -159,17 +159,12 @@ int oci_json_copy_string(const json_t *object, const char *key, berth_arena *are
         return r;
     berth_str copy = lent.n ? berth_arena_str(arena, lent) : STR("");
     if (!copy.p)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     *ret = copy;
     return BERTH_OK;
 }
 
 /* --- as C strings --- */
-
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
 
 static int wrong_member(berth_error *err, const char *key)
 {

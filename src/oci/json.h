@@ -10,6 +10,11 @@
 #include "util/arena.h"
 #include "util/buf.h"
 
+static inline int no_memory(berth_error *err)
+{
+    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
 typedef struct oci_json_limits {
     size_t max_depth;      /* of nested objects and arrays */
     size_t max_containers; /* objects and arrays; each costs some 250 bytes of memory and 2 of text */

@@ -1,7 +1,7 @@
 /* oci/layout.c - see layout.h. */
 #include "oci/layout.h"
 
-#include <berth/config.h>
+#include <berth/layout.h>
 
 #include "oci/descriptor.h"
 #include "util/fault.h"
@@ -58,7 +58,7 @@ int oci_layout_index_parse(const void *p, size_t n, berth_arena *arena, oci_layo
     size_t count = json_array_size(manifests);
     oci_layout_entry *entries = count ? berth_arena_alloc(arena, count * sizeof(*entries)) : NULL;
     if (count && !entries)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     for (size_t i = 0; i < count; i++)
         if (read_entry(json_array_get(manifests, i), arena, &entries[i], err) != BERTH_OK)
             return berth_error_prefix(err, "manifests[%zu]", i);
@@ -74,11 +74,6 @@ struct oci_layout_index {
     json_t *named, *nameless; /* its entries by reference name, by digest */
     bool repeated;            /* some name is there more than once: allowed, for platforms */
 };
-
-static int no_memory(berth_error *err)
-{
-    return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
 
 static const char *name_of(const json_t *entry)
 {

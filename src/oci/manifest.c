@@ -98,7 +98,7 @@ static int alloc_descriptors(berth_arena *arena, size_t n, size_t max, oci_descr
         return berth_error_set_oci(err, BERTH_E_INVALID, "MANIFEST_INVALID",
                                    "it has %zu descriptors, more than the %zu that are allowed", n, max);
     *ret = n ? berth_arena_alloc(arena, n * sizeof(**ret)) : NULL;
-    return n && !*ret ? berth_error_set(err, BERTH_E_NOMEM, "out of memory") : BERTH_OK;
+    return n && !*ret ? no_memory(err) : BERTH_OK;
 }
 
 /* The specification requires `layers`; artifacts without the field are met in the field and are read as
@@ -150,7 +150,7 @@ static int read_annotations(const json_t *root, berth_arena *arena, berth_str *r
     size_t n = json_dumpb(annotations, NULL, 0, JSON_COMPACT);
     char *text = n ? berth_arena_alloc(arena, n) : NULL;
     if (!text || json_dumpb(annotations, text, n, JSON_COMPACT) != n)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        return no_memory(err);
     *ret = (berth_str){text, n};
     return BERTH_OK;
 }
@@ -201,6 +201,12 @@ oci_json_limits oci_manifest_bounds(size_t max_depth, size_t max_descriptors)
         .max_containers = 2 * (max_descriptors ? max_descriptors : DEFAULT_DESCRIPTORS) + 1000,
         .max_values = 8 * (max_descriptors ? max_descriptors : DEFAULT_DESCRIPTORS) + 10000,
     };
+}
+
+int oci_manifest_load(const void *p, size_t n, json_t **ret, berth_error *err)
+{
+    const oci_json_limits bounds = oci_manifest_bounds(0, 0);
+    return oci_json_load_object(p, n, &bounds, ret, err);
 }
 
 int oci_manifest_read(const json_t *root, berth_str content_type, size_t max_descriptors, berth_arena *arena,

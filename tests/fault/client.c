@@ -20,6 +20,7 @@
 #include "berth/config.h"
 #include "berth/credentials.h"
 #include "berth/download.h"
+#include "berth/layout.h"
 #include "berth/reference.h"
 #include "berth/request.h"
 #include "client/content.h"
@@ -500,6 +501,67 @@ static int layout(berth_error *err)
     return r;
 }
 
+static int take_entry(void *arg, const char *name, const berth_descriptor *d)
+{
+    (void)arg, (void)name, (void)d;
+    return 0;
+}
+
+static int take_descriptor(void *arg, const berth_descriptor *d)
+{
+    return take_entry(arg, NULL, d);
+}
+
+static int write_blob(berth_layout *l, const char *digest, berth_error *err)
+{
+    berth_layout_writer *w = NULL;
+    int r = berth_layout_writer_new(l, digest, &w, err);
+    if (r == BERTH_OK)
+        berth_layout_writer_add(w, "abc", 3);
+    if (r == BERTH_OK)
+        r = berth_layout_writer_finish(w, NULL, err);
+    berth_layout_writer_free(w);
+    return r;
+}
+
+/* The same by the library's own functions. */
+static int layout_of_the_library(berth_error *err)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/library", helper_folder);
+    berth_layout *l = NULL;
+    berth_manifest *m = NULL, *got = NULL;
+    size_t had = 0;
+    uint64_t size;
+    int r = berth_manifest_parse(IMAGE, strlen(IMAGE), NULL, &m, err);
+    if (r == BERTH_OK)
+        r = berth_layout_open(path, true, &l, err);
+    if (r == BERTH_OK)
+        r = write_blob(l, NULL, err);
+    if (r == BERTH_OK)
+        r = write_blob(l, ABC, err);
+    if (r == BERTH_OK)
+        r = berth_layout_blob_size(l, ABC, &size, err);
+    if (r == BERTH_OK)
+        r = berth_layout_blob_get(l, ABC, take_bytes, &had, err);
+    if (r == BERTH_OK)
+        r = berth_layout_manifest_put(l, m->digest, m, err);
+    if (r == BERTH_OK)
+        r = berth_layout_tag(l, m->digest, "v1", err);
+    if (r == BERTH_OK)
+        r = berth_layout_manifest_get(l, "v1", &got, err);
+    if (r == BERTH_OK)
+        r = berth_layout_list(l, take_entry, NULL, err);
+    if (r == BERTH_OK)
+        r = berth_layout_referrers(l, ABC, NULL, take_descriptor, NULL, err);
+    if (r == BERTH_OK)
+        r = berth_layout_verify(l, NULL, NULL, err);
+    berth_manifest_free(m);
+    berth_manifest_free(got);
+    berth_layout_free(l);
+    return r;
+}
+
 /* --- the operations: X(name, door, what is done with client c, call and err) --- */
 
 #define OPERATIONS(X)                                                                                        \
@@ -567,7 +629,8 @@ static int layout(berth_error *err)
     X(layout_file, NO_CLIENT, berth_layout_file_check("{\"imageLayoutVersion\":\"1.0.0\"}", 30, err))        \
     X(builder_of_an_image, NO_CLIENT, build_image(err))                                                      \
     X(builder_of_an_index, NO_CLIENT, build_index(err))                                                      \
-    X(layout, NO_CLIENT, layout(err))
+    X(layout, NO_CLIENT, layout(err))                                                                        \
+    X(layout_of_the_library, NO_CLIENT, layout_of_the_library(err))
 
 #define DEFINE(name, door, what)                                                                             \
     static int op_##name(berth_client *c, berth_call **call, berth_error *err)                               \

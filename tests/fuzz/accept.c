@@ -1,16 +1,7 @@
 /* tests/fuzz/accept.c - Accept and If-None-Match, whose values are lists: two lines, one for each. */
-#include <stdint.h>
-
+#include "fuzz.h"
 #include "http/accept.h"
 #include "http/block.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,16 +1,7 @@
 /* tests/fuzz/address.c - who a client says it is: Host and other authorities, addresses, X-Forwarded-For,
  * Forwarded. */
-#include <stdint.h>
-
+#include "fuzz.h"
 #include "http/internal.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

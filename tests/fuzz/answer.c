@@ -1,17 +1,8 @@
 /* tests/fuzz/answer.c - the documents with which a registry answers: errors, tags, the type of a manifest. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "oci/answer.h"
 #include "oci/mediatype.h"
 #include "oci/reference.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,17 +1,8 @@
 /* tests/fuzz/challenge.c - WWW-Authenticate, and the scopes in it: views stay inside what was given, and a
  * merged scope covers both of its parts. */
-#include <stdlib.h>
-
 #include "auth/challenge.h"
 #include "auth/scope.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,15 +1,8 @@
 /* tests/fuzz/chunked.c - chunked bodies: the same bytes and verdict however they arrive. The first byte says
  * in which steps. */
-#include <stdint.h>
-
+#include "fuzz.h"
 #include "http/parser.h"
 #include "util/buf.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void collect(void *arg, const char *p, size_t n)
 {
@@ -33,8 +26,6 @@ static enum http_chunked_result decode(const char *p, size_t n, size_t step, ber
     *ret_used = at;
     return r;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

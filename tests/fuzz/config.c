@@ -1,17 +1,9 @@
 /* tests/fuzz/config.c - an image config as a client reads it. */
-#include <stdlib.h>
-
 #include <berth/config.h>
+#include <berth/layout.h>
 
+#include "fuzz.h"
 #include "util/str.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,14 +1,7 @@
 /* tests/fuzz/configuration.c - a configuration file: it is refused with a line, or understood and printed so
  * that it reads back to the same. */
 #include "daemon/config_private.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -2,15 +2,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "fuzz.h"
 #include "http/range.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,17 +1,8 @@
 /* tests/fuzz/credentials.c - Docker's config.json, the places and the base64 in it, and changes to it. */
-#include <stdlib.h>
-
 #include "auth/credentials.h"
 #include "auth/helper.h"
+#include "fuzz.h"
 #include "util/base64.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A login keeps what it was given, and a logout leaves nothing of it. */
 static void change(berth_str config, berth_arena *arena)

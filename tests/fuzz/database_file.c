@@ -4,13 +4,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "fuzz.h"
 #include "metadata/sqlite_file.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int see(void *arg, const struct file_row *row, berth_error *err)
 {
@@ -28,8 +23,6 @@ static void put(const char *path, const uint8_t *data, size_t n)
     CLEANUP(closep) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     require(fd >= 0 && write(fd, data, n) == (ssize_t)n);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,16 +1,7 @@
 /* tests/fuzz/digest.c - digests, media types and platforms: short texts with a grammar. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,16 +1,7 @@
 /* tests/fuzz/fallback.c - the index behind a referrers tag, read and edited; and the tag of any digest. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "oci/fallback.h"
 #include "oci/reference.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,13 +1,10 @@
 /* tests/fuzz/format.c - templates of --format over a document: text in any order, no crash, no leak, an end.
  */
 #include <jansson.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/format.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,15 +1,8 @@
 /* tests/fuzz/gaps.c - the record of what is still to come of a file, as another may have changed it: refused,
  * or gaps that lie in order within the file, and are saved as they were. */
-#include <stdint.h>
-
 #include "client/gaps.h"
+#include "fuzz.h"
 #include "util/hash.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void look(const unsigned char record[GAPS_RECORD])
 {
@@ -30,8 +23,6 @@ static void look(const unsigned char record[GAPS_RECORD])
         ;
     gaps_done(&g);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,17 +1,8 @@
 /* tests/fuzz/hash_state.c - a saved hash as it comes out of a database that may be damaged: refused, or a
  * state that hashes on in peace and is saved as the same bytes. */
-#include <stdint.h>
-
+#include "fuzz.h"
 #include "util/base.h"
 #include "util/hash.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

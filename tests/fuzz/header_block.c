@@ -1,21 +1,12 @@
 /* tests/fuzz/header_block.c - the checker of header blocks: the same verdict however the bytes arrive, and
  * what passes has one meaning only. */
-#include <stdint.h>
-
+#include "fuzz.h"
 #include "http/parser.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static bool inside(berth_str s, const uint8_t *data, size_t size)
 {
     return s.n == 0 || (s.p >= (const char *)data && s.p + s.n <= (const char *)data + size);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

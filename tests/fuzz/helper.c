@@ -1,15 +1,6 @@
 /* tests/fuzz/helper.c - what a credential helper answers. */
-#include <stdlib.h>
-
 #include "auth/helper.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,16 +1,9 @@
 /* tests/fuzz/image_manifest.c - the first byte chooses what was announced, the rest is a manifest as a client
  * reads it: every field, whether it is valid, edited and printed again. */
-#include <stdlib.h>
-
 #include <berth/manifest.h>
 
+#include "fuzz.h"
 #include "util/str.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static size_t entries(const berth_manifest *m)
 {
@@ -50,8 +43,6 @@ static void check_edited(const berth_manifest *m)
     berth_manifest_free(again);
     berth_builder_free(b);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,17 +1,10 @@
 /* tests/fuzz/image_ref.c - references as people write them: what passes is printed, parsed again and equal,
  * its pieces are what the registry takes, and nothing in it acts on a terminal or starts another part of a
  * URL. */
-#include <stdlib.h>
-
 #include <berth/reference.h>
 
+#include "fuzz.h"
 #include "oci/reference.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static bool same(const char *a, const char *b)
 {
@@ -45,8 +38,6 @@ static void check(const berth_ref *ref)
     require(berth_ref_with_tag(ref, "v1", &tagged, NULL) == BERTH_OK);
     require(same(tagged.without_tag, ref->without_tag) && same(tagged.tag, "v1"));
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Up to a newline a reference; behind it, if there is one, registry, namespace and tag to assume, a line
  * each. */

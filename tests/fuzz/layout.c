@@ -1,16 +1,7 @@
 /* tests/fuzz/layout.c - the two JSON files at the root of an image layout that is imported: the first byte
  * says which. */
-#include <stdint.h>
-
+#include "fuzz.h"
 #include "oci/layout.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,15 +1,6 @@
 /* tests/fuzz/link.c - the Link header: what is found is a part of it. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "http/link.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

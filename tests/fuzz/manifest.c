@@ -1,15 +1,8 @@
 /* tests/fuzz/manifest.c - the first byte chooses the Content-Type, the rest is a manifest; it is read as the
  * index of an image layout too, and printed as text within a document. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "oci/document.h"
 #include "oci/layout.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static void check_descriptor(const oci_descriptor *d)
 {
@@ -47,8 +40,6 @@ static void check_printed(berth_str s)
     for (size_t i = 0; i < b.n; i++)
         require((unsigned char)b.p[i] >= 0x20);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

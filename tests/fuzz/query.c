@@ -1,16 +1,7 @@
 /* tests/fuzz/query.c - percent-coding and query strings: what is decoded encodes and decodes to itself, and a
  * bad escape anywhere refuses the query. */
-#include <stdint.h>
-
+#include "fuzz.h"
 #include "http/url.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,16 +1,7 @@
 /* tests/fuzz/range.c - Range: whatever is asked for, the ranges lie in the body, apart from each other. The
  * first eight bytes are its size. */
-#include <stdint.h>
-
+#include "fuzz.h"
 #include "http/range.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

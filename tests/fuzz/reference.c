@@ -1,16 +1,7 @@
 /* tests/fuzz/reference.c - repository names, tags and references: what passes is safe to put in a path or a
  * URL. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "oci/reference.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -6,16 +6,9 @@
  * target, there is one answer, of a status that the API knows, and nothing of the request in it that could
  * break a header. */
 #include "../unit/registry/fixture.h"
-
-#include <stdlib.h>
+#include "fuzz.h"
 
 static const char *const methods[] = {"GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "BREW"};
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 /* What is pushed stays: begun anew now and then, so that a run depends on few others. */
 static void open_now_and_then(void)
@@ -29,8 +22,6 @@ static void open_now_and_then(void)
     }
     site_log();
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

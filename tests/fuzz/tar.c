@@ -1,20 +1,13 @@
 /* tests/fuzz/tar.c - an archive as it comes in pieces: the first byte is their size, 0 for all at once. What
  * is told must not depend on it. */
-#include <stdlib.h>
-
 #include "content/tar.h"
+#include "fuzz.h"
 #include "util/hash.h"
 
 struct told {
     berth_hash hash;
     uint64_t entries, left;
 };
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 static int on_entry(void *arg, const struct tar_entry *e, berth_error *err)
 {
@@ -59,8 +52,6 @@ static int read_all(const uint8_t *p, size_t n, size_t piece, struct told *t)
     tar_reader_free(reader);
     return r;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

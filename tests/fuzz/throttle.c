@@ -1,17 +1,8 @@
 /* tests/fuzz/throttle.c - what answers say beside their content: Retry-After, RateLimit, Warning, dates. */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "http/date.h"
 #include "http/throttle.h"
 #include "http/warning.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,15 +1,6 @@
 /* tests/fuzz/token.c - the answers of token endpoints: what is accepted can stand in a header, and ends. */
-#include <stdlib.h>
-
 #include "auth/token.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

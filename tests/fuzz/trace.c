@@ -1,16 +1,7 @@
 /* tests/fuzz/trace.c - header blocks as the trace tells them: nothing acts on a terminal, and once masked is
  * masked. */
-#include <stdlib.h>
-
 #include "client/internal.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

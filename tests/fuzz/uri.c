@@ -1,16 +1,7 @@
 /* tests/fuzz/uri.c - URLs in Location, Link and realm: what passes has one meaning, and resolves to itself.
  */
-#include <stdlib.h>
-
+#include "fuzz.h"
 #include "http/uri.h"
-
-static void require(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -10,6 +10,7 @@ import pytest
 
 import layout
 from clients import Clients, need
+from commandline import berth, locked, scripted  # noqa: F401 - fixtures for all
 from server import Server
 
 @pytest.fixture(scope="session")

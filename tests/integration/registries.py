@@ -34,14 +34,11 @@ REAL = {"berth": lambda: servers.Berth(berth_path()), "distribution": Distributi
         "olareg": Olareg}
 
 
-class Cable:
-    """A TCP port in front of another. After `room` bytes towards the server it is cut (once), or goes dead."""
+class Between:
+    """A TCP port in front of another. move() carries what goes one way, until either end is done."""
 
     def __init__(self, port):
-        self.port, self.room, self.dead = port, None, False
-        self.up = 0                       # bytes towards the server so far
-        self.stuck = threading.Event()
-        self.moves = []
+        self.port, self.connections, self.moves = port, 0, []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -52,6 +49,7 @@ class Cable:
                 near, _ = self.listener.accept()
             except OSError:
                 return
+            self.connections += 1
             far = socket.create_connection(("127.0.0.1", self.port))
             self.moves += [threading.Thread(target=self.move, args=args, daemon=True)
                            for args in ((near, far, True), (far, near, False))]
@@ -62,6 +60,27 @@ class Cable:
         """Waits until nothing is under way any more of connections whose near end has gone."""
         for move in self.moves:
             move.join(60)
+
+    def close(self):
+        self.listener.close()
+
+
+def shut(*ends):
+    for end in ends:
+        try:
+            end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+class Cable(Between):
+    """After `room` bytes towards the server it is cut (once), or goes dead."""
+
+    def __init__(self, port):
+        self.room, self.dead = None, False
+        self.up = 0                       # bytes towards the server so far
+        self.stuck = threading.Event()
+        super().__init__(port)
 
     def move(self, source, target, upwards):
         try:
@@ -77,12 +96,6 @@ class Cable:
                 target.sendall(data)
         except OSError:
             pass
-        for s in (source, target):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            s.close()                         # with bytes unread: who goes on sending is told
-
-    def close(self):
-        self.listener.close()
+        shut(source, target)
+        for end in (source, target):
+            end.close()                   # with bytes unread: who goes on sending is told

@@ -12,14 +12,14 @@ import pytest
 
 import layout
 from clients import Clients, need
-from test_client import DIGEST, FAILED, NOT_FOUND, REAL, USAGE, berth  # noqa: F401
+from commandline import DIGEST, FAILED, NOT_FOUND, REAL, USAGE, each_of
 
 TITLE, UNPACK = "org.opencontainers.image.title", "io.deis.oras.content.unpack"
 NOT_ASCII = "n\u0308\u00e4"  # composed and not: names stay the bytes that they are
 
 
 @pytest.fixture
-def files(berth, tmp_path):  # noqa: F811
+def files(berth, tmp_path):
     """In the folder where the commands run: a file, one below a folder, and a tree."""
     home = berth.home
     (home / "one.json").write_text('{"a":1}')
@@ -41,7 +41,7 @@ def same(a, b):
 
 
 class TestLayout:
-    def test_comes_back_as_it_was(self, berth, files, tmp_path):  # noqa: F811
+    def test_comes_back_as_it_was(self, berth, files, tmp_path):
         ref = f"oci:{tmp_path}/place:v1"
         said = berth("artifact", "push", ref, "one.json:application/json", "sub/two.bin", "tree", "--artifact-type", "x/y",
                      "--annotation", "a=b", "--output", "json").json()
@@ -59,7 +59,7 @@ class TestLayout:
                       "--artifact-type", "x/y", "--annotation", "a=b").out.decode().strip()
         assert again == said["digest"]                     # the same from the same files
 
-    def test_does_not_overwrite_unless_told(self, berth, files, tmp_path):  # noqa: F811
+    def test_does_not_overwrite_unless_told(self, berth, files, tmp_path):
         ref = f"oci:{tmp_path}/place:v1"
         berth("artifact", "push", ref, "one.json", "tree")
         (tmp_path / "out").mkdir()
@@ -71,7 +71,7 @@ class TestLayout:
         assert (tmp_path / "out" / "one.json").read_text() == '{"a":1}'
         assert not [p for p in (tmp_path / "out").rglob("*") if p.name.endswith(".part")]
 
-    def test_picks_by_media_type_and_keeps_archives(self, berth, files, tmp_path):  # noqa: F811
+    def test_picks_by_media_type_and_keeps_archives(self, berth, files, tmp_path):
         ref = f"oci:{tmp_path}/place:v1"
         berth("artifact", "push", ref, "one.json:application/json", "tree")
         berth("artifact", "pull", ref, "-o", tmp_path / "json", "--media-type", "application/json")
@@ -85,7 +85,7 @@ class TestLayout:
             listed = subprocess.run([*reader, "-tzf", packed], capture_output=True, check=True)
             assert len(listed.stdout.splitlines()) == len(names) and listed.stderr == b""
 
-    def test_attach_and_tree(self, berth, files, tmp_path):  # noqa: F811
+    def test_attach_and_tree(self, berth, files, tmp_path):
         ref = f"oci:{tmp_path}/place:v1"
         root = berth("artifact", "push", ref, "one.json").out.decode().strip()
         berth("artifact", "attach", ref, "one.json", code=USAGE)
@@ -101,7 +101,7 @@ class TestLayout:
         assert signature not in berth("artifact", "tree", ref, "--depth", "1").out.decode()
         assert berth("artifact", "tree", ref, "--artifact-type", "x/y", "--output", "json").json()["referrers"] == []
 
-    def test_what_is_not_there(self, berth, files, tmp_path):  # noqa: F811
+    def test_what_is_not_there(self, berth, files, tmp_path):
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "nothing", code=NOT_FOUND)
         berth("artifact", "pull", f"oci:{tmp_path}/nowhere:v1", code=NOT_FOUND)
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "one.json", "--annotation", "novalue", code=FAILED)
@@ -110,7 +110,7 @@ class TestLayout:
 class TestWithoutLibarchive:
     """Only who has an archive before it asks for the library."""
 
-    def test_says_what_is_missing(self, berth, files, tmp_path):  # noqa: F811
+    def test_says_what_is_missing(self, berth, files, tmp_path):
         ref, other = f"oci:{tmp_path}/place:v1", f"oci:{tmp_path}/place:v2"
         berth("artifact", "push", ref, "one.json", "tree")
         (tmp_path / "libarchive.so.13").write_bytes(b"")
@@ -131,7 +131,7 @@ class TestHostile:                                                              
         return f"oci:{made.path}:v1"
 
     @pytest.mark.parametrize("title", ["../out", "/tmp/berth-out", "a/../../out", "..", ".", "up/out"])
-    def test_titles(self, berth, tmp_path, title):  # noqa: F811
+    def test_titles(self, berth, tmp_path, title):
         ref = self.artifact(tmp_path, b"data", **{TITLE: title})
         to = tmp_path / "below" / "to"
         to.mkdir(parents=True)
@@ -144,7 +144,7 @@ class TestHostile:                                                              
         ("t/../../out", tarfile.REGTYPE, ""), ("/tmp/berth-out", tarfile.REGTYPE, ""), ("other/x", tarfile.REGTYPE, ""),
         ("t/out", tarfile.SYMTYPE, "../../.."), ("t/out", tarfile.SYMTYPE, "/etc/passwd"), ("t/out", tarfile.LNKTYPE, "../x"),
         ("t/out", tarfile.LNKTYPE, "/etc/passwd"), ("t/out", tarfile.CHRTYPE, ""), ("t/out", tarfile.FIFOTYPE, "")])
-    def test_archives(self, berth, tmp_path, name, kind, link):  # noqa: F811
+    def test_archives(self, berth, tmp_path, name, kind, link):
         raw = io.BytesIO()
         with tarfile.open(fileobj=raw, mode="w") as t:
             info = tarfile.TarInfo(name)
@@ -156,7 +156,7 @@ class TestHostile:                                                              
         assert [p.name for p in (tmp_path / "below").iterdir()] == ["to"] and not os.path.exists("/tmp/berth-out")
         assert [p for p in to.rglob("*") if not p.is_dir()] == []
 
-    def test_a_bomb(self, berth, tmp_path):  # noqa: F811
+    def test_a_bomb(self, berth, tmp_path):
         raw = io.BytesIO()
         with tarfile.open(fileobj=raw, mode="w:gz") as t:
             info = tarfile.TarInfo("t/zeros")
@@ -166,7 +166,7 @@ class TestHostile:                                                              
         done = berth("artifact", "pull", ref, "-o", tmp_path / "to", "--unpack-max", "1MiB", code=FAILED)
         assert "unpacks to more" in done.err and not list((tmp_path / "to").rglob("zeros"))
 
-    def test_wrong_bytes_have_no_name(self, berth, tmp_path):  # noqa: F811
+    def test_wrong_bytes_have_no_name(self, berth, tmp_path):
         ref = self.artifact(tmp_path, b"right", **{TITLE: "file"})
         path = layout.digest_of(b"right").replace(":", "/")
         (tmp_path / "hostile" / "blobs" / path).write_bytes(b"wrong")
@@ -174,14 +174,7 @@ class TestHostile:                                                              
         assert list((tmp_path / "to").iterdir()) == []
 
 
-@pytest.fixture(scope="module", params=list(REAL))
-def real(request, tmp_path_factory):
-    contestant = REAL[request.param]()
-    if not contestant.available():
-        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
-    running = contestant.start(tmp_path_factory.mktemp("real"))
-    yield running
-    running.close()
+real = each_of(REAL)
 
 
 @pytest.fixture
@@ -190,7 +183,7 @@ def clients(real, tmp_path):
 
 
 class TestOthers:
-    def test_oras_pulls_what_berth_pushed(self, berth, files, real, clients, tmp_path):  # noqa: F811
+    def test_oras_pulls_what_berth_pushed(self, berth, files, real, clients, tmp_path):
         ref = f"{real.address}/team/files:v1"
         digest = berth("artifact", "push", ref, "one.json:application/json", "sub/two.bin", "tree").out.decode().strip()
         clients.oras("pull", ref, "-o", tmp_path / "theirs")
@@ -198,13 +191,13 @@ class TestOthers:
         assert clients.crane("digest", "--insecure", ref).stdout.strip() == digest
         clients.skopeo("copy", *clients.skopeo_trust("src"), f"docker://{ref}", f"dir:{tmp_path}/skopeo")
 
-    def test_berth_pulls_what_oras_pushed(self, berth, files, real, clients, tmp_path):  # noqa: F811
+    def test_berth_pulls_what_oras_pushed(self, berth, files, real, clients, tmp_path):
         ref = f"{real.address}/team/theirs:v1"
         clients.oras("push", ref, "one.json:application/json", "sub/two.bin", "tree", cwd=files)
         berth("artifact", "pull", ref, "-o", tmp_path / "ours")
         same(files, tmp_path / "ours")
 
-    def test_they_see_the_same_tree(self, berth, files, real, clients):  # noqa: F811
+    def test_they_see_the_same_tree(self, berth, files, real, clients):
         ref = f"{real.address}/team/tree:v1"
         berth("artifact", "push", ref, "one.json")
         ours = berth("artifact", "attach", ref, "one.json", "--artifact-type", "application/sbom").out.decode().strip()

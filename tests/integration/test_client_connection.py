@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from server import ROOT, Server, berth_path
-from test_client import DENIED, FAILED, NETWORK, TAGS, USAGE, Berth, fill, says, scripted, servers  # noqa: F401
+from commandline import DENIED, FAILED, NETWORK, TAGS, USAGE, Berth, fill, says, servers
+from server import ROOT, Server
 
 sys.path.insert(0, str(ROOT / "tests"))
 

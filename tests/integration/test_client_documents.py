@@ -4,8 +4,8 @@ and crane."""
 import gzip
 import io
 import json
+import re
 import shutil
-import subprocess
 import tarfile
 from types import SimpleNamespace
 
@@ -13,9 +13,8 @@ import pytest
 
 import layout
 from clients import Clients
-from test_client import DIGEST, FAILED, NOT_FOUND, REAL, USAGE, berth  # noqa: F401
+from commandline import DIGEST, FAILED, NOT_FOUND, PROBLEMS, REAL, USAGE, each_of
 
-PROBLEMS = 6
 
 
 def tar(entries):
@@ -192,14 +191,7 @@ class TestValidate:                                                             
         assert says in done.out.decode()
 
 
-@pytest.fixture(scope="module", params=list(REAL))
-def real(request, tmp_path_factory, images):
-    contestant = REAL[request.param]()
-    if not contestant.available():
-        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
-    running = contestant.start(tmp_path_factory.mktemp("real"))
-    yield running
-    running.close()
+real = each_of(REAL)
 
 
 class TestIndex:
@@ -226,6 +218,12 @@ class TestIndex:
         added = berth("index", "add", f"{to}:v1", f"{images.ref}:arm", "--output", "json").json()
         assert added["digest"] == digest and added["written"]
 
+    def test_tags_of_a_layout_are_listed(self, berth, images):
+        listed = berth("tag", "list", images.ref, "--output", "json").json()
+        assert listed["name"] == images.ref and {"amd64", "arm64", "all"} <= set(listed["tags"])
+        assert berth("tag", "list", images.ref).out.decode().split() == listed["tags"]
+        assert "no pages" in berth("tag", "list", images.ref, "--last", "a", code=USAGE).err
+
     def test_docker_and_oci_are_not_mixed(self, berth, images, tmp_path):          # C110
         made = layout.Layout(tmp_path / "docker")
         manifest = {"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
@@ -236,6 +234,38 @@ class TestIndex:
         assert said["mediaType"] == "application/vnd.docker.distribution.manifest.list.v2+json"
         assert said["manifests"][0]["platform"] == "linux/amd64"
         assert "not mixed" in berth("index", "add", f"oci:{made.path}:list", f"{images.ref}:amd64", code=FAILED).err
+
+    def test_of_another_repository_moves_no_layer(self, berth, images, real):
+        """As regctl index create and docker buildx imagetools create do it."""
+        theirs, to = f"{real.address}/team/parts", f"{real.address}/team/whole"
+        for arch in ("amd64", "arm64"):
+            berth("index", "create", f"{theirs}:{arch}", f"{images.ref}:all", "--platform", f"linux/{arch}")
+        said = berth("index", "create", f"{to}:v1", f"{theirs}:amd64", f"{theirs}:arm64", "--debug").err
+        assert "mount=sha256" in said and "from=team" in said
+        child = json.loads(berth("manifest", "get", f"{to}:v1").out)["manifests"][0]["digest"]
+        for layer in json.loads(berth("manifest", "get", f"{to}@{child}").out)["layers"]:
+            assert f"> GET /v2/team/parts/blobs/{layer['digest']}" not in said
+        assert "> PATCH" not in said and not re.search("> PUT /v2/team/whole/blobs", said)
+        assert berth("inspect", f"{to}:v1", "--validate", "--output", "json").json()["valid"]
+
+    def test_of_another_repository_copies_where_nothing_is_mounted(self, berth, scripted):
+        config, layer = b'{"architecture":"amd64","os":"linux"}', b"layer"
+        digests = {layout.digest_of(b): b for b in (config, layer)}
+        image = json.dumps({"schemaVersion": 2, "mediaType": layout.MANIFEST, "config": {
+            "mediaType": layout.CONFIG, "digest": layout.digest_of(config), "size": len(config)}, "layers": [
+                {"mediaType": layout.LAYER, "digest": layout.digest_of(layer), "size": len(layer)}]}).encode()
+        s, put = scripted(), {}
+        s.routes["/v2/a/manifests/v1"] = lambda r: (200, {"Content-Type": layout.MANIFEST}, image)
+        for digest, blob in digests.items():
+            s.routes[f"/v2/a/blobs/{digest}"] = lambda r, blob=blob: (200, {}, blob)
+        s.routes["/v2/b/blobs/uploads/"] = lambda r: (
+            (403, {}, b"") if "mount=" in r.path else (202, {"Location": "/v2/b/blobs/uploads/1"}, b""))
+        s.routes["/v2/b/blobs/uploads/1"] = lambda r: (put.update({r.path.split("digest=")[1]: r.body}), (201, {}, b""))[1]
+        for name in (layout.digest_of(image), "v1"):
+            s.routes[f"/v2/b/manifests/{name}"] = lambda r: (
+                201, {"Location": "/", "Docker-Content-Digest": layout.digest_of(r.body)}, b"")
+        berth("index", "create", f"{s.address}/b:v1", f"{s.address}/a:v1")
+        assert {k.replace("%3A", ":"): v for k, v in put.items()} == digests
 
     def test_in_a_registry(self, berth, images, real, tmp_path):
         to = f"{real.address}/team/app"

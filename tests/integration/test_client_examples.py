@@ -100,6 +100,26 @@ def test_drcas_readme_gets_a_config(server, build):
     assert "MANIFEST_UNKNOWN" in run(program, f"{server.address}/library/busybox:none", code=1).stderr
 
 
+def test_an_image_comes_into_a_layout(server, build, tmp_path):
+    """C143: what berth/layout.h wrote, skopeo reads."""
+    need("skopeo")
+    layer, config = layout.tar_layer({"etc/os-release": b"NAME=berth\n"})[0], b'{"architecture":"amd64","os":"linux"}'
+    for blob in (layer, config):
+        status, _, _ = server.request("POST", f"/v2/team/laid/blobs/uploads/?digest={layout.digest_of(blob)}", blob)
+        assert status == 201
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": layout.MANIFEST, "config": {
+        "mediaType": layout.CONFIG, "digest": layout.digest_of(config), "size": len(config)}, "layers": [
+            {"mediaType": layout.LAYER, "digest": layout.digest_of(layer), "size": len(layer)}]}).encode()
+    status, _, _ = server.request("PUT", "/v2/team/laid/manifests/v1", manifest, {"Content-Type": layout.MANIFEST})
+    assert status == 201
+    program, digest = build(EXAMPLES / "layout.c"), layout.digest_of(manifest)
+    assert run(program, server.address, "team/laid", "v1", tmp_path / "here").stdout == f"{digest}  v1\n"
+    done = run("skopeo", "inspect", "--raw", f"oci:{tmp_path}/here:v1")
+    assert done.stdout.encode() == manifest
+    run("skopeo", "--insecure-policy", "copy", f"oci:{tmp_path}/here:v1", f"oci:{tmp_path}/there:v1")
+    assert "MANIFEST_UNKNOWN" in run(program, server.address, "team/laid", "none", tmp_path / "here", code=1).stderr
+
+
 LIBRARY = (ROOT / "docs" / "library.md").read_text()
 BLOCKS = [re.sub(r"^    ", "", m.group(), flags=re.M) for m in re.finditer(r"(?:^    .*\n|^\n(?=    ))+", LIBRARY, re.M)]
 # What the fragments of the tour take for granted.

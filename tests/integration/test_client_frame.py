@@ -18,29 +18,10 @@ import pytest
 
 import layout
 from clients import need
+from commandline import BUSY, DENIED, DIGEST, FAILED, NETWORK, NOT_FOUND, OK, USAGE, says
 from server import ROOT, berth_path
-from test_client import Berth, Scripted, says
 
-OK, FAILED, USAGE, CONFIG, NOT_FOUND, BUSY, PROBLEMS, DENIED, NETWORK, DIGEST = range(10)
 SPOKEN = re.compile(r"^      ?(?:-\w, )? *--([\w-]+)|^  -\w, --([\w-]+)", re.M)
-
-
-@pytest.fixture
-def berth(tmp_path):
-    return Berth(tmp_path / "home")
-
-
-@pytest.fixture
-def scripted():
-    made = []
-
-    def make():
-        made.append(Scripted())
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 class Slow:
@@ -102,7 +83,7 @@ def run(*argv):
 
 
 def listed(text):
-    return re.findall(r"^  ([a-z][\w-]*) ", re.search(r"\ncommands:\n(.*?)\n\n", text, re.S).group(1), re.M)
+    return re.findall(r"^  ([a-z][\w-]*) ", text.split("\nexit codes:")[0].split("\nexamples:")[0], re.M)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +125,9 @@ class TestDocuments:
         assert run("help", "--markdown") == written, "make documents"
         for c in commands.values():
             section = re.search(rf"^##+ berth {c.name}\n(.*?)(?=^##|\Z)", written, re.S | re.M).group(1)
-            assert set(re.findall(r"`(?:-\w, )?--([\w-]+)", section.split("\n    ")[0] + section)) >= set(c.options), c.name
+            for title in re.findall(r"\[([A-Z][\w ]+)\]\(#", section):
+                section += re.search(rf"^### {title}\n(.*?)(?=^##)", written, re.S | re.M).group(1)
+            assert set(re.findall(r"`(?:-\w, )?--([\w-]+)", section)) >= set(c.options) - {"help"}, c.name
 
     def test_man_pages_name_every_option(self, commands):
         for c in commands.values():

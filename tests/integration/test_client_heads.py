@@ -5,12 +5,6 @@ import json
 import pytest
 
 import layout
-from test_client import Berth
-
-
-@pytest.fixture
-def berth(tmp_path):
-    return Berth(tmp_path / "home")
 
 
 def push(server, repository, tags):

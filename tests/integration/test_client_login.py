@@ -12,8 +12,8 @@ import time
 
 import pytest
 
+from commandline import DENIED, FAILED, NOT_FOUND, USAGE
 from server import berth_path
-from test_client import DENIED, FAILED, NOT_FOUND, USAGE, Berth, WithPassword, locked, scripted  # noqa: F401
 
 HELPER = """#!/usr/bin/python3
 # A credential helper as github.com/docker/docker-credential-helpers has them: keeps a file of JSON beside itself.
@@ -35,11 +35,6 @@ else:
     sys.exit(1)
 path.write_text(json.dumps(kept))
 """
-
-
-@pytest.fixture
-def berth(tmp_path):
-    return Berth(tmp_path / "home")
 
 
 @pytest.fixture

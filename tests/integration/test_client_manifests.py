@@ -6,20 +6,13 @@ import json
 import pytest
 
 import layout
+from commandline import DENIED, DIGEST, FAILED, NOT_FOUND, OK, USAGE, each_of, says
 from registries import REAL
-from test_client import DENIED, DIGEST, FAILED, NOT_FOUND, OK, USAGE, Berth, berth, says, scripted  # noqa: F401
 
 NO_REFERRERS = ("distribution", "docker-registry")      # they have no referrers API
 
 
-@pytest.fixture(scope="module", params=list(REAL))
-def real(request, tmp_path_factory):
-    contestant = REAL[request.param]()
-    if not contestant.available():
-        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
-    running = contestant.start(tmp_path_factory.mktemp("real"))
-    yield running
-    running.close()
+real = each_of(REAL)
 
 
 def image(running, repository, note="", subject=None, media_type=layout.MANIFEST):
@@ -37,7 +30,7 @@ def image(running, repository, note="", subject=None, media_type=layout.MANIFEST
 
 
 class TestRealRegistries:
-    def test_puts_a_manifest_byte_for_byte(self, berth, real, tmp_path):  # noqa: F811
+    def test_puts_a_manifest_byte_for_byte(self, berth, real, tmp_path):
         ref, body = f"{real.address}/team/put", image(real, "team/put")
         digest, path = layout.digest_of(body), tmp_path / "manifest"
         path.write_bytes(body)
@@ -51,7 +44,7 @@ class TestRealRegistries:
             assert berth("manifest", "digest", ref + tag).out.decode() == digest + "\n"
         berth("manifest", "put", f"{ref}@{layout.digest_of(b'other')}", path, code=DIGEST)
 
-    def test_finds_the_type_by_the_fields(self, berth, real):  # noqa: F811
+    def test_finds_the_type_by_the_fields(self, berth, real):
         body = image(real, "team/put", "no type", media_type=None)
         assert berth("manifest", "put", f"{real.address}/team/put:untyped", "-", "--format", "{{.mediaType}}",
                      stdin=body).out.decode().strip() == layout.MANIFEST
@@ -60,14 +53,14 @@ class TestRealRegistries:
                      stdin=index).out.decode().strip() == layout.INDEX
         berth("manifest", "put", f"{real.address}/team/put:bad", "-", stdin=b"<html>", code=FAILED)
 
-    def test_names_what_is_missing(self, berth, real):  # noqa: F811
+    def test_names_what_is_missing(self, berth, real):
         other = json.loads(image(real, "team/put", "x"))
         other["config"]["digest"] = layout.digest_of(b"absent")
         said = berth("manifest", "put", f"{real.address}/team/put:sparse", "-", stdin=json.dumps(other).encode(),
                      code=NOT_FOUND if real.name == "berth" else FAILED).err
         assert "BLOB_UNKNOWN" in said
 
-    def test_sets_further_tags(self, berth, real):  # noqa: F811
+    def test_sets_further_tags(self, berth, real):
         ref, body = f"{real.address}/team/tags", image(real, "team/tags")
         berth("manifest", "put", f"{ref}:1.2.3", "-", stdin=body)
         said = berth("tag", "add", f"{ref}:1.2.3", "1.2", "1", "--output", "json").json()
@@ -78,7 +71,7 @@ class TestRealRegistries:
         berth("tag", "add", f"{ref}:absent", "x", code=NOT_FOUND)
         berth("tag", "add", f"{ref}:1", "no tag", code=USAGE)
 
-    def test_removes_tags(self, berth, real):  # noqa: F811
+    def test_removes_tags(self, berth, real):
         ref, body = f"{real.address}/team/untag", image(real, "team/untag")
         berth("manifest", "put", f"{ref}:a", "-", "-t", "b", "-t", "c", stdin=body)
         if real.name == "docker-registry":      # 2.8 deletes manifests alone
@@ -92,7 +85,7 @@ class TestRealRegistries:
             berth("manifest", "head", f"{ref}{name}", code=NOT_FOUND)
         berth("tag", "delete", f"{ref}@{layout.digest_of(body)}", code=USAGE)
 
-    def test_deletes_manifests(self, berth, real):  # noqa: F811
+    def test_deletes_manifests(self, berth, real):
         ref, body = f"{real.address}/team/gone", image(real, "team/gone")
         digest = layout.digest_of(body)
         berth("manifest", "put", f"{ref}:a", "-", stdin=body)
@@ -101,7 +94,7 @@ class TestRealRegistries:
         berth("manifest", "delete", f"{ref}@{digest}", code=NOT_FOUND)
         berth("manifest", "delete", f"{ref}:a", code=USAGE)
 
-    def test_lists_repositories_and_tags_in_pages(self, berth, real):  # noqa: F811
+    def test_lists_repositories_and_tags_in_pages(self, berth, real):
         for name in ("page/a", "page/b", "page/c"):
             berth("manifest", "put", f"{real.address}/{name}:v1", "-", stdin=image(real, name))
         if real.name == "olareg":                # it has no catalogue
@@ -118,7 +111,7 @@ class TestRealRegistries:
         if real.name != "docker-registry":       # 2.8 has no pages of tags
             assert berth("tag", "list", ref, "--page-size", "2", "--one-page", "--last", "v1").out.decode().split() == ["v2", "v3"]
 
-    def test_keeps_up_the_referrers_tag_where_there_is_no_api(self, berth, real):  # noqa: F811
+    def test_keeps_up_the_referrers_tag_where_there_is_no_api(self, berth, real):
         ref, subject = f"{real.address}/team/signed", image(real, "team/signed", "subject")
         tag = layout.digest_of(subject).replace(":", "-")
         berth("manifest", "put", f"{ref}:v1", "-", stdin=subject)
@@ -151,7 +144,7 @@ class TestRealRegistries:
 class TestMisbehaving:
     BODY = b'{"schemaVersion":2,"manifests":[]}'
 
-    def test_tags_that_the_registry_did_not_set_are_put_singly(self, berth, scripted):  # noqa: F811
+    def test_tags_that_the_registry_did_not_set_are_put_singly(self, berth, scripted):
         s, digest = scripted(), layout.digest_of(self.BODY)
         s.routes[f"/v2/a/manifests/{digest}"] = says(201, OCI_Tag="v1, v3")
         s.routes["/v2/a/manifests/v2"] = says(201)
@@ -159,25 +152,25 @@ class TestMisbehaving:
         assert [r.path for r in s.seen] == [f"/v2/a/manifests/{digest}?tag=v2&tag=v3&tag=v1", "/v2/a/manifests/v2"]
         assert all(r.body == self.BODY and r.headers["Content-Type"] == layout.INDEX for r in s.seen)
 
-    def test_a_registry_that_stored_other_bytes_is_found_out(self, berth, scripted):  # noqa: F811
+    def test_a_registry_that_stored_other_bytes_is_found_out(self, berth, scripted):
         s = scripted()
         s.routes["/v2/a/manifests/v1"] = says(201, Docker_Content_Digest=layout.digest_of(b"other"))
         berth("manifest", "put", f"{s.address}/a:v1", "-", stdin=self.BODY, code=DIGEST)
 
     @pytest.mark.parametrize("head", [says(200, Content_Type=layout.INDEX), says(405),
                                       says(200, Content_Type=layout.INDEX, Docker_Content_Digest="sha256:short")])
-    def test_a_digest_that_is_not_named_is_computed(self, berth, scripted, head):  # noqa: F811
+    def test_a_digest_that_is_not_named_is_computed(self, berth, scripted, head):
         s = scripted()
         s.routes["/v2/a/manifests/v1"] = lambda r: head(r) if r.command == "HEAD" else (200, {"Content-Type": layout.INDEX}, self.BODY)
         assert berth("manifest", "digest", f"{s.address}/a:v1").out.decode().strip() == layout.digest_of(self.BODY)
 
-    def test_smaller_pages_where_the_registry_wants_them(self, berth, scripted):  # noqa: F811
+    def test_smaller_pages_where_the_registry_wants_them(self, berth, scripted):
         s = scripted()
         s.routes["/v2/a/tags/list"] = lambda r: (400, {}, b"") if "n=1000" in r.path else (200, {}, b'{"tags":["v1"]}')
         assert berth("tag", "list", f"{s.address}/a").out == b"v1\n"
         assert [r.path.partition("?")[2] for r in s.seen] == ["n=1000", "n=100"]
 
-    def test_a_catalogue_that_is_none(self, berth, scripted):  # noqa: F811
+    def test_a_catalogue_that_is_none(self, berth, scripted):
         s = scripted()
         s.routes["/v2/_catalog"] = says(401, WWW_Authenticate='Basic realm="x"')
         berth("catalog", s.address, code=DENIED)

@@ -12,9 +12,9 @@ import time
 import pytest
 
 import layout
+from commandline import NETWORK, Berth
 from line import FAR, FAR6, Line
 from server import Server, berth_path
-from test_client import NETWORK, Berth
 
 PORT = 5000
 HOST = f"{FAR}:{PORT}"

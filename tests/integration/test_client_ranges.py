@@ -8,33 +8,15 @@ import time
 import pytest
 
 import layout
-
+from commandline import REAL, each_of, fill
 from server import berth_path
-from test_client import REAL, Berth, fill, scripted  # noqa: F401
-from test_client_robust import BLOB, BreakingProxy
+from test_client_robust import BLOB, through
 from test_client_tokens import guarded  # noqa: F401
 
 RANGES = ["--ranges", "4", "--ranges-from", "256k"]
 
 
-@pytest.fixture
-def berth(tmp_path):
-    return Berth(tmp_path / "home")
-
-
-@pytest.fixture(scope="module", params=list(REAL))
-def real(request, tmp_path_factory):
-    contestant = REAL[request.param]()
-    if not contestant.available():
-        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
-    running = contestant.start(tmp_path_factory.mktemp("real"))
-    yield fill(running)
-    running.close()
-
-
-def through(real, **how):
-    host, port = real.host.rsplit(":", 1)
-    return BreakingProxy(host, int(port), **how)
+real = each_of(REAL, fill)
 
 
 class TestRanges:
@@ -100,7 +82,7 @@ class TestRanges:
         assert list(tmp_path.glob("blob*")) == []
 
 
-def test_one_token_is_enough_for_all(berth, guarded, tmp_path):  # noqa: F811
+def test_one_token_is_enough_for_all(berth, guarded, tmp_path):
     guarded.tokens.seen.clear()
     berth.config(**{guarded.address: "alice:secret"})
     digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"       # {}
@@ -108,7 +90,7 @@ def test_one_token_is_enough_for_all(berth, guarded, tmp_path):  # noqa: F811
     assert (tmp_path / "blob").read_bytes() == b"{}" and len(guarded.tokens.seen) == 1
 
 
-def test_a_registry_without_ranges_sends_one_stream(berth, scripted, tmp_path):  # noqa: F811
+def test_a_registry_without_ranges_sends_one_stream(berth, scripted, tmp_path):
     s, blob = scripted(), bytes(range(256)) * 4096
     digest = layout.digest_of(blob)
     s.routes[f"/v2/a/blobs/{digest}"] = lambda request: (200, {}, blob)

@@ -1,70 +1,30 @@
 """`berth request`, Reggie on the command line: the steps of the user guide against four registries, and what must go wrong."""
 
 import base64
-import crypt
 import hashlib
 import http.server
 import json
 import os
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import layout
-from server import ROOT, Server, berth_path
+from commandline import DENIED, FAILED, NETWORK, NOT_FOUND, OK, USAGE, Berth, WithPassword, servers
+from server import Server, berth_path
 
-sys.path.insert(0, str(ROOT / "bench"))
-import servers  # noqa: E402
-
-OK, FAILED, USAGE, NOT_FOUND, DENIED, NETWORK = 0, 1, 2, 4, 7, 8
 OTHERS = {"distribution": servers.Distribution, "docker-registry": servers.DockerRegistry, "olareg": servers.Olareg}
 CHUNK = 1024
 
 
-class WithPassword(servers.Distribution):
-    """distribution with a htpasswd file: dinosaur and a token for a password."""
-
-    def command(self, folder, port, tls):
-        argv = super().command(folder, port, tls)
-        salt = crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)
-        (folder / "htpasswd").write_text("dinosaur:" + crypt.crypt("93e033f9", salt).replace("$2b$", "$2y$") + "\n")
-        config = folder / "config.yml"
-        config.write_text(config.read_text() + f"auth:\n  htpasswd: {{realm: test, path: {folder}/htpasswd}}\n")
-        return argv
-
-    def start(self, base, tls=None, folder=None):
-        return Answering(self, base, tls, folder)
-
-
-class Answering(servers.Running):
-    def answers(self, seconds):       # 401 is its first answer
-        self.tls, was = self.tls or ("", ""), self.tls
-        try:
-            return super().answers(seconds)
-        finally:
-            self.tls = was
+class WithToken(WithPassword):
+    user, password = "dinosaur", "93e033f9"
 
 
 @pytest.fixture
 def berth(tmp_path):
-    """berth(*words, code=0, stdin=b"", **environment) in a home of its own."""
-    (tmp_path / ".docker").mkdir()
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("BERTH_", "DOCKER_"))}
-    clean.update(HOME=str(tmp_path), no_proxy="*")
-    clean.setdefault("ASAN_OPTIONS", "detect_leaks=1:strict_string_checks=1")
-
-    def run(*argv, code=OK, stdin=b"", **env):
-        done = subprocess.run([berth_path(), *map(str, argv)], input=stdin, capture_output=True, timeout=120,
-                              cwd=tmp_path, env={**clean, **env})
-        said = done.stderr.decode()
-        assert "Sanitizer" not in said and "runtime error" not in said, said
-        assert done.returncode == code, f"{argv}: {done.returncode}\n{done.stdout[-2000:]}\n{said}"
-        return SimpleNamespace(out=done.stdout, err=said, json=lambda: json.loads(done.stdout))
-    return run
+    return Berth(tmp_path)         # files are named as they lie there
 
 
 @pytest.fixture(scope="module", params=["berth", *OTHERS, "with a password"])
@@ -76,7 +36,7 @@ def guide(request, tmp_path_factory):
         own.stop()
         return
     locked = request.param == "with a password"
-    contestant = WithPassword() if locked else OTHERS[request.param]()
+    contestant = WithToken() if locked else OTHERS[request.param]()
     if not contestant.available():
         pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
     running = contestant.start(tmp_path_factory.mktemp("guide"))
@@ -134,7 +94,7 @@ def test_the_steps_of_the_user_guide(berth, guide, tmp_path):
 
 def test_shows_the_exchange_with_secrets_masked(berth, tmp_path_factory):
     """C034"""
-    contestant = WithPassword()
+    contestant = WithToken()
     if not contestant.available():
         pytest.skip("distribution is not here (tools/bootstrap bench)")
     running = contestant.start(tmp_path_factory.mktemp("masked"))
@@ -276,7 +236,7 @@ class TestEnvironment:
             berth("ping", f"https://{tls_server.address}", **{name: str(certificates.ca)})
 
     def test_credentials(self, berth, tmp_path, tmp_path_factory):
-        contestant = WithPassword()
+        contestant = WithToken()
         if not contestant.available():
             pytest.skip("distribution is not here (tools/bootstrap bench)")
         running = contestant.start(tmp_path_factory.mktemp("store"))

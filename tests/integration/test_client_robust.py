@@ -3,87 +3,50 @@ storms of 429 from a scripted server."""
 
 import http.server
 import signal
-import socket
 import subprocess
 import threading
 import time
 
 import pytest
 
+from commandline import BLOB, REAL, each_of, fill
+from registries import Between, shut
 from server import berth_path
-from test_client import REAL, Berth, fill
-
-BLOB = 5 << 20
 
 
-class BreakingProxy:
-    """Passes connections on to a registry, and cuts each when it has answered so many bytes, or holds it there until
-    `go` is set. passed: bytes of answers."""
+class BreakingProxy(Between):
+    """Cuts each connection when it has answered so many bytes, or holds it there until `go` is set, or pauses so many
+    seconds after each 64 KiB. passed: bytes of answers."""
 
-    def __init__(self, host, port, cut_after=None, hold_after=None):
-        self.target, self.cut_after, self.hold_after, self.go = (host, port), cut_after, hold_after, threading.Event()
-        self.passed = self.connections = 0
-        self.pumps = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
+    def __init__(self, port, cut_after=None, hold_after=None, pause=0):
+        self.cut_after, self.hold_after, self.pause = cut_after, hold_after, pause
+        self.go, self.passed = threading.Event(), 0
+        super().__init__(port)
 
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            upstream = socket.create_connection(self.target)
-            self.pumps += [threading.Thread(target=self.pump, args=args, daemon=True)
-                           for args in ((client, upstream), (upstream, client, True, self.cut_after))]
-            for pump in self.pumps[-2:]:
-                pump.start()
-
-    def pump(self, source, sink, counts=False, cut_after=None):
-        left = cut_after
+    def move(self, source, target, upwards):
+        left = None if upwards else self.cut_after
         try:
             while data := source.recv(min(64 << 10, left) if left is not None else 64 << 10):
-                sink.sendall(data)
-                if counts:
+                target.sendall(data)
+                if not upwards:
                     self.passed += len(data)
                     if self.hold_after and self.passed >= self.hold_after:
                         self.go.wait()
+                    time.sleep(self.pause)
                 if left is not None:
                     left -= len(data)
                     if left <= 0:
                         break
         except OSError:
             pass
-        for end in (source, sink):
-            try:
-                end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def close(self):
-        self.listener.close()
+        shut(source, target)
 
 
-@pytest.fixture
-def berth(tmp_path):
-    return Berth(tmp_path / "home")
-
-
-@pytest.fixture(scope="module", params=list(REAL))
-def real(request, tmp_path_factory):
-    contestant = REAL[request.param]()
-    if not contestant.available():
-        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
-    running = contestant.start(tmp_path_factory.mktemp("real"))
-    yield fill(running)
-    running.close()
+real = each_of(REAL, fill)
 
 
 def through(real, **how):
-    host, port = real.host.rsplit(":", 1)
-    return BreakingProxy(host, int(port), **how)
+    return BreakingProxy(int(real.host.rsplit(":", 1)[1]), **how)
 
 
 class TestDownloads:

@@ -2,13 +2,11 @@
 
 import base64
 import json
-import os
-import time
 
 import pytest
 
 import layout
-from test_client import DENIED, FAILED, Answering, Berth, says, scripted, servers  # noqa: F401
+from commandline import DENIED, FAILED, Answering, Berth, says, servers
 from test_client_login import config_of, helper, login  # noqa: F401
 from token_server import TokenServer
 

@@ -2,26 +2,20 @@
 misbehaves."""
 
 import json
+import ssl
 import subprocess
 
 import pytest
 
 import layout
+from commandline import DENIED, DIGEST, FAILED, NOT_FOUND, OK, USAGE, each_of, says
 from registries import REAL, Cable
 from server import berth_path
-from test_client import DENIED, DIGEST, FAILED, NOT_FOUND, OK, USAGE, Berth, berth, says, scripted  # noqa: F401
 
 MIB = 1 << 20
 
 
-@pytest.fixture(scope="module", params=list(REAL))
-def real(request, tmp_path_factory):
-    contestant = REAL[request.param]()
-    if not contestant.available():
-        pytest.skip(f"{request.param} is not here (tools/bootstrap bench)")
-    running = contestant.start(tmp_path_factory.mktemp("real"))
-    yield running
-    running.close()
+real = each_of(REAL)
 
 
 @pytest.fixture
@@ -35,7 +29,7 @@ def content(tmp_path, request):
 
 
 class TestRealRegistries:
-    def test_puts_a_file_once(self, berth, real, content):  # noqa: F811
+    def test_puts_a_file_once(self, berth, real, content):
         path, digest = content()
         ref = f"{real.address}/team/app"
         assert berth("blob", "put", ref, path, "--output", "json").json() == {
@@ -46,7 +40,7 @@ class TestRealRegistries:
         assert berth("blob", "head", f"{ref}@{digest}", "--output", "json").json() == {
             "digest": digest, "present": True, "size": 5 * MIB}
 
-    def test_says_what_is_not_there(self, berth, real):  # noqa: F811
+    def test_says_what_is_not_there(self, berth, real):
         ref = f"{real.address}/team/app@{layout.digest_of(b'absent')}"
         berth("blob", "head", ref, code=NOT_FOUND)
         assert berth("blob", "head", ref, "--absent-ok").out == b"absent\n"
@@ -54,14 +48,14 @@ class TestRealRegistries:
 
     @pytest.mark.parametrize("size", [0, 10, 5 * MIB])
     @pytest.mark.parametrize("mode", ["auto", "single", "chunked"])
-    def test_every_way_leads_there(self, berth, real, content, mode, size):  # noqa: F811
+    def test_every_way_leads_there(self, berth, real, content, mode, size):
         path, digest = content(mode, size)
         ref = f"{real.address}/team/{mode}"
         berth("blob", "put", ref, path, "--mode", mode, "--chunk-size", "2MiB", "--force")
         assert berth("blob", "get", f"{ref}@{digest}").out == path.read_bytes()
 
     @pytest.mark.parametrize("size", [10, 5 * MIB])
-    def test_a_pipe_has_no_length_and_its_digest_is_found(self, berth, real, content, size):  # noqa: F811
+    def test_a_pipe_has_no_length_and_its_digest_is_found(self, berth, real, content, size):
         path, digest = content("pipe", size)
         ref = f"{real.address}/team/pipe"
         data = path.read_bytes()
@@ -71,14 +65,14 @@ class TestRealRegistries:
         if size > 10:       # in chunks, the digest is compared before the registry sees it
             berth("blob", "put", f"{ref}@{other}", "-", "--chunk-size", "2m", stdin=data, code=DIGEST)
 
-    def test_a_wrong_digest_is_refused(self, berth, real, content):  # noqa: F811
+    def test_a_wrong_digest_is_refused(self, berth, real, content):
         path, _ = content("wrong", 100)
         other = layout.digest_of(b"other")
         berth("blob", "put", f"{real.address}/team/app@{other}", path, code=DIGEST)
         berth("blob", "put", f"{real.address}/team/app@{other}", "-", stdin=b"x" * 100, code=DIGEST)
         berth("blob", "head", f"{real.address}/team/app@{other}", code=NOT_FOUND)
 
-    def test_sha512(self, berth, real, content):  # noqa: F811
+    def test_sha512(self, berth, real, content):
         import hashlib
         path, _ = content("long", 100)
         digest = "sha512:" + hashlib.sha512(path.read_bytes()).hexdigest()
@@ -88,7 +82,7 @@ class TestRealRegistries:
             assert done.returncode == OK, done.stderr
             assert berth("blob", "get", ref).out == path.read_bytes()
 
-    def test_mounts(self, berth, real, content):  # noqa: F811
+    def test_mounts(self, berth, real, content):
         path, digest = content("mounted", 100)
         berth("blob", "put", f"{real.address}/team/base", path)
         target = f"{real.address}/other/name@{digest}"
@@ -101,14 +95,14 @@ class TestRealRegistries:
         fresh, _ = content("fresh", 100)
         assert "stored" in berth("blob", "put", f"{real.address}/third/name", fresh, "--mount", "team/base").out.decode()
 
-    def test_deletes(self, berth, real, content):  # noqa: F811
+    def test_deletes(self, berth, real, content):
         path, digest = content("deleted", 100)
         ref = f"{real.address}/team/deleted@{digest}"
         berth("blob", "put", f"{real.address}/team/deleted", path)
         assert berth("blob", "delete", ref).out.decode() == f"{digest}  deleted\n"
         berth("blob", "head", ref, code=NOT_FOUND)
 
-    def test_goes_on_after_the_connection_broke(self, berth, real, content):  # noqa: F811
+    def test_goes_on_after_the_connection_broke(self, berth, real, content):
         path, digest = content("broken", 20 * MIB)
         cable = Cable(real.port)
         cable.room = 8 * MIB
@@ -117,7 +111,7 @@ class TestRealRegistries:
         assert cable.stuck.is_set()
         assert berth("blob", "get", f"{real.address}/team/broken@{digest}").out == path.read_bytes()
 
-    def test_a_pipe_goes_on_after_the_connection_broke(self, berth, real, content):  # noqa: F811
+    def test_a_pipe_goes_on_after_the_connection_broke(self, berth, real, content):
         path, digest = content("broken-pipe", 20 * MIB)
         cable = Cable(real.port)
         cable.room = 8 * MIB
@@ -130,7 +124,7 @@ class TestRealRegistries:
             return
         assert berth("blob", "get", f"{real.address}/team/broken@{digest}").out == path.read_bytes()
 
-    def test_goes_on_after_it_was_killed(self, berth, real, content, tmp_path):  # noqa: F811
+    def test_goes_on_after_it_was_killed(self, berth, real, content, tmp_path):
         path, digest = content("killed", 20 * MIB)
         cable, state = Cable(real.port), tmp_path / "state"
         cable.room, cable.dead = 13 * MIB, True
@@ -157,7 +151,7 @@ class TestMisbehaving:
     def opened(self, s, path="/up?a=b&c=%2F", **headers):
         s.routes["/v2/a/blobs/uploads/"] = says(202, Location=path, **headers)
 
-    def test_anything_but_201_in_the_end_is_a_failure(self, berth, scripted, content):  # noqa: F811
+    def test_anything_but_201_in_the_end_is_a_failure(self, berth, scripted, content):
         s, (path, digest) = scripted(), content("x", 10)
         self.opened(s)
         s.routes["/up"] = says(202, Location="/up")
@@ -165,19 +159,16 @@ class TestMisbehaving:
         assert [r.method for r in s.seen] == ["HEAD", "POST", "PUT", "DELETE"]
         assert s.seen[2].path == f"/up?a=b&c=%2F&digest={digest}" and s.seen[2].body == path.read_bytes()
 
-    def test_a_location_on_plain_http_is_not_followed_from_https(self, berth, certificates, content):  # noqa: F811
-        import ssl
-        from test_client import Scripted
-        s, (path, _) = Scripted(), content("x", 10)
+    def test_a_location_on_plain_http_is_not_followed_from_https(self, berth, scripted, certificates, content):
+        s, (path, _) = scripted(), content("x", 10)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificates.certificate, certificates.key)
         s.server.socket = context.wrap_socket(s.server.socket, server_side=True)
         self.opened(s, f"http://{s.address}/up")
         said = berth("blob", "put", f"{s.address}/a", path, "--ca-file", certificates.ca, code=DENIED).err
-        s.close()
         assert "plain HTTP" in said and [r.method for r in s.seen] == ["HEAD", "POST"]
 
-    def test_a_session_that_does_not_move_on_ends(self, berth, scripted, content):  # noqa: F811
+    def test_a_session_that_does_not_move_on_ends(self, berth, scripted, content):
         s, (path, _) = scripted(), content("x", 10)
         self.opened(s)
         s.routes["/up"] = lambda r: (204, {}, b"") if r.command == "DELETE" else (416, {}, b"") if r.command == "PATCH" else (
@@ -185,7 +176,7 @@ class TestMisbehaving:
         berth("blob", "put", f"{s.address}/a", path, "--mode", "chunked", code=FAILED)
         assert len(s.seen) < 30 and s.seen[-1].method == "DELETE"
 
-    def test_words_that_make_no_sense(self, berth, content, tmp_path):  # noqa: F811
+    def test_words_that_make_no_sense(self, berth, content, tmp_path):
         path, _ = content("x", 10)
         berth("blob", "put", "localhost:1/a", code=USAGE)
         berth("blob", "put", "localhost:1/a", tmp_path / "absent", code=NOT_FOUND)

@@ -13,18 +13,6 @@
 #define OK     "HTTP/1.1 200 OK\r\nContent-Length: "
 #define PART   "HTTP/1.1 206 Partial\r\nContent-Range: bytes "
 
-struct sink {
-    berth_buf got;
-    bool full;
-};
-
-static int take(void *arg, const void *p, size_t n)
-{
-    struct sink *s = arg;
-    berth_buf_add(&s->got, p, n);
-    return s->full;
-}
-
 struct row {
     const char *answers[5];
     const char *asked[5]; /* a line of the request that goes with it; "-": no Range */
@@ -40,8 +28,8 @@ static void run(const struct row *row, size_t i)
     memcpy(s.answers, row->answers, sizeof(row->answers));
     script_begin(&s, NULL);
     berth_call *call = NULL;
-    int code =
-        berth_blob_get_range(s.client, "a", DIGEST, row->offset, row->length, take, &sink, &call, &test_err);
+    int code = berth_blob_get_range(s.client, "a", DIGEST, row->offset, row->length, sink_take, &sink, &call,
+                                    &test_err);
     if (code != row->code)
         fail_msg("row %zu: %d, not %d: %s", i, code, row->code, test_err.message);
     if (code == BERTH_OK)
@@ -109,7 +97,7 @@ static void test_client_blob_get__gives_up_when_it_gets_no_further(void **state)
     for (int i = 0; i < 3; i++)
         s.answers[i] = i ? PART "1-5/6\r\nContent-Length: 5\r\n\r\n" : OK "6\r\n\r\na";
     script_begin(&s, &o);
-    CHECK_CODE(berth_blob_get(s.client, "a", DIGEST, take, &sink, NULL, &test_err), BERTH_E_NETWORK);
+    CHECK_CODE(berth_blob_get(s.client, "a", DIGEST, sink_take, &sink, NULL, &test_err), BERTH_E_NETWORK);
     CHECK(strstr(test_err.message, "tried 3 times"));
     script_end(&s);
     berth_buf_done(&sink.got);

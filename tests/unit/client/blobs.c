@@ -4,18 +4,6 @@
 /* sha256 of "abc" */
 #define DIGEST "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
-struct sink {
-    berth_buf got;
-    bool full;
-};
-
-static int take(void *arg, const void *p, size_t n)
-{
-    struct sink *s = arg;
-    berth_buf_add(&s->got, p, n);
-    return s->full;
-}
-
 static void test_client_blobs__are_checked_on_their_way(void **state)
 {
     (void)state;
@@ -40,7 +28,8 @@ static void test_client_blobs__are_checked_on_their_way(void **state)
         struct sink sink = {.got = BERTH_BUF_INIT(100), .full = rows[i].full};
         script_begin(&s, NULL);
         berth_call *call = NULL;
-        CHECK_ROW(i, berth_blob_get(s.client, "a", DIGEST, take, &sink, &call, &test_err) == rows[i].code);
+        CHECK_ROW(i,
+                  berth_blob_get(s.client, "a", DIGEST, sink_take, &sink, &call, &test_err) == rows[i].code);
         if (rows[i].code == BERTH_OK) {
             CHECK_STR_ROW(i, berth_buf_str(&sink.got), STR("abc"));
             CHECK_ROW(i, berth_call_content(call)->size == 3);
@@ -57,7 +46,7 @@ static void test_client_blobs__have_no_tags(void **state)
     struct script s = {0};
     script_begin(&s, NULL);
     berth_call *call = NULL;
-    CHECK_CODE(berth_blob_get(s.client, "a", "v1", take, NULL, &call, &test_err), BERTH_E_INVALID);
+    CHECK_CODE(berth_blob_get(s.client, "a", "v1", sink_take, NULL, &call, &test_err), BERTH_E_INVALID);
     script_end(&s);
 }
 

@@ -153,6 +153,19 @@ static UNUSED bool was(const struct script *s, int i, const char *begins, const 
     return strncmp(s->requests[i], begins, strlen(begins)) == 0 && (!body || strcmp(sent(s, i), body) == 0);
 }
 
+/* Where a blob's bytes go; one that is full ends the call. */
+struct sink {
+    berth_buf got;
+    bool full;
+};
+
+static UNUSED int sink_take(void *arg, const void *p, size_t n)
+{
+    struct sink *s = arg;
+    berth_buf_add(&s->got, p, n);
+    return s->full;
+}
+
 #define EMPTY        "Content-Length: 0\r\n\r\n"
 #define NOT_THERE    "HTTP/1.1 404 Not Found\r\n" EMPTY
 #define ACCEPTED     "HTTP/1.1 202 Accepted\r\n"

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include <berth/config.h>
+#include <berth/layout.h>
 
 #include "util/fault.h"
 
