@@ -19,7 +19,6 @@ struct tar_reader {
     sem_t given, taken; /* a piece is there; another is wanted, or the end has come */
     size_t n;           /* bytes in @piece */
     bool ended;         /* nothing follows it */
-    bool abandoned;     /* nobody wants to be told of what has come */
     bool over;          /* the thread has come to its end, with: */
     int result;
     berth_error err;
@@ -106,8 +105,6 @@ static int take_entry(struct tar_reader *t, struct archive *a, struct archive_en
     const char *path = lib.archive_entry_pathname(e);
     const char *link =
         out.type == TAR_HARDLINK ? lib.archive_entry_hardlink(e) : lib.archive_entry_symlink(e);
-    if (t->abandoned)
-        return BERTH_E_CANCELLED;
     if (size < 0)
         return corrupt(&t->err, "a file has a size that is none");
     if (lib.archive_entry_sparse_count(e))
@@ -189,7 +186,7 @@ void tar_reader_free(struct tar_reader *t)
 {
     if (!t)
         return;
-    t->abandoned = t->ended = true;
+    t->ended = true;
     t->n = 0;
     give(t, NULL);
     pthread_join(t->thread, NULL);

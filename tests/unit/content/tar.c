@@ -168,7 +168,7 @@ static void test_content_tar__refuses_what_is_no_archive(void **state)
             pax(&tar, str_from(rows[i].body));
         header(&tar, '0', "f", "00000000003", STR("abc"));
         int r = read_all(berth_buf_str(&tar), 512, &told);
-        CHECK_ROW(i, r == BERTH_E_CORRUPT || r == BERTH_E_UNSUPPORTED);
+        CHECK_ROW(i, r == (strstr(rows[i].body, "sparse") ? BERTH_E_UNSUPPORTED : BERTH_E_CORRUPT));
     }
     CLEANUP(berth_buf_done) berth_buf tar = BERTH_BUF_INIT(MIB);
     add_entry(&tar, &(struct tar_entry){TAR_FILE, "first", "", 0, 0, 0644}, "");
@@ -206,27 +206,22 @@ static void test_content_tar__ends_with_what_an_event_answers(void **state)
     tar_reader_free(t);
 }
 
-/* Freed where libarchive waits to see what follows before it tells of a hard link, it tells of nothing more.
- */
 static void test_content_tar__may_be_left_at_any_time(void **state)
 {
     (void)state;
-    static char bytes[255 * KIB + 1];
-    CLEANUP(berth_buf_done) berth_buf tar = BERTH_BUF_INIT(MIB), told = BERTH_BUF_INIT(MIB);
+    static char bytes[300 * KIB];
+    CLEANUP(berth_buf_done) berth_buf tar = BERTH_BUF_INIT(MIB), told = BERTH_BUF_INIT(4 * MIB);
     memset(bytes, 'b', sizeof(bytes) - 1);
     add_entry(&tar, &(struct tar_entry){TAR_FILE, "f", "", sizeof(bytes) - 1, 0, 0644}, bytes);
-    header(&tar, '1', "h", "00000000003", STR("")); /* which has a body, or has none */
-    memcpy(tar.p + tar.n - BLOCK + 257, "ustar\0", 6);
-    set_checksum(tar.p + tar.n - BLOCK);
-    CHECK(tar.n == 256 * KIB); /* is handed on at once */
     for (size_t n = 0; n <= tar.n; n += tar.n / 8) {
         struct tar_reader *t = NULL;
         CHECK_OK(tar_reader_new(&events, &told, &t, &test_err));
         CHECK_OK(tar_reader_write(t, tar.p, n, &test_err));
         size_t before = told.n;
         tar_reader_free(t);
-        CHECK(told.n == before && (n < tar.n || before > sizeof(bytes)));
+        CHECK(told.n == before); /* nothing more */
     }
+    CHECK(told.n);
 }
 
 static void test_content_tar__survives_each_lack_of_memory(void **state)
