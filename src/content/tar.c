@@ -10,18 +10,20 @@
 #include "content/tar_library.h"
 #include "util/fault.h"
 
+#define PIECE (256 * KIB) /* smaller ones are collected: each costs two changes of the thread */
+
 struct tar_reader {
     const struct tar_events *events;
     void *arg;
     pthread_t thread;
     sem_t given, taken; /* a piece is there; another is wanted, or the end has come */
-    const void *piece;
-    size_t n;
-    bool ended;     /* nothing follows */
-    bool abandoned; /* nobody wants to be told of what has come */
-    bool over;      /* the thread has come to its end, with: */
+    size_t n;           /* bytes in @piece */
+    bool ended;         /* nothing follows it */
+    bool abandoned;     /* nobody wants to be told of what has come */
+    bool over;          /* the thread has come to its end, with: */
     int result;
     berth_error err;
+    unsigned char piece[PIECE];
 };
 
 static int no_memory(berth_error *err)
@@ -54,10 +56,10 @@ static la_ssize_t next_piece(struct archive *a, void *arg, const void **ret)
 {
     struct tar_reader *t = arg;
     (void)a;
-    if (!t->ended) { /* it is asked once more sometimes */
-        sem_post(&t->taken);
-        await(&t->given);
-    }
+    if (t->ended)
+        return 0;
+    sem_post(&t->taken);
+    await(&t->given);
     *ret = t->piece;
     return (la_ssize_t)t->n;
 }
@@ -173,15 +175,13 @@ int tar_reader_new(const struct tar_events *events, void *arg, struct tar_reader
     return BERTH_OK;
 }
 
-static int give(struct tar_reader *t, const void *p, size_t n, berth_error *err)
+static int give(struct tar_reader *t, berth_error *err)
 {
     if (!t->over) {
-        t->piece = p;
-        t->n = n;
-        t->ended = n == 0;
         sem_post(&t->given);
         await(&t->taken);
     }
+    t->n = 0;
     return t->result == BERTH_OK ? BERTH_OK : berth_error_set(err, t->result, "%s", t->err.message);
 }
 
@@ -189,8 +189,9 @@ void tar_reader_free(struct tar_reader *t)
 {
     if (!t)
         return;
-    t->abandoned = true;
-    give(t, NULL, 0, NULL);
+    t->abandoned = t->ended = true;
+    t->n = 0;
+    give(t, NULL);
     pthread_join(t->thread, NULL);
     sem_destroy(&t->given);
     sem_destroy(&t->taken);
@@ -199,10 +200,22 @@ void tar_reader_free(struct tar_reader *t)
 
 int tar_reader_write(struct tar_reader *t, const void *p, size_t n, berth_error *err)
 {
-    return n ? give(t, p, n, err) : BERTH_OK;
+    const unsigned char *at = p;
+    int r = BERTH_OK;
+    while (n && r == BERTH_OK) {
+        size_t take = MIN(n, PIECE - t->n);
+        memcpy(t->piece + t->n, at, take);
+        t->n += take;
+        at += take;
+        n -= take;
+        if (t->n == PIECE || t->over)
+            r = give(t, err);
+    }
+    return r;
 }
 
 int tar_reader_end(struct tar_reader *t, berth_error *err)
 {
-    return give(t, NULL, 0, err);
+    t->ended = true;
+    return give(t, err);
 }

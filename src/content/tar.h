@@ -24,8 +24,8 @@ struct tar_entry {
     unsigned mode;           /* permission bits */
 };
 
-/* A negative answer ends the reading with that code. They are called from another thread, while the caller of
- * tar_reader_write() or tar_reader_end() waits. */
+/* A negative answer ends the reading with that code. They are called some time after the bytes have come,
+ * from another thread, while the caller of tar_reader_write() or tar_reader_end() waits. */
 struct tar_events {
     int (*entry)(void *arg, const struct tar_entry *e, berth_error *err); /* @e lives for the call */
     int (*data)(void *arg, const void *p, size_t n, berth_error *err);
