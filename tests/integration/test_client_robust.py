@@ -77,8 +77,7 @@ class TestDownloads:
         assert len(left) == 1 and not (tmp_path / "blob").exists()
         had = left[0].stat().st_size
         proxy.go.set()
-        for pump in proxy.pumps:
-            pump.join(60)
+        proxy.settle()
         proxy.passed = 0
         berth(*argv[1:])
         proxy.close()
