@@ -45,7 +45,8 @@ class TestRanges:
         berth("blob", "get", f"{proxy.address}/team/app@{real.blob_digest}", "-o", tmp_path / "blob", *RANGES)
         proxy.close()
         assert (tmp_path / "blob").read_bytes() == real.blob
-        assert proxy.connections > BLOB / 150_000 and proxy.passed < BLOB + proxy.connections * 4096
+        # A piece that was read already is passed on whole: each connection carries somewhat more than that.
+        assert proxy.connections > BLOB / 300_000 and proxy.passed < BLOB + proxy.connections * 4096
 
     @pytest.mark.parametrize("then", [[], RANGES])
     def test_are_finished_by_the_next_process(self, berth, real, tmp_path, then):
