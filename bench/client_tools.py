@@ -148,6 +148,23 @@ class BerthAlone(Berth):
     blob_up = many_down = many_up = blob_down
 
 
+class BerthTold(Berth):
+    """berth with the digest of the blob, as crane and skopeo find it in a layout."""
+
+    name = "berth, told"
+
+    def heads(self, refs):
+        return None
+
+    def head(self, ref):
+        return None
+
+    def blob_up(self, repository, layout, blob):
+        return [[self.path, "blob", "put", f"{repository}@{blob.digest}", blob.path]]
+
+    blob_down = many_down = many_up = BerthAlone.blob_down
+
+
 class Crane(Tool):
     name = "crane"
 
@@ -286,5 +303,5 @@ class Curl(Tool):
 
 def tools(berth):
     """Those that are here, berth first."""
-    every = [Berth(berth), BerthAlone(berth), Crane(), Oras(), Regctl(), Skopeo(), Curl()]
+    every = [Berth(berth), BerthAlone(berth), BerthTold(berth), Crane(), Oras(), Regctl(), Skopeo(), Curl()]
     return [t for t in every if t.available()]

@@ -3,10 +3,11 @@
 TARGETS is what is promised; a target is a number, or a share of nginx in the same run.
 """
 
-import json
 import math
 from dataclasses import dataclass
-from html import escape
+
+import figures
+from figures import PANEL_WIDTH, bars, number, short, text
 
 ORDER = ("berth", "nginx", "distribution", "docker-registry", "olareg", "zot", "ceiling")
 COLOURS = {"berth": "#0b6e4f", "nginx": "#8a8d91", "distribution": "#3b6fb6", "docker-registry": "#7fa7d8",
@@ -90,10 +91,6 @@ def verdict(results, target):
     return ratio, ratio >= 1
 
 
-def number(value, digits):
-    return "–" if value is None else f"{value:,.{digits}f}"
-
-
 def promise(results, target):
     if not target.sign:
         return ""
@@ -112,9 +109,8 @@ def table(results, targets, names):
         if t.row not in results["rows"]:
             continue
         cells = [number(figure(results, t.row, n, t.figure), t.digits) for n in names]
-        ratio, met = verdict(results, t)
         lines.append(f"| {t.title} | " + " | ".join(cells) + f" | {promise(results, t)} | "
-                     f"{'' if ratio is None else f'{ratio:.2f}'} | {'' if met is None else 'met' if met else 'missed'} |")
+                     f"{figures.judged(verdict(results, t))} |")
     return lines
 
 
@@ -124,14 +120,9 @@ def names_in(results):
 
 
 def markdown(results, picture):
-    m, limits, names = results["machine"], results["limits"], names_in(results)
-    judged = [verdict(results, t)[1] for t in TARGETS]
+    limits, names = results["limits"], names_in(results)
     lines = [
-        f"# Figures: {results['name']}", "",
-        f"<!-- Written by bench/run from {results['name']}.json. -->", "",
-        f"{results['date']}, {results['seconds']:.0f} s. {m['processor']}, {m['cores']} cores, {m['memory_gib']} GiB, "
-        f"Linux {m['kernel']}, {m['file_system']}; load {m['load_at_start']} before the start. "
-        f"{results['scale']['rounds']} round(s), all servers in turn in each; the median counts.", "",
+        *figures.head(results, "bench/run", "servers"),
         "Client and server share the cores: a rate is what both together allow, and **server CPU for each request "
         "is the figure to trust**. *ceiling* is a responder that does nothing: what the load generators reach.", "",
         "| | version |", "|---|---|",
@@ -140,8 +131,7 @@ def markdown(results, picture):
         f"{limits['write_gib']:.2f} GiB/s, one append with its sync {limits['sync_ms']:.2f} ms. GET under 64 "
         f"connections is loaded by {results['generator']}, everything else by bench/driver.", "",
         "## What is promised", "",
-        f"{sum(j is True for j in judged)} met, {sum(j is False for j in judged)} missed. "
-        "A ratio of 1 or more meets the promise.", "",
+        f"{figures.count(verdict(results, t) for t in TARGETS)} A ratio of 1 or more meets the promise.", "",
         *table(results, TARGETS, names), ""]
     if "memory-peak" in results["rows"] and "berth" in results["rows"]["memory-peak"]:
         lines += [f"berth's peak of memory came in: {results['rows']['memory-peak']['berth']['in']}. Other registries list "
@@ -152,9 +142,7 @@ def markdown(results, picture):
     lines += growth(results)
     if picture:
         lines += [f"![bars and lines of the same figures]({picture})", ""]
-    if results["failed"]:
-        lines += ["## Not measured", "", *[f"- {escape(f)}" for f in results["failed"]], ""]
-    return "\n".join(lines)
+    return "\n".join(lines + figures.not_measured(results))
 
 
 def own(results):
@@ -194,25 +182,7 @@ def growth(results):
     return lines
 
 
-def short(n, unit):
-    """1024 bytes are 1 KiB; 1,000 clients are 1,000."""
-    if unit != "bytes":
-        return f"{n:,}"
-    for name, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if n >= size:
-            return f"{n / size:g} {name}"
-    return f"{n} B"
-
-
 # --- The picture ----------------------------------------------------------------------------------------------------
-
-PANEL_WIDTH, COLUMNS, GAP = 420, 2, 30
-
-
-def text(x, y, words, size=12, anchor="start", weight="normal", fill="#24292f"):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" font-weight="{weight}" '
-            f'fill="{fill}">{escape(words)}</text>')
-
 
 def bar_panel(results, target, names):
     """One row: a bar for each server, on a logarithmic scale, and a mark where the promise lies."""
@@ -223,23 +193,7 @@ def bar_panel(results, target, names):
     wanted = bound(results, target)
     every = [v for _, v in values] + ([wanted] if wanted else [])
     low, high = math.log10(min(every)) - 0.4, math.log10(max(every)) + 0.05
-    left, width = 105, PANEL_WIDTH - 105 - 70
-
-    def place(v):
-        return left + width * (math.log10(v) - low) / (high - low)
-
-    out = [text(0, 14, target.full, 12, weight="bold")]
-    bottom = 24 + 18 * len(values)
-    labels = []
-    for y, (n, v) in zip(range(24, bottom, 18), values):
-        out.append(text(left - 6, y + 11, n, 11, "end"))
-        out.append(f'<rect x="{left}" y="{y}" width="{max(place(v) - left, 1):.1f}" height="14" fill="{COLOURS[n]}"/>')
-        labels.append(f'<g style="paint-order:stroke" stroke="#ffffff" stroke-width="3">'
-                      f'{text(place(v) + 4, y + 11, number(v, target.digits), 11)}</g>')
-    if wanted:
-        out.append(f'<line x1="{place(wanted):.1f}" x2="{place(wanted):.1f}" y1="20" y2="{bottom}" stroke="#b3261e" '
-                   'stroke-width="1.5" stroke-dasharray="4 2"/>')
-    return out + labels, bottom + 8
+    return bars(target.full, values, lambda v: (math.log10(v) - low) / (high - low), target.digits, COLOURS, wanted)
 
 
 def line_panel(line):
@@ -293,31 +247,10 @@ def svg(results):
     names = names_in(results)
     panels = [bar_panel(results, t, names) for t in full_titles(TARGETS) + full_titles(SHOWN)]
     panels += [line_panel(line) for line in results["growth"].values()]
-    panels = [p for p in panels if p]
-    heights = [0.0] * COLUMNS
-    placed = []
-    for out, height in panels:
-        column = heights.index(min(heights))
-        placed.append(f'<g transform="translate({20 + column * (PANEL_WIDTH + GAP)},{70 + heights[column]:.1f})">'
-                      + "".join(out) + "</g>")
-        heights[column] += height + 16
-    width, total = 40 + COLUMNS * PANEL_WIDTH + (COLUMNS - 1) * GAP, 90 + max(heights)
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total:.0f}" '
-        f'viewBox="0 0 {width} {total:.0f}" font-family="system-ui, sans-serif">',
-        f'<rect width="{width}" height="{total:.0f}" fill="#ffffff"/>',
-        text(20, 30, f"berth and others, {results['date']}", 18, weight="bold"),
-        text(20, 50, "Logarithmic scales. The dashed line is what is promised. Client and server share "
-                     f"{results['machine']['cores']} cores.", 12, fill="#57606a"),
-        *placed, "</svg>", ""])
+    return figures.picture(results, "berth and others", "Logarithmic scales. The dashed line is what is promised.", panels)
 
 
 def write(results, folder):
-    """<name>.json, <name>.svg, and README.md for the full run, <name>.md for any other."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = results["name"]
-    (folder / f"{name}.json").write_text(json.dumps(results, indent=1) + "\n")
-    (folder / f"{name}.svg").write_text(svg(results))
-    page = folder / ("README.md" if name == "full" else f"{name}.md")
-    page.write_text(markdown(results, f"{name}.svg"))
-    return page
+    """README.md is the page of the full run, <name>.md that of any other."""
+    page = "README.md" if results["name"] == "full" else f"{results['name']}.md"
+    return figures.write(results, folder, page, markdown, svg)

@@ -31,11 +31,12 @@ BERTH_API int berth_blob_get_memory(berth_client *client, const char *repository
 BERTH_API int berth_blob_get_memory_start(berth_client *client, const char *repository, const char *digest,
                                           uint64_t max, berth_call **ret_call, berth_error *err);
 
-/** A blob into the file @path, which is replaced when all bytes are on the disk and their digest is right.
- * Until then they are in <path>.<12 digits of the digest>.part. That file stays when the call fails for the
- * network, is cancelled, or the process ends: the next call for the same goes on from there. How far its hash
- * was is kept in an extended attribute, where the file system has those; else the file is read again, by the
- * start of the call, which blocks for that. BERTH_E_BUSY: another process is at it. */
+/** A blob into the file @path, which is replaced when all bytes are there and their digest is right; who
+ * needs it to outlive a loss of power syncs it then. Until then they are in <path>.<12 digits of the
+ * digest>.part. That file stays when the call fails for the network, is cancelled, or the process ends: the
+ * next call for the same goes on from there. How far its hash was is kept in an extended attribute, where the
+ * file system has those; else the file is read again, by the start of the call, which blocks for that.
+ * BERTH_E_BUSY: another process is at it. */
 BERTH_API int berth_blob_get_file(berth_client *client, const char *repository, const char *digest,
                                   const char *path, berth_call **ret_call, berth_error *err);
 BERTH_API int berth_blob_get_file_start(berth_client *client, const char *repository, const char *digest,

@@ -51,6 +51,20 @@ static const struct cli_option options[] = {
     {0},
 };
 
+#define AT_ONCE 16 /* blobs under way */
+
+/* A blob on its way: to a file, or to an archive that will be unpacked. */
+struct coming {
+    struct content_flight *flight;
+    const berth_descriptor *d;
+    const char *title;
+    struct unpack_file file;
+    int packed_fd; /* -1: a file */
+    bool listed;
+    berth_error err; /* of writing */
+    struct progress_item *item;
+};
+
 struct work {
     struct options o;
     struct place from;
@@ -59,11 +73,29 @@ struct work {
     struct progress *progress;
     json_t *files;
     size_t skipped;
+    struct coming coming[AT_ONCE];
+    size_t begun, landed;
 };
+
+static void coming_done(struct coming *x)
+{
+    unpack_file_done(&x->file);
+    closep(&x->packed_fd);
+}
+
+/* Those that nobody waits for any more, and the bars that they move. */
+static void give_up(struct work *w)
+{
+    for (; w->landed < w->begun; w->landed++) {
+        content_drop(w->from.c, w->coming[w->landed % AT_ONCE].flight);
+        coming_done(&w->coming[w->landed % AT_ONCE]);
+    }
+    progress_free(steal(&w->progress));
+}
 
 static void work_done(struct work *w)
 {
-    progress_free(w->progress);
+    give_up(w);
     json_decref(w->files);
     closep(&w->dir_fd);
     berth_manifest_free(w->image);
@@ -72,40 +104,68 @@ static void work_done(struct work *w)
     remote_done(&w->o.remote);
 }
 
-struct sink {
-    int fd;
-    berth_error err;
-};
-
 static int write_piece(void *arg, const void *p, size_t n)
 {
-    struct sink *s = arg;
-    return io_write_all(s->fd, p, n, &s->err);
+    struct coming *x = arg;
+    return io_write_all(x->packed_fd >= 0 ? x->packed_fd : x->file.fd, p, n, &x->err);
 }
 
-static int pull_file(struct work *w, const berth_descriptor *d, const char *title, berth_error *err)
+/* A file that has come gets its name, an archive is unpacked. */
+static int keep(struct work *w, struct coming *x, berth_error *err)
 {
-    CLEANUP(unpack_file_done) struct unpack_file f = UNPACK_FILE_INIT;
-    struct sink s = {.err = BERTH_ERROR_INIT};
-    int r = unpack_file_open(w->dir_fd, title, &f, err);
+    const struct unpack_options how = {
+        .overwrite = w->o.overwrite, .max_bytes = w->o.unpack_max, .below = x->title};
+    int r = x->packed_fd >= 0 ? unpack_archive(x->packed_fd, w->dir_fd, &how, err)
+                              : unpack_file_keep(&x->file, w->o.overwrite, err);
+    if (r != BERTH_OK || !x->listed)
+        return r;
+    json_t *j = place_descriptor_json(x->d);
+    place_set_text(j, "title", x->title);
+    return json_array_append_new(w->files, j) == 0 ? BERTH_OK
+                                                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+}
+
+/* Waits for those that were begun first, until no more than @most are under way. */
+static int land(struct work *w, size_t most, berth_error *err)
+{
+    int r = BERTH_OK;
+    while (r == BERTH_OK && w->begun - w->landed > most) {
+        struct coming *x = &w->coming[w->landed++ % AT_ONCE];
+        r = content_land(w->from.c, x->flight, err);
+        if (x->err.code != BERTH_OK)
+            r = berth_error_set(err, x->err.code, "%s", x->err.message);
+        if (r == BERTH_OK)
+            r = keep(w, x, err);
+        progress_end(x->item);
+        coming_done(x);
+    }
+    return r;
+}
+
+static int begin(struct work *w, const berth_descriptor *d, const char *title, bool packed, bool listed,
+                 berth_error *err)
+{
+    int r = land(w, AT_ONCE - 1, err);
     if (r != BERTH_OK)
         return r;
-    s.fd = f.fd;
-    r = w->from.c->ops->blob_get(w->from.c, d, write_piece, &s, err);
-    if (s.err.code != BERTH_OK)
-        return berth_error_set(err, s.err.code, "%s", s.err.message);
-    return r == BERTH_OK ? unpack_file_keep(&f, w->o.overwrite, err) : r;
-}
-
-static int pull_folder(struct work *w, const berth_descriptor *d, const char *title, berth_error *err)
-{
-    CLEANUP(closep) int fd = -1;
-    const struct unpack_options how = {
-        .overwrite = w->o.overwrite, .max_bytes = w->o.unpack_max, .below = title};
-    int r = unpack_check_path(title, err);
+    struct coming *x = &w->coming[w->begun % AT_ONCE];
+    *x = (struct coming){.d = d, .title = title, .file = UNPACK_FILE_INIT, .packed_fd = -1, .listed = listed};
+    r = packed ? unpack_check_path(title, err) : unpack_file_open(w->dir_fd, title, &x->file, err);
+    if (r == BERTH_OK && packed)
+        r = place_temporary(&x->packed_fd, err);
+    if (r == BERTH_OK) {
+        x->item = listed ? progress_add(w->progress, title, d->size) : NULL;
+        place_progress(&w->from, x->item);
+        r = content_get_start(w->from.c, d, write_piece, x, &x->flight, err);
+        place_progress(&w->from, NULL);
+        if (x->err.code != BERTH_OK)
+            r = berth_error_set(err, x->err.code, "%s", x->err.message);
+    }
     if (r == BERTH_OK)
-        r = place_blob_file(&w->from, d, &fd, err);
-    return r == BERTH_OK ? unpack_archive(fd, w->dir_fd, &how, err) : r;
+        w->begun++;
+    else
+        coming_done(x);
+    return r;
 }
 
 static bool is_wanted(const struct work *w, const berth_descriptor *d)
@@ -116,38 +176,23 @@ static bool is_wanted(const struct work *w, const berth_descriptor *d)
     return w->o.types.n == 0;
 }
 
-static int pull_one(struct work *w, const berth_descriptor *d, const char *title, berth_error *err)
-{
-    const char *unpack = berth_descriptor_annotation(d, ARTIFACT_UNPACK);
-    bool folder = unpack && strcmp(unpack, "true") == 0 && !w->o.keep_packed;
-    struct progress_item *item = progress_add(w->progress, title, d->size);
-    place_progress(&w->from, item);
-    int r = folder ? pull_folder(w, d, title, err) : pull_file(w, d, title, err);
-    place_progress(&w->from, NULL);
-    progress_end(item);
-    if (r != BERTH_OK)
-        return r;
-    json_t *j = place_descriptor_json(d);
-    place_set_text(j, "title", title);
-    return json_array_append_new(w->files, j) == 0 ? BERTH_OK
-                                                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
 static int pull(struct work *w, berth_error *err)
 {
     int r = BERTH_OK;
     if (w->o.config && w->image->config)
-        r = pull_file(w, w->image->config, w->o.config, err);
+        r = begin(w, w->image->config, w->o.config, false, false, err);
     for (size_t i = 0; r == BERTH_OK && i < w->image->n_layers; i++) {
         const berth_descriptor *d = &w->image->layers[i];
         const char *title = berth_descriptor_annotation(d, ARTIFACT_TITLE);
+        const char *unpack = berth_descriptor_annotation(d, ARTIFACT_UNPACK);
         if (!title || !*title || !is_wanted(w, d)) {
             w->skipped++; /* nobody said what it is called */
             continue;
         }
-        r = pull_one(w, d, title, err);
+        bool packed = unpack && strcmp(unpack, "true") == 0 && !w->o.keep_packed;
+        r = begin(w, d, title, packed, true, err);
     }
-    return r;
+    return r == BERTH_OK ? land(w, 0, err) : r;
 }
 
 static int open_folder(struct work *w, berth_error *err)
@@ -197,7 +242,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     w.progress = progress_new(&w.o.remote.base, c->name);
     if (r == BERTH_OK)
         r = pull(&w, &err);
-    progress_free(steal(&w.progress)); /* its bars must not stand in what is printed */
+    give_up(&w); /* its bars must not stand in what is printed */
     return r == BERTH_OK ? print(c, &w) : remote_fail(c, &err);
 }
 

@@ -55,17 +55,38 @@ static const struct cli_option attach_options[] = {
     {0},
 };
 
+#define AT_ONCE 16 /* blobs under way */
+
+/* A blob on its way, with the file that it comes from; -1: from memory. */
+struct sending {
+    struct content_flight *flight;
+    int fd;
+    struct progress_item *item;
+};
+
 struct work {
     struct options o;
     struct place to;
     berth_builder *b;
     struct progress *progress;
     json_t *files;
+    struct sending sending[AT_ONCE];
+    size_t sent, landed;
 };
+
+/* Those that nobody waits for any more, and the bars that they move. */
+static void give_up(struct work *w)
+{
+    for (; w->landed < w->sent; w->landed++) {
+        content_drop(w->to.c, w->sending[w->landed % AT_ONCE].flight);
+        closep(&w->sending[w->landed % AT_ONCE].fd);
+    }
+    progress_free(steal(&w->progress));
+}
 
 static void work_done(struct work *w)
 {
-    progress_free(w->progress);
+    give_up(w);
     json_decref(w->files);
     berth_builder_free(w->b);
     place_done(&w->to);
@@ -102,18 +123,41 @@ static const char *title_of(berth_arena *a, const char *path)
     return berth_arena_dup(a, s);
 }
 
-static int put(struct work *w, int fd, berth_descriptor *d, berth_error *err)
+/* Waits for those that were sent first, until no more than @most are under way. */
+static int land(struct work *w, size_t most, berth_error *err)
 {
-    return w->to.c->ops->blob_put(w->to.c, d, &(struct content_source){.fd = fd}, err);
+    int r = BERTH_OK;
+    while (r == BERTH_OK && w->sent - w->landed > most) {
+        struct sending *s = &w->sending[w->landed++ % AT_ONCE];
+        r = content_land(w->to.c, s->flight, err);
+        progress_end(s->item);
+        closep(&s->fd);
+    }
+    return r;
+}
+
+/* From @p, or from @fd, which is ours from here on. @title NULL: nobody is told of it. */
+static int put(struct work *w, const void *p, int fd, const berth_descriptor *d, const char *title,
+               berth_error *err)
+{
+    struct sending s = {.fd = fd};
+    int r = land(w, AT_ONCE - 1, err);
+    if (r == BERTH_OK) {
+        s.item = title ? progress_add(w->progress, title, d->size) : NULL;
+        place_progress(&w->to, s.item);
+        r = content_put_start(w->to.c, d, &(struct content_source){.p = p, .fd = fd}, &s.flight, err);
+        place_progress(&w->to, NULL);
+    }
+    if (r == BERTH_OK)
+        w->sending[w->sent++ % AT_ONCE] = s;
+    else
+        closep(&s.fd);
+    return r;
 }
 
 static int add_layer(struct work *w, int fd, berth_descriptor *d, const char *title, berth_error *err)
 {
-    struct progress_item *item = progress_add(w->progress, title, d->size);
-    place_progress(&w->to, item);
-    int r = put(w, fd, d, err);
-    place_progress(&w->to, NULL);
-    progress_end(item);
+    int r = put(w, NULL, fd, d, title, err);
     if (r == BERTH_OK)
         r = berth_builder_add_layer(w->b, d, err);
     if (r == BERTH_OK) {
@@ -138,7 +182,7 @@ static int add_packed(struct work *w, const char *path, const char *title, const
     d.digest = digest.text;
     d.annotations = notes;
     d.n_annotations = COUNT(notes);
-    return add_layer(w, fd, &d, title, err);
+    return add_layer(w, steal_fd(&fd), &d, title, err);
 }
 
 static int open_regular(const char *path, int *ret_fd, bool *ret_folder, berth_error *err)
@@ -178,7 +222,7 @@ static int add_file(struct work *w, const char *text, berth_error *err)
     d.digest = digest.text;
     d.annotations = &note;
     d.n_annotations = 1;
-    return r == BERTH_OK ? add_layer(w, fd, &d, title, err) : r;
+    return r == BERTH_OK ? add_layer(w, steal_fd(&fd), &d, title, err) : r;
 }
 
 /* --- the manifest --- */
@@ -194,7 +238,7 @@ static const berth_descriptor empty = {
 
 static int put_empty(struct work *w, berth_error *err)
 {
-    return w->to.c->ops->blob_put(w->to.c, &empty, &(struct content_source){.p = "{}", .fd = -1}, err);
+    return put(w, empty.data, -1, &empty, NULL, err);
 }
 
 static int set_config(struct work *w, berth_error *err)
@@ -219,7 +263,7 @@ static int set_config(struct work *w, berth_error *err)
         return r;
     d.media_type = type;
     d.digest = digest.text;
-    r = put(w, fd, &d, err);
+    r = put(w, NULL, steal_fd(&fd), &d, NULL, err);
     return r == BERTH_OK ? berth_builder_set_config(w->b, &d, err) : r;
 }
 
@@ -247,6 +291,8 @@ static int build(struct work *w, bool attaches, berth_manifest **ret, berth_erro
         if (r == BERTH_OK)
             r = berth_builder_add_layer(w->b, &empty, err);
     }
+    if (r == BERTH_OK)
+        r = land(w, 0, err);
     return r == BERTH_OK ? berth_builder_finish(w->b, ret, err) : r;
 }
 
@@ -288,7 +334,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
         r = build(&w, attaches, &m, &err);
     if (r == BERTH_OK)
         r = write_manifest(&w, m, attaches, &err);
-    progress_free(steal(&w.progress)); /* its bars must not stand in what is printed */
+    give_up(&w); /* its bars must not stand in what is printed */
     rc = r == BERTH_OK ? print(c, &w, m) : remote_fail(c, &err);
     berth_manifest_free(m);
     return rc;

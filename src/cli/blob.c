@@ -1,17 +1,21 @@
 /* cli/blob.c - `berth blob get REF@DIGEST [-o FILE]`. A file has its name only when its digest was right, and
  * what is there of it when the command ends early is gone on with by the next. */
 #include <berth/download.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/remote.h"
 #include "cli/target.h"
+#include "util/io.h"
 
 struct options {
     struct remote remote;
     const char *file;
     uint64_t ranges, ranges_from;
+    bool sync;
 };
 
 static const struct cli_option options[] = {
@@ -32,6 +36,10 @@ static const struct cli_option options[] = {
      .value = "SIZE",
      .at = offsetof(struct options, ranges_from),
      .help = "from this size on (64MiB)"},
+    {.name = "sync",
+     .kind = CLI_FLAG,
+     .at = offsetof(struct options, sync),
+     .help = "end when FILE would outlive a loss of power"},
     {0},
 };
 
@@ -45,6 +53,15 @@ static bool can_go_on(const char *file)
 {
     struct stat st;
     return file && strcmp(file, "-") != 0 && (stat(file, &st) < 0 || S_ISREG(st.st_mode));
+}
+
+static int sync_file(const char *file, berth_error *err)
+{
+    CLEANUP(closep) int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", file, strerror(errno));
+    int r = io_sync(fd, err);
+    return r == BERTH_OK ? io_sync_parent(file, err) : r;
 }
 
 static int run(const struct cli_command *c, int argc, char **argv)
@@ -79,6 +96,8 @@ static int run(const struct cli_command *c, int argc, char **argv)
     remote_progress_end(r);
     if (result == BERTH_OK && !file)
         result = target_finish(&t, &err);
+    if (result == BERTH_OK && file && o.sync)
+        result = sync_file(file, &err);
     json_t *found =
         result == BERTH_OK && !cli_wants_text(&r->base) ? document(berth_call_content(call)) : NULL;
     berth_call_free(call);
@@ -97,7 +116,9 @@ const struct cli_command cmd_blob_get = {
         "came "
         "before the network failed for good, or before the command was stopped, stays in FILE.DIGITS.part, "
         "named after the first digits of the digest, and the same command goes on from there. --ranges "
-        "helps where one connection is slow by itself.",
+        "helps where one connection is slow by itself. What the kernel has not written to the disk yet when "
+        "the "
+        "power fails is lost, as with any file; --sync waits for it.",
     .options = options,
     .fields = (const struct cli_field[]){{"digest", "string", "the digest, computed from the bytes"},
                                          {"size", "number", "the bytes"},

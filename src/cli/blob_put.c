@@ -103,15 +103,13 @@ static void state_write(void *arg, const berth_upload *upload)
     json_decref(j);
 }
 
-static int hash_file(int fd, const struct options *o, berth_digest *ret, berth_error *err)
+static int hash_file(int fd, enum hash_algorithm a, berth_digest *ret, berth_error *err)
 {
     CLEANUP(freep) char *piece = malloc(READ_AT_ONCE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    berth_digest wanted;
     berth_hash hash;
-    bool named = berth_ref_digest(&o->remote.ref, &wanted, NULL) == BERTH_OK;
-    hash_init(&hash, named ? (enum hash_algorithm)wanted.algorithm : HASH_SHA256);
+    hash_init(&hash, a);
     size_t n = 1;
     for (uint64_t at = 0; n; at += n) {
         int r = io_pread(fd, piece, READ_AT_ONCE, at, &n, err);
@@ -120,9 +118,25 @@ static int hash_file(int fd, const struct options *o, berth_digest *ret, berth_e
         hash_update(&hash, piece, n);
     }
     digest_from_hash(&hash, ret);
-    if (named && !digest_eq(ret, &wanted))
-        return berth_error_set(err, BERTH_E_DIGEST, "the file has the digest %s", ret->text);
     return BERTH_OK;
+}
+
+/* BERTH_E_DIGEST, or @err untouched. */
+static int check_file(int fd, const berth_digest *wanted, berth_error *err)
+{
+    berth_digest have;
+    int r = hash_file(fd, (enum hash_algorithm)wanted->algorithm, &have, err);
+    return r == BERTH_OK && !digest_eq(&have, wanted)
+               ? berth_error_set(err, BERTH_E_DIGEST, "the file has the digest %s", have.text)
+               : r;
+}
+
+/* What the registry took it has compared with the digest. What it did not take, as it has it, nobody has; and
+ * one that refuses it may say so in words of its own. */
+static bool is_in_doubt(int result, const berth_call *call)
+{
+    return result == BERTH_OK ? berth_call_put_outcome(call) != BERTH_PUT_STORED
+                              : result == BERTH_E_INVALID || result == BERTH_E_IO;
 }
 
 static int open_file(const char *file, int *ret_fd, bool *ret_regular, berth_error *err)
@@ -167,12 +181,13 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
     berth_call *call = NULL;
     berth_digest digest;
     berth_put_options how = BERTH_PUT_OPTIONS_INIT;
-    int result = regular ? hash_file(fd, o, &digest, &err) : BERTH_OK;
+    bool named = berth_ref_digest(&r->ref, &digest, NULL) == BERTH_OK;
+    int result = regular && !named ? hash_file(fd, HASH_SHA256, &digest, &err) : BERTH_OK;
     if (result != BERTH_OK)
         return remote_fail(c, &err);
     CLEANUP(state_done)
     struct state s = {.path = o->state, .host = r->host, .repository = r->repository, .digest = digest.text};
-    how.digest = regular ? digest.text : r->ref.digest_tag;
+    how.digest = regular || named ? digest.text : NULL;
     how.mode = (berth_put_mode)o->mode;
     how.force = o->force;
     how.mount_from = o->mount;
@@ -192,6 +207,10 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
     if (result == BERTH_OK) {
         remote_watch(&o->remote, o->remote.base.operands[1], call);
         result = berth_call_wait(call, &err);
+    }
+    if (regular && named && is_in_doubt(result, call)) {
+        int checked = check_file(fd, &digest, &err);
+        result = checked == BERTH_OK ? result : checked;
     }
     remote_progress_end(&o->remote);
     if (s.failed)
@@ -234,7 +253,7 @@ const struct cli_command cmd_blob_put = {
     .operands = "REF FILE",
     .text = "Brings FILE (- is standard input) into a repository as a blob, unless it is there already, and "
             "prints its digest and what was done: stored, present or mounted. Where REF names a digest, FILE "
-            "has to have it.\n\n"
+            "has to have it: the registry sees to that, and FILE is read only once.\n\n"
             "A broken connection is met by asking the registry how much it has. With --state that outlives "
             "the program: FILE goes up in chunks, and the same command goes on where the last one was "
             "killed. What comes through a pipe needs no length: it goes up in chunks too, and its digest is "

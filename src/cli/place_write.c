@@ -69,7 +69,7 @@ int place_annotate(berth_builder *b, const struct cli_words *words, bool removes
 {
     int r = BERTH_OK;
     for (size_t i = 0; r == BERTH_OK && i < words->n; i++) {
-        const char *key, *value;
+        const char *key = NULL, *value = NULL;
         r = split(arena, words->p[i], &key, &value, err);
         if (r == BERTH_OK)
             r = berth_builder_set_annotation(b, key, *value || !removes ? value : NULL, err);

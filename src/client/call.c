@@ -27,10 +27,12 @@ static int on_head(struct exchange *x);
 static int on_body(struct exchange *x, const void *p, size_t n);
 static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n);
 static bool on_rewind(struct exchange *x);
+static void on_passed(struct exchange *x, size_t n);
 static void on_end(struct exchange *x, int code, const berth_error *err);
 static void on_moved(struct exchange *x);
 
-static const struct exchange_events events = {on_head, on_body, on_send, on_rewind, on_end, on_moved};
+static const struct exchange_events events = {on_head,   on_body, on_send, on_rewind,
+                                              on_passed, on_end,  on_moved};
 
 /* --- birth and death --- */
 
@@ -339,6 +341,11 @@ static int begin_payload(berth_call *call)
     x->streams = p->source;
     x->bytes = p->bytes;
     x->body_length = p->length;
+    x->file = -1;
+    if (p->source && p->source->of.fd >= 0 && p->source->rewindable && !p->source->hashing) {
+        x->file = p->source->of.fd;
+        x->file_at = (uint64_t)p->source->start + p->offset;
+    }
     x->expects = p->present && (once || (long_one && !call->authorization.n && !call->foreign));
     return BERTH_OK;
 }
@@ -628,6 +635,13 @@ static bool on_rewind(struct exchange *x)
         return false;
     p->sent = 0;
     return true;
+}
+
+static void on_passed(struct exchange *x, size_t n)
+{
+    struct payload *p = &CONTAINER_OF(x, berth_call, x)->payload;
+    p->sent += n;
+    p->source->at += n;
 }
 
 /* Nothing speaks HTTPS there: plain HTTP from here on, for a client that was told that it may. */

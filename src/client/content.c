@@ -2,6 +2,7 @@
 #include "client/content.h"
 
 #include <berth/upload.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "oci/answer.h"
@@ -39,39 +40,80 @@ static int manifest_get(content *c, const char *reference, berth_manifest **ret,
 
 /* --- blobs --- */
 
-/* No more of a blob is handed on than its descriptor promises. */
-struct measured {
-    const content *c;
+struct content_flight {
+    content seen; /* of the place its progress alone, as it was when this began */
+    berth_call *call;
+    /* Of a blob that is got: no more is handed on than its descriptor promises. */
     berth_sink_fn fn;
     void *arg;
     uint64_t left, done;
-    bool too_long;
+    bool measured, too_long;
+    char name[20]; /* "sha256:" and the first digits */
 };
+
+static void drop(struct content_flight *f)
+{
+    berth_call_free(f->call);
+    free(f);
+}
+
+static int land(struct content_flight *f, berth_error *err)
+{
+    int rc = berth_call_wait(f->call, err);
+    bool too_short = rc == BERTH_OK && f->measured && f->left;
+    if (f->too_long || too_short)
+        rc = berth_error_set(err, BERTH_E_DIGEST, "the blob %s... is %s than its descriptor says", f->name,
+                             too_short ? "shorter" : "longer");
+    drop(f);
+    return rc;
+}
+
+static struct content_flight *take_off(const content *c, const berth_descriptor *blob)
+{
+    struct content_flight *f = fault_hit() ? NULL : calloc(1, sizeof(*f));
+    if (!f)
+        return NULL;
+    f->seen = *c;
+    f->left = blob->size;
+    f->measured = blob->size != BERTH_SIZE_UNKNOWN;
+    snprintf(f->name, sizeof(f->name), "%s", blob->digest);
+    return f;
+}
 
 static int on_piece(void *arg, const void *p, size_t n)
 {
-    struct measured *m = arg;
-    m->too_long = n > m->left;
-    if (m->too_long)
+    struct content_flight *f = arg;
+    f->too_long = n > f->left;
+    if (f->too_long)
         return 1;
-    m->left -= n;
-    m->done += n;
-    content_tell(m->c, m->done);
-    return m->fn(m->arg, p, n);
+    f->left -= n;
+    f->done += n;
+    content_tell(&f->seen, f->done);
+    return f->fn(f->arg, p, n);
+}
+
+static int blob_get_start(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg,
+                          struct content_flight **ret, berth_error *err)
+{
+    const struct registry *r = registry_of(c);
+    struct content_flight *f = take_off(c, blob);
+    if (!f)
+        return no_memory(err);
+    f->fn = fn;
+    f->arg = arg;
+    int rc = berth_blob_get_start(r->client, r->repository, blob->digest, on_piece, f, &f->call, err);
+    if (rc == BERTH_OK)
+        *ret = f;
+    else
+        drop(f);
+    return rc;
 }
 
 static int blob_get(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg, berth_error *err)
 {
-    const struct registry *r = registry_of(c);
-    struct measured m = {.c = c, .fn = fn, .arg = arg, .left = blob->size};
-    berth_call *call = NULL;
-    int rc = berth_blob_get(r->client, r->repository, blob->digest, on_piece, &m, &call, err);
-    berth_call_free(call);
-    bool too_short = rc == BERTH_OK && m.left && blob->size != BERTH_SIZE_UNKNOWN;
-    if (m.too_long || too_short)
-        return berth_error_set(err, BERTH_E_DIGEST, "the blob %.20s... is %s than its descriptor says",
-                               blob->digest, too_short ? "shorter" : "longer");
-    return rc;
+    struct content_flight *f = NULL;
+    int rc = blob_get_start(c, blob, fn, arg, &f, err);
+    return rc == BERTH_OK ? land(f, err) : rc;
 }
 
 static int blob_has(content *c, const char *digest, bool *ret, berth_error *err)
@@ -92,23 +134,35 @@ static void on_progress(void *arg, const berth_call *call, const berth_progress 
     content_tell(arg, progress->done);
 }
 
-static int blob_put(content *c, const berth_descriptor *blob, const struct content_source *from,
-                    berth_error *err)
+static int blob_put_start(content *c, const berth_descriptor *blob, const struct content_source *from,
+                          struct content_flight **ret, berth_error *err)
 {
     const struct registry *r = registry_of(c);
     berth_source bytes = BERTH_SOURCE_BYTES(from->p, blob->size), file = BERTH_SOURCE_FD(from->fd);
     berth_put_options how = BERTH_PUT_OPTIONS_INIT;
-    berth_call *call = NULL;
     how.digest = blob->digest;
     if (!from->p && lseek(from->fd, 0, SEEK_SET) < 0)
         return berth_error_set(err, BERTH_E_IO, "a file can't be read from its beginning");
-    int rc = berth_blob_put_start(r->client, r->repository, from->p ? &bytes : &file, &how, &call, err);
-    if (rc == BERTH_OK) {
-        berth_call_on_progress(call, on_progress, c);
-        rc = berth_call_wait(call, err);
+    struct content_flight *f = take_off(c, blob);
+    if (!f)
+        return no_memory(err);
+    f->measured = false;
+    int rc = berth_blob_put_start(r->client, r->repository, from->p ? &bytes : &file, &how, &f->call, err);
+    if (rc != BERTH_OK) {
+        drop(f);
+        return rc;
     }
-    berth_call_free(call);
-    return rc;
+    berth_call_on_progress(f->call, on_progress, &f->seen);
+    *ret = f;
+    return BERTH_OK;
+}
+
+static int blob_put(content *c, const berth_descriptor *blob, const struct content_source *from,
+                    berth_error *err)
+{
+    struct content_flight *f = NULL;
+    int rc = blob_put_start(c, blob, from, &f, err);
+    return rc == BERTH_OK ? land(f, err) : rc;
 }
 
 /* A registry that refuses may still take the bytes, and says why if it does not. */
@@ -190,6 +244,10 @@ static const struct content_ops registry_ops = {
     .manifest_put = manifest_put,
     .referrers = referrers,
     .tags = tags,
+    .blob_get_start = blob_get_start,
+    .blob_put_start = blob_put_start,
+    .land = land,
+    .drop = drop,
     .free = registry_free,
 };
 

@@ -19,9 +19,10 @@
 #include "oci/digest.h"
 #include "oci/mediatype.h"
 
-/* --- transport: client_curl.c --- */
+/* --- transport: transport.c --- */
 
 struct transport;
+struct carrier;
 struct exchange;
 struct route;
 
@@ -31,7 +32,8 @@ struct exchange_events {
     /* Up to @n bytes of a body that streams; *@ret_n 0: that was all. BERTH_PAUSE: not yet. A negative code
      * ends the exchange. */
     int (*send)(struct exchange *x, void *p, size_t n, size_t *ret_n);
-    bool (*rewind)(struct exchange *x); /* have send() begin anew; false: it can't */
+    bool (*rewind)(struct exchange *x);           /* have send() begin anew; false: it can't */
+    void (*passed)(struct exchange *x, size_t n); /* so many bytes of .file have gone past send() */
     void (*end)(struct exchange *x, int code, const berth_error *err); /* once, unless it was cancelled */
     void (*moved)(struct exchange *x);                                 /* to another step; may be NULL */
 };
@@ -55,6 +57,8 @@ struct exchange {
     bool streams;         /* its body is asked for by send() */
     berth_str bytes;      /* its body, if it doesn't */
     int64_t body_length;  /* of one that streams; -1: unknown */
+    int file;             /* where the bytes of one that streams lie as well, if nobody has to see them; -1 */
+    uint64_t file_at;     /* the first of them */
     bool expects;         /* the body waits for "100 Continue": it can be sent only once, or may be refused */
     bool home;            /* it goes to the registry's own origin */
     bool large;           /* a body that may be large is expected */
@@ -68,7 +72,7 @@ struct exchange {
     enum exchange_step step;
     uint64_t sent; /* bytes of its body */
     struct transport *transport;
-    void *handle; /* its */
+    struct carrier *handle; /* its */
 };
 
 /* Whom the client tells of its exchanges: trace.c. */

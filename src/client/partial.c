@@ -176,14 +176,10 @@ int partial_finish(struct partial *p, berth_error *err)
     if (p->spread && ftruncate(p->fd, (off_t)p->size) < 0) /* off with the record */
         return berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", p->unfinished, strerror(errno));
     (void)!fremovexattr(p->fd, ATTRIBUTE);
-    int r = io_sync(p->fd, err);
-    if (r == BERTH_OK && rename(p->unfinished, p->path) < 0)
-        r = berth_error_set(err, BERTH_E_IO, "naming '%s': %s", p->path, strerror(errno));
-    if (r == BERTH_OK)
-        r = io_sync_parent(p->path, err);
-    if (r == BERTH_OK)
-        free(steal(&p->unfinished));
-    return r;
+    if (rename(p->unfinished, p->path) < 0)
+        return berth_error_set(err, BERTH_E_IO, "naming '%s': %s", p->path, strerror(errno));
+    free(steal(&p->unfinished));
+    return BERTH_OK;
 }
 
 void partial_done(struct partial *p, bool keep)

@@ -30,7 +30,7 @@ struct partial {
 int partial_open(struct partial *p, const char *path, const berth_digest *digest, berth_error *err);
 int partial_write(struct partial *p, const void *data, size_t n, berth_error *err); /* not spread */
 int partial_restart(struct partial *p, enum hash_algorithm a, berth_error *err); /* nothing of it is right */
-int partial_finish(struct partial *p, berth_error *err); /* all is hashed: durable, under its name */
+int partial_finish(struct partial *p, berth_error *err); /* all is hashed: under its name */
 void partial_done(struct partial *p, bool keep);         /* what isn't finished stays, or goes */
 
 int partial_spread(struct partial *p, uint64_t size,

@@ -21,6 +21,7 @@ struct content_source {
 typedef int (*content_descriptor_fn)(void *arg, const berth_descriptor *d);
 
 typedef struct content content;
+struct content_flight; /* a blob on its way */
 
 struct content_ops {
     /* By a tag or a digest. NULL: the only one there is, where that makes sense. BERTH_E_NOT_FOUND. */
@@ -41,12 +42,21 @@ struct content_ops {
     int (*referrers)(content *c, const char *digest, const char *artifact_type, content_descriptor_fn fn,
                      void *arg, berth_error *err);
     int (*tags)(content *c, berth_tag_fn fn, void *arg, berth_error *err);
+    /* For several blobs at once; all NULL where that is no gain. A flight is ended by land(), which says how
+     * it went, or by drop(). Until then source and functions are lent; those are called while others land. */
+    int (*blob_get_start)(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg,
+                          struct content_flight **ret, berth_error *err);
+    int (*blob_put_start)(content *c, const berth_descriptor *blob, const struct content_source *from,
+                          struct content_flight **ret, berth_error *err);
+    int (*land)(struct content_flight *f, berth_error *err);
+    void (*drop)(struct content_flight *f);
     void (*free)(content *c);
 };
 
 struct content { /* each place embeds this first */
     const struct content_ops *ops;
-    /* How many bytes of the blob that is put or got have gone so far; NULL: nobody asks. */
+    /* How many bytes of the blob that is put or got have gone so far; NULL: nobody asks. A flight keeps what
+     * stood here when it began. */
     void (*progress)(void *arg, uint64_t bytes);
     void *progress_arg;
 };
@@ -55,6 +65,35 @@ static inline void content_tell(const content *c, uint64_t bytes)
 {
     if (c->progress)
         c->progress(c->progress_arg, bytes);
+}
+
+/* A place without flights does it at once: *@ret is NULL then, and to be landed all the same. */
+static inline int content_get_start(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg,
+                                    struct content_flight **ret, berth_error *err)
+{
+    *ret = NULL;
+    return c->ops->blob_get_start ? c->ops->blob_get_start(c, blob, fn, arg, ret, err)
+                                  : c->ops->blob_get(c, blob, fn, arg, err);
+}
+
+static inline int content_put_start(content *c, const berth_descriptor *blob,
+                                    const struct content_source *from, struct content_flight **ret,
+                                    berth_error *err)
+{
+    *ret = NULL;
+    return c->ops->blob_put_start ? c->ops->blob_put_start(c, blob, from, ret, err)
+                                  : c->ops->blob_put(c, blob, from, err);
+}
+
+static inline int content_land(const content *c, struct content_flight *f, berth_error *err)
+{
+    return f ? c->ops->land(f, err) : BERTH_OK;
+}
+
+static inline void content_drop(const content *c, struct content_flight *f)
+{
+    if (f)
+        c->ops->drop(f);
 }
 
 static inline void content_free(content *c)

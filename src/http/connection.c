@@ -82,19 +82,10 @@ static ssize_t receive(struct http_conn *c, void *p, size_t n)
 
 /* --- the end of a request, and of a connection --- */
 
-static void drop_buffers(struct http_conn *c)
-{
-    struct http_req *req = c->req;
-    http_buffer_put(c->loop, steal(&req->filling));
-    http_buffer_put(c->loop, steal(&req->running));
-    http_buffer_put(c->loop, atomic_exchange(&req->queued, NULL));
-    http_buffer_put(c->loop, atomic_exchange(&req->spare, NULL));
-}
-
 static void finish_request(struct http_conn *c, bool aborted)
 {
     struct http_req *req = c->req;
-    drop_buffers(c);
+    http_pieces_drop(c);
     c->req = NULL;
     req->pub.aborted = aborted;
     req->pub.body_received = c->body.received;
@@ -434,52 +425,13 @@ static bool choose_handlers(struct http_conn *c)
     return req->run_begin || req->run_end || req->running;
 }
 
-/* On the worker: the next piece, unless others wait for a worker. */
-static bool take_queued(struct http_req *req)
-{
-    if (req->run_end || req->answer.set || http_pool_waiting(req->server->pool))
-        return false;
-    struct http_buffer *next = atomic_exchange(&req->queued, NULL);
-    if (!next)
-        return false;
-    req->run_begin = false;
-    req->pub.body_received = next->received;
-    if (req->running)
-        req->running->n = 0;
-    atomic_store(&req->spare, req->running);
-    req->running = next;
-    if (atomic_exchange(&req->stuck, false))
-        http_loop_unstick(req->conn->loop, req);
-    return true;
-}
-
 static void run_on_worker(struct http_job *job)
 {
     struct http_req *req = CONTAINER_OF(job, struct http_req, job);
     do
         http_req_run(req);
-    while (take_queued(req));
+    while (http_pieces_next(req));
     http_loop_post(req->conn->loop, req);
-}
-
-/* A full buffer is left for the worker that has the one before; not the last, and not while others wait for a
- * buffer. */
-static void queue_piece(struct http_conn *c)
-{
-    struct http_req *req = c->req;
-    if (req->plan.body != HTTP_BODY_STREAM || !req->filling || req->filling->n < req->filling->cap ||
-        c->body.complete || req->fault || c->loop->waiting)
-        return;
-    if (atomic_load(&req->queued)) {
-        atomic_store(&req->stuck, true);
-        if (atomic_load(&req->queued))
-            return;
-    }
-    /* What the worker gave back is taken first: it gives the next one only for what is queued now. */
-    struct http_buffer *spare = atomic_exchange(&req->spare, NULL);
-    req->filling->received = c->body.received;
-    atomic_store(&req->queued, req->filling);
-    req->filling = spare;
 }
 
 /* The handlers that were chosen have run. */
@@ -487,9 +439,7 @@ static void after_run(struct http_conn *c)
 {
     struct http_req *req = c->req;
     req->run_begin = req->run_end = req->starved = false;
-    atomic_store(&req->stuck, false);
-    http_buffer_put(c->loop, steal(&req->running));
-    http_buffer_put(c->loop, atomic_exchange(&req->spare, NULL));
+    http_pieces_done(c);
 }
 
 static bool step_body(struct http_conn *c)
@@ -498,7 +448,7 @@ static bool step_body(struct http_conn *c)
     if (!send_interim(c) && c->state == CONN_GONE)
         return true;
     if (req->busy) {
-        queue_piece(c);
+        http_pieces_leave(c);
         return false;
     }
     if (!req->answer.set && !req->ended)
@@ -545,7 +495,7 @@ static void begin_answer(struct http_conn *c)
         refuse(c, 500, "a handler gave no answer");
     if (c->state != CONN_ANSWER)
         move(c, CONN_ANSWER);
-    drop_buffers(c);
+    http_pieces_drop(c);
     http_buffer_wait_no_more(c);
     /* Who waits for 100 Continue may or may not send the body after all: no next request can be found. */
     bool lost = !c->body.complete &&

@@ -15,9 +15,9 @@ BANNED = """strcpy stpcpy strcat strncpy strncat sprintf vsprintf gets atoi atol
 tmpnam tempnam mktemp alloca asctime ctime localtime gmtime strerror_r rand srand""".split()
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED) + r")\s*\(")
 BORING = re.compile(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.S)
-# Who may read the environment: the command line, the loader of settings, and what answers systemd. Everything else
-# is handed options.
-ENVIRONMENT = ("src/cli/", "src/daemon/config", "src/daemon/systemd.c")
+# Who may read the environment: the command line, the loader of settings, what answers systemd, and what has to know whether
+# libcurl would find a proxy there. Everything else is handed options.
+ENVIRONMENT = ("src/cli/", "src/daemon/config", "src/daemon/systemd.c", "src/client/plain.c")
 GETENV = re.compile(r"(?<!\w)(secure_)?getenv\s*\(")
 
 

@@ -12,11 +12,13 @@ SRC, UNIT = ROOT / "src", ROOT / "tests" / "unit"
 # Tested under another name: why, and where.
 ELSEWHERE = {
     "http/llhttp_probe.c": ("run by the build, not part of the server", "src/http/meson.build"),
+    "http/pieces.c": ("what it hands over shows in the bodies that workers get", "tests/unit/http/body.c"),
     "http/connection.c": ("needs sockets and loops: a whole server", "tests/unit/http/server.c"),
     "http/request.c": ("needs a connection: a whole server", "tests/unit/http/server.c"),
     "http/response.c": ("what arrives at a client counts: a whole server", "tests/unit/http/server.c"),
     "http/send.c": ("needs a socket that takes no more: a whole server", "tests/unit/http/server.c"),
     "http/buffers.c": ("needs connections that wait for each other", "tests/unit/http/body.c"),
+    "client/transport.c": ("moves calls along: seen by whole calls", "tests/unit/client/client.c"),
     "client/client_curl.c": ("moves bytes for calls: seen by whole calls", "tests/unit/client/client.c"),
     "cli/commands.c": ("a list: every row of it is looked at", "tests/unit/cli/command.c"),
     "cli/completion.c": ("shells complete with it: real ones", "tests/integration/test_client_frame.py"),
@@ -34,7 +36,6 @@ ELSEWHERE = {
     "client/content.c": ("asks the client's own calls: real registries", "tests/integration/test_client_documents.py"),
     "cli/request.c": ("a command on a registry: real ones", "tests/integration/test_client_request.py"),
     "cli/blob.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
-    "client/client_curl_handle.c": ("asks libcurl: seen by whole calls", "tests/unit/client/client.c"),
     "content/tar_library.c": ("loads a library: every archive needs it", "tests/unit/content/tar.c"),
     "client/client_curl_load.c": ("loads a library: every call of the client needs it", "tests/unit/client/client.c"),
     "client/put_plan.c": ("begins what put.c does: its options are tested with that", "tests/unit/client/put.c"),

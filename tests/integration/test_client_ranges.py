@@ -1,7 +1,6 @@
 """C067, a large blob in several ranges at once: four real registries behind a network where each connection is slow, or
 breaks, or is killed with the process; and one that is asked for less than it sends."""
 
-import signal
 import subprocess
 import time
 
@@ -19,60 +18,57 @@ RANGES = ["--ranges", "4", "--ranges-from", "256k"]
 real = each_of(REAL, fill)
 
 
+def begin(berth, proxy, real, target, n):
+    """A download that has so many connections, all of them held."""
+    argv = [berth_path(), "blob", "get", f"{proxy.address}/team/app@{real.blob_digest}", "-o", target, *RANGES]
+    process = subprocess.Popen(list(map(str, argv)), env=berth.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while proxy.holding < n:
+        assert time.monotonic() < end and process.poll() is None, proxy.holding
+        time.sleep(0.005)
+    return process
+
+
 class TestRanges:
-    def test_bring_a_blob_faster_where_a_connection_is_slow(self, berth, real, tmp_path):
-        seconds = []
-        for options in ([], RANGES):
-            proxy = through(real, pause=0.012)        # some 5 MB/s a connection
-            begin = time.monotonic()
-            berth("blob", "get", f"{proxy.address}/team/app@{real.blob_digest}", "-o", tmp_path / "blob", *options)
-            seconds.append(time.monotonic() - begin)
-            proxy.close()
-            assert (tmp_path / "blob").read_bytes() == real.blob
-            assert [p.name for p in tmp_path.glob("blob*")] == ["blob"]
-            assert proxy.passed < BLOB + 200 * 1024      # nothing came twice
-            (tmp_path / "blob").unlink()
-        assert seconds[1] < 0.7 * seconds[0], seconds
+    def test_come_over_several_connections_at_once(self, berth, real, tmp_path):
+        proxy = through(real, hold_after=100_000)
+        process = begin(berth, proxy, real, tmp_path / "blob", 4)
+        proxy.go.set()
+        assert process.wait(60) == 0
+        proxy.close()
+        assert (tmp_path / "blob").read_bytes() == real.blob
+        assert [p.name for p in tmp_path.glob("blob*")] == ["blob"]
+        assert proxy.passed < BLOB + 200 * 1024      # nothing came twice
 
     def test_each_goes_on_where_its_connection_broke(self, berth, real, tmp_path):
         proxy = through(real, cut_after=150_000)
         berth("blob", "get", f"{proxy.address}/team/app@{real.blob_digest}", "-o", tmp_path / "blob", *RANGES)
         proxy.close()
         assert (tmp_path / "blob").read_bytes() == real.blob
-        assert proxy.connections > BLOB / 150_000 and proxy.passed < BLOB + proxy.connections * 4096
+        # A piece that was read already is passed on whole: each connection carries somewhat more than that.
+        assert proxy.connections > BLOB / 300_000 and proxy.passed < BLOB + proxy.connections * 4096
 
     @pytest.mark.parametrize("then", [[], RANGES])
     def test_are_finished_by_the_next_process(self, berth, real, tmp_path, then):
-        proxy = through(real, pause=0.02)
-        ref = f"{proxy.address}/team/app@{real.blob_digest}"
-        argv = [berth_path(), "blob", "get", ref, "-o", tmp_path / "blob", *RANGES]
-        killed = subprocess.Popen(list(map(str, argv)), env=berth.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        begin = time.monotonic()
-        while proxy.passed < BLOB // 2:
-            assert time.monotonic() - begin < 30 and killed.poll() is None
-            time.sleep(0.005)
-        killed.send_signal(signal.SIGKILL)
+        proxy = through(real, hold_after=BLOB // 10)
+        killed = begin(berth, proxy, real, tmp_path / "blob", 4)
+        killed.kill()
         killed.wait()
+        proxy.settle()
         left = list(tmp_path.glob("blob.*.part"))
         assert len(left) == 1 and left[0].stat().st_size > BLOB and not (tmp_path / "blob").exists()
-        berth("blob", "get", ref, "-o", tmp_path / "blob", *then)
+        berth("blob", "get", f"{proxy.address}/team/app@{real.blob_digest}", "-o", tmp_path / "blob", *then)
         proxy.close()
         assert (tmp_path / "blob").read_bytes() == real.blob and not left[0].exists()
 
     def test_go_on_after_an_end_in_order_without_loss(self, berth, real, tmp_path):
-        proxy = through(real, pause=0.02)
-        ref = f"{proxy.address}/team/app@{real.blob_digest}"
-        argv = [berth_path(), "blob", "get", ref, "-o", tmp_path / "blob", *RANGES]
-        for stop in (BLOB // 3, BLOB * 2 // 3):
-            process = subprocess.Popen(list(map(str, argv)), env=berth.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            begin = time.monotonic()
-            while proxy.passed < stop:
-                assert time.monotonic() - begin < 30 and process.poll() is None
-                time.sleep(0.005)
-            process.send_signal(signal.SIGKILL)
+        for hold_after in (100_000, 200_000):
+            proxy = through(real, hold_after=hold_after)
+            process = begin(berth, proxy, real, tmp_path / "blob", 4)
+            process.kill()
             process.wait()
-        berth(*argv[1:])
-        proxy.close()
+            proxy.close()
+        berth("blob", "get", f"{real.ref}@{real.blob_digest}", "-o", tmp_path / "blob", *RANGES)
         assert (tmp_path / "blob").read_bytes() == real.blob
 
     def test_say_what_goes_wrong(self, berth, real, tmp_path):

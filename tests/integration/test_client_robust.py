@@ -15,24 +15,25 @@ from server import berth_path
 
 
 class BreakingProxy(Between):
-    """Cuts each connection when it has answered so many bytes, or holds it there until `go` is set, or pauses so many
-    seconds after each 64 KiB. passed: bytes of answers."""
+    """Cuts each connection when it has answered so many bytes, or holds it there until `go` is set. passed: bytes of
+    answers; holding: connections that are held."""
 
-    def __init__(self, port, cut_after=None, hold_after=None, pause=0):
-        self.cut_after, self.hold_after, self.pause = cut_after, hold_after, pause
-        self.go, self.passed = threading.Event(), 0
+    def __init__(self, port, cut_after=None, hold_after=None):
+        self.cut_after, self.hold_after, self.go, self.lock = cut_after, hold_after, threading.Event(), threading.Lock()
+        self.passed = self.holding = 0
         super().__init__(port)
 
     def move(self, source, target, upwards):
-        left = None if upwards else self.cut_after
+        left, had = None if upwards else self.cut_after, 0
         try:
             while data := source.recv(min(64 << 10, left) if left is not None else 64 << 10):
                 target.sendall(data)
+                had += len(data)
                 if not upwards:
-                    self.passed += len(data)
-                    if self.hold_after and self.passed >= self.hold_after:
-                        self.go.wait()
-                    time.sleep(self.pause)
+                    self.count(len(data))
+                if not upwards and self.hold_after and had >= self.hold_after and not self.go.is_set():
+                    self.count(0, 1)
+                    self.go.wait()
                 if left is not None:
                     left -= len(data)
                     if left <= 0:
@@ -40,6 +41,19 @@ class BreakingProxy(Between):
         except OSError:
             pass
         shut(source, target)
+
+    def count(self, passed, holding=0):
+        with self.lock:
+            self.passed += passed
+            self.holding += holding
+
+    def settle(self):
+        self.go.set()
+        super().settle()
+
+    def close(self):
+        self.go.set()
+        super().close()
 
 
 real = each_of(REAL, fill)
@@ -76,9 +90,7 @@ class TestDownloads:
         left = list(tmp_path.glob("blob.*.part"))
         assert len(left) == 1 and not (tmp_path / "blob").exists()
         had = left[0].stat().st_size
-        proxy.go.set()
-        for pump in proxy.pumps:
-            pump.join(60)
+        proxy.settle()
         proxy.passed = 0
         berth(*argv[1:])
         proxy.close()

@@ -71,6 +71,9 @@ class TestRealRegistries:
         berth("blob", "put", f"{real.address}/team/app@{other}", path, code=DIGEST)
         berth("blob", "put", f"{real.address}/team/app@{other}", "-", stdin=b"x" * 100, code=DIGEST)
         berth("blob", "head", f"{real.address}/team/app@{other}", code=NOT_FOUND)
+        there, digest = content("there", 100)       # the registry has that one, and does not take another for it
+        berth("blob", "put", f"{real.address}/team/app", there)
+        assert layout.digest_of(path.read_bytes()) in berth("blob", "put", f"{real.address}/team/app@{digest}", path, code=DIGEST).err
 
     def test_sha512(self, berth, real, content):
         import hashlib

@@ -22,6 +22,20 @@ static void test_client_call__answers_a_basic_challenge_and_remembers_it(void **
         CHECK(asked(&s, i, "\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"));
 }
 
+static void test_client_call__sends_a_refused_password_once(void **state)
+{
+    (void)state;
+#define WANTS_BASIC UNAUTHORIZED "WWW-Authenticate: Basic realm=\"x\"\r\n\r\n"
+    static struct script s = {.answers = {WANTS_BASIC, WANTS_BASIC}};
+    berth_client_options o = BERTH_CLIENT_OPTIONS_INIT;
+    o.username = "Aladdin";
+    o.password = "wrong";
+    o.timeout_ms = 2000; /* of a third request, which nobody answers */
+    script_begin(&s, &o);
+    CHECK_CODE(berth_ping(s.client, &test_err), BERTH_E_UNAUTH);
+    script_end(&s);
+}
+
 static void test_client_call__fetches_a_token_once(void **state)
 {
     (void)state;
@@ -153,7 +167,7 @@ static void test_client_call__bounds_what_a_registry_may_send(void **state)
 }
 
 RUN_TESTS(TEST(test_client_call__answers_a_basic_challenge_and_remembers_it),
-          TEST(test_client_call__fetches_a_token_once),
+          TEST(test_client_call__sends_a_refused_password_once), TEST(test_client_call__fetches_a_token_once),
           TEST(test_client_call__renews_a_token_that_is_refused_and_gives_up_then),
           TEST(test_client_call__says_which_credentials_are_missing),
           TEST(test_client_call__sends_no_credentials_to_where_it_is_redirected),

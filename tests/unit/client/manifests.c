@@ -43,6 +43,31 @@ static void test_client_manifests__keep_bytes_and_check_digests(void **state)
     }
 }
 
+/* C086 */
+static void test_client_manifests__ask_for_the_kinds_that_are_wanted(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {
+        [BERTH_ACCEPT_ANY] = "\r\nAccept: application/vnd.oci.image.index.v1+json, "
+                             "application/vnd.oci.image.manifest.v1+json, "
+                             "application/vnd.docker.distribution.manifest.list.v2+json, "
+                             "application/vnd.docker.distribution.manifest.v2+json\r\n",
+        [BERTH_ACCEPT_IMAGE] = "\r\nAccept: application/vnd.oci.image.manifest.v1+json, "
+                               "application/vnd.docker.distribution.manifest.v2+json\r\n",
+        [BERTH_ACCEPT_INDEX] = "\r\nAccept: application/vnd.oci.image.index.v1+json, "
+                               "application/vnd.docker.distribution.manifest.list.v2+json\r\n",
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct script s = {.answers = {MANIFEST("")}};
+        script_begin(&s, NULL);
+        berth_call *call = NULL;
+        CHECK_OK(berth_manifest_get(s.client, "a", "v1", (berth_accept)i, &call, &test_err));
+        berth_call_free(call);
+        script_end(&s);
+        CHECK_ROW(i, asked(&s, 0, rows[i]));
+    }
+}
+
 static void test_client_manifests__head_repeats_what_the_registry_says(void **state)
 {
     (void)state;
@@ -92,5 +117,6 @@ static void test_client_manifests__refuse_inputs_before_they_ask(void **state)
 }
 
 RUN_TESTS(TEST(test_client_manifests__keep_bytes_and_check_digests),
+          TEST(test_client_manifests__ask_for_the_kinds_that_are_wanted),
           TEST(test_client_manifests__head_repeats_what_the_registry_says),
           TEST(test_client_manifests__refuse_inputs_before_they_ask))

@@ -46,9 +46,10 @@ struct registry {
     _Atomic bool ends;
 };
 
+/* Held back until serve() ends the connection, which a client is not to take for one that is kept. */
 static void send_text(int fd, const char *text)
 {
-    (void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
+    (void)!send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_MORE);
 }
 
 static void send_bytes(const struct registry *s, int fd, size_t first, size_t last, bool chunked, bool breaks)
@@ -61,7 +62,7 @@ static void send_bytes(const struct registry *s, int fd, size_t first, size_t la
     snprintf(size, sizeof(size), "%zx\r\n", n);
     if (chunked)
         send_text(fd, size);
-    (void)!send(fd, copy, n, MSG_NOSIGNAL);
+    (void)!send(fd, copy, n, MSG_NOSIGNAL | MSG_MORE);
     if (chunked)
         send_text(fd, "\r\n0\r\n\r\n");
 }
@@ -126,6 +127,7 @@ static void *serve(void *arg)
         if (fd >= 0 && strstr(request, "\r\n\r\n")) {
             s->n_requests++;
             answer(s, fd, request);
+            shutdown(fd, SHUT_WR);
         }
         if (fd >= 0)
             close(fd);

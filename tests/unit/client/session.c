@@ -1,6 +1,8 @@
 /* tests/unit/client/session.c */
 #include "fixture.h"
 
+#include "util/clock.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -154,6 +156,21 @@ static void test_client_session__keeps_tokens_by_scope_until_they_end(void **sta
     CHECK(s->n_tokens <= SESSION_TOKENS_MAX);
 }
 
+/* C012 */
+static void test_client_session__lets_go_of_a_token_before_it_ends(void **state)
+{
+    (void)state;
+    static const int64_t rows[][2] = {{40000, 30000},
+                                      {4000000, 3970000}}; /* lifetime, and what is used of it */
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(session_free) struct session *s = session_new(true, NULL);
+        int64_t now = clock_mono_ms();
+        CHECK_OK(add(s, "repository:a:pull", "t", rows[i][0]));
+        CHECK_ROW(i, s->tokens[0].until_ms >= now + rows[i][1]);
+        CHECK_ROW(i, s->tokens[0].until_ms <= clock_mono_ms() + rows[i][1]);
+    }
+}
+
 static void test_client_session__begins_with_tokens_that_were_given(void **state)
 {
     (void)state;
@@ -178,4 +195,5 @@ RUN_TESTS(TEST(test_client_session__takes_no_realm_on_plain_http_for_a_registry_
           TEST(test_client_session__asks_for_tokens_as_docker_does),
           TEST(test_client_session__posts_an_identity_token_and_takes_a_newer_one),
           TEST(test_client_session__keeps_tokens_by_scope_until_they_end),
+          TEST(test_client_session__lets_go_of_a_token_before_it_ends),
           TEST(test_client_session__begins_with_tokens_that_were_given))

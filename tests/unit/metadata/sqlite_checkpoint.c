@@ -90,7 +90,7 @@ static void check_all(meta *m, size_t first)
         }
 }
 
-static void test_metadata_checkpoint__log_begins_anew_while_all_write(void **state)
+static void test_metadata_sqlite_checkpoint__log_begins_anew_while_all_write(void **state)
 {
     (void)state;
     meta *m;
@@ -102,7 +102,7 @@ static void test_metadata_checkpoint__log_begins_anew_while_all_write(void **sta
     m->ops->free(m);
 }
 
-static void test_metadata_checkpoint__reader_that_stays_only_makes_the_log_longer(void **state)
+static void test_metadata_sqlite_checkpoint__reader_that_stays_only_makes_the_log_longer(void **state)
 {
     (void)state;
     meta *m;
@@ -124,5 +124,5 @@ static void test_metadata_checkpoint__reader_that_stays_only_makes_the_log_longe
     m->ops->free(m);
 }
 
-RUN_TESTS(TEST(test_metadata_checkpoint__log_begins_anew_while_all_write),
-          TEST(test_metadata_checkpoint__reader_that_stays_only_makes_the_log_longer))
+RUN_TESTS(TEST(test_metadata_sqlite_checkpoint__log_begins_anew_while_all_write),
+          TEST(test_metadata_sqlite_checkpoint__reader_that_stays_only_makes_the_log_longer))

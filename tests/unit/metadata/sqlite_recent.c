@@ -13,7 +13,7 @@ static const struct recent_answer *remembered(meta *m, enum recent_kind kind, be
     return recent_find(db, kind, STR("app"), name, true);
 }
 
-static void test_metadata_recent__tag_manifest_and_blob_until_somebody_writes(void **state)
+static void test_metadata_sqlite_recent__tag_manifest_and_blob_until_somebody_writes(void **state)
 {
     (void)state;
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
@@ -69,7 +69,7 @@ static void test_metadata_recent__tag_manifest_and_blob_until_somebody_writes(vo
 }
 
 /* What was asked for without its bytes says nothing of them. */
-static void test_metadata_recent__without_bytes_is_none_with_them(void **state)
+static void test_metadata_sqlite_recent__without_bytes_is_none_with_them(void **state)
 {
     (void)state;
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
@@ -86,5 +86,5 @@ static void test_metadata_recent__without_bytes_is_none_with_them(void **state)
     m->ops->free(m);
 }
 
-RUN_TESTS(TEST(test_metadata_recent__tag_manifest_and_blob_until_somebody_writes),
-          TEST(test_metadata_recent__without_bytes_is_none_with_them))
+RUN_TESTS(TEST(test_metadata_sqlite_recent__tag_manifest_and_blob_until_somebody_writes),
+          TEST(test_metadata_sqlite_recent__without_bytes_is_none_with_them))

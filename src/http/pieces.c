@@ -1,0 +1,57 @@
+/* http/pieces.c - the buffers of a body on their way between a connection and the worker that has its
+ * request: one is filled, one is worked on, one waits filled for the worker, one waits empty for the loop.
+ * The last two change hands by an exchange, so that neither side waits for the other. */
+#include "http/internal.h"
+
+void http_pieces_drop(struct http_conn *c)
+{
+    struct http_req *req = c->req;
+    http_buffer_put(c->loop, steal(&req->filling));
+    http_buffer_put(c->loop, steal(&req->running));
+    http_buffer_put(c->loop, atomic_exchange(&req->queued, NULL));
+    http_buffer_put(c->loop, atomic_exchange(&req->spare, NULL));
+}
+
+bool http_pieces_next(struct http_req *req)
+{
+    if (req->run_end || req->answer.set || http_pool_waiting(req->server->pool))
+        return false;
+    struct http_buffer *next = atomic_exchange(&req->queued, NULL);
+    if (!next)
+        return false;
+    req->run_begin = false;
+    req->pub.body_received = next->received;
+    if (req->running)
+        req->running->n = 0;
+    atomic_store(&req->spare, req->running);
+    req->running = next;
+    if (atomic_exchange(&req->stuck, false))
+        http_loop_unstick(req->conn->loop, req);
+    return true;
+}
+
+void http_pieces_leave(struct http_conn *c)
+{
+    struct http_req *req = c->req;
+    if (req->plan.body != HTTP_BODY_STREAM || !req->filling || req->filling->n < req->filling->cap ||
+        c->body.complete || req->fault || c->loop->waiting)
+        return;
+    if (atomic_load(&req->queued)) {
+        atomic_store(&req->stuck, true);
+        if (atomic_load(&req->queued))
+            return;
+    }
+    /* What the worker gave back is taken first: it gives the next one only for what is queued now. */
+    struct http_buffer *spare = atomic_exchange(&req->spare, NULL);
+    req->filling->received = c->body.received;
+    atomic_store(&req->queued, req->filling);
+    req->filling = spare;
+}
+
+void http_pieces_done(struct http_conn *c)
+{
+    struct http_req *req = c->req;
+    atomic_store(&req->stuck, false);
+    http_buffer_put(c->loop, steal(&req->running));
+    http_buffer_put(c->loop, atomic_exchange(&req->spare, NULL));
+}
