@@ -38,9 +38,9 @@ static int corrupt(berth_error *err, const char *why)
 /* What libarchive has to complain of. */
 static int failed(struct tar_reader *t, struct archive *a)
 {
-    const char *why = lib.archive_error_string(a);
-    return lib.archive_errno(a) == ENOMEM ? no_memory(&t->err)
-                                          : corrupt(&t->err, why ? why : "it is damaged");
+    const char *why = libarchive.archive_error_string(a);
+    return libarchive.archive_errno(a) == ENOMEM ? no_memory(&t->err)
+                                                 : corrupt(&t->err, why ? why : "it is damaged");
 }
 
 /* --- the thread --- */
@@ -65,9 +65,9 @@ static la_ssize_t next_piece(struct archive *a, void *arg, const void **ret)
 
 static enum tar_type type_of(struct archive_entry *e)
 {
-    if (lib.archive_entry_hardlink(e))
+    if (libarchive.archive_entry_hardlink(e))
         return TAR_HARDLINK;
-    switch (lib.archive_entry_filetype(e)) {
+    switch (libarchive.archive_entry_filetype(e)) {
     case AE_IFREG:
         return TAR_FILE;
     case AE_IFDIR:
@@ -86,7 +86,7 @@ static int take_data(struct tar_reader *t, struct archive *a, uint64_t size)
     la_int64_t at;
     uint64_t done = 0;
     int la, r = BERTH_OK;
-    while (r == BERTH_OK && (la = lib.archive_read_data_block(a, &p, &n, &at)) != ARCHIVE_EOF) {
+    while (r == BERTH_OK && (la = libarchive.archive_read_data_block(a, &p, &n, &at)) != ARCHIVE_EOF) {
         if (la != ARCHIVE_OK)
             return failed(t, a);
         if ((uint64_t)at != done || n > size - done) /* sparse, and it did not say so */
@@ -101,19 +101,20 @@ static int take_data(struct tar_reader *t, struct archive *a, uint64_t size)
 static int take_entry(struct tar_reader *t, struct archive *a, struct archive_entry *e)
 {
     struct tar_entry out = {.type = type_of(e)};
-    int64_t size = out.type == TAR_FILE ? lib.archive_entry_size(e) : 0; /* links may have that of a file */
-    const char *path = lib.archive_entry_pathname(e);
+    int64_t size =
+        out.type == TAR_FILE ? libarchive.archive_entry_size(e) : 0; /* links may have that of a file */
+    const char *path = libarchive.archive_entry_pathname(e);
     const char *link =
-        out.type == TAR_HARDLINK ? lib.archive_entry_hardlink(e) : lib.archive_entry_symlink(e);
+        out.type == TAR_HARDLINK ? libarchive.archive_entry_hardlink(e) : libarchive.archive_entry_symlink(e);
     if (size < 0)
         return corrupt(&t->err, "a file has a size that is none");
-    if (lib.archive_entry_sparse_count(e))
+    if (libarchive.archive_entry_sparse_count(e))
         return berth_error_set(&t->err, BERTH_E_UNSUPPORTED, "the tar archive has sparse files");
     out.path = path ? path : "";
     out.link = link ? link : "";
     out.size = (uint64_t)size;
-    out.mtime = lib.archive_entry_mtime(e);
-    out.mode = lib.archive_entry_perm(e) & 07777;
+    out.mtime = libarchive.archive_entry_mtime(e);
+    out.mode = libarchive.archive_entry_perm(e) & 07777;
     int r = t->events->entry(t->arg, &out, &t->err);
     if (r == BERTH_OK && out.type == TAR_FILE)
         r = take_data(t, a, out.size);
@@ -123,14 +124,15 @@ static int take_entry(struct tar_reader *t, struct archive *a, struct archive_en
 static int read_all(struct tar_reader *t, struct archive *a)
 {
     struct archive_entry *e;
-    int r = BERTH_OK, la = lib.archive_read_support_format_tar(a);
+    int r = BERTH_OK, la = libarchive.archive_read_support_format_tar(a);
     if (la == ARCHIVE_OK)
-        la = lib.archive_read_support_format_empty(a);
+        la = libarchive.archive_read_support_format_empty(a);
     if (la == ARCHIVE_OK)
-        la = lib.archive_read_open(a, t, NULL, next_piece, NULL);
-    while (la == ARCHIVE_OK && r == BERTH_OK && (la = lib.archive_read_next_header(a, &e)) != ARCHIVE_EOF) {
+        la = libarchive.archive_read_open(a, t, NULL, next_piece, NULL);
+    while (la == ARCHIVE_OK && r == BERTH_OK &&
+           (la = libarchive.archive_read_next_header(a, &e)) != ARCHIVE_EOF) {
         /* A name that is not of this locale is no harm: it stays as it stands there. */
-        if (la == ARCHIVE_WARN && lib.archive_errno(a) == EILSEQ)
+        if (la == ARCHIVE_WARN && libarchive.archive_errno(a) == EILSEQ)
             la = ARCHIVE_OK;
         if (la == ARCHIVE_OK)
             r = take_entry(t, a, e);
@@ -141,9 +143,9 @@ static int read_all(struct tar_reader *t, struct archive *a)
 static void *run(void *arg)
 {
     struct tar_reader *t = arg;
-    struct archive *a = fault_hit() ? NULL : lib.archive_read_new();
+    struct archive *a = fault_hit() ? NULL : libarchive.archive_read_new();
     t->result = a ? read_all(t, a) : no_memory(&t->err);
-    lib.archive_read_free(a);
+    libarchive.archive_read_free(a);
     t->over = true;
     sem_post(&t->taken);
     return NULL;

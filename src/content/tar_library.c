@@ -6,7 +6,7 @@
 
 #include "util/library.h"
 
-struct archive_functions lib;
+struct archive_functions libarchive;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char why[256]; /* it could not be loaded; empty: it was */
@@ -15,7 +15,7 @@ static void load(void)
 {
     static const char *const names[] = {"libarchive.so.13", NULL};
     static const struct library_function functions[] = {
-#define ADDRESS(name) {#name, &lib.name},
+#define ADDRESS(name) {#name, &libarchive.name},
         ARCHIVE_FUNCTIONS(ADDRESS)
 #undef ADDRESS
     };

@@ -28,7 +28,7 @@ struct archive_functions {
     ARCHIVE_FUNCTIONS(POINTER)
 #undef POINTER
 };
-extern struct archive_functions lib;
+extern struct archive_functions libarchive;
 
 /* Any thread, any number of times. BERTH_E_UNSUPPORTED: there is no libarchive. */
 int tar_library_load(berth_error *err);
