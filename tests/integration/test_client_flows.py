@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import layout
+from commandline import DENIED, FAILED, Scripted, says
 from registries import Cable
-from test_client import DENIED, FAILED, Scripted, berth, says, scripted  # noqa: F401
 
 BLOB = b"a layer"
 DIGEST_OF_BLOB = layout.digest_of(BLOB)
@@ -28,7 +28,7 @@ KNOWN = {
 
 @pytest.mark.parametrize("user", [None, "alice"])
 @pytest.mark.parametrize("kind", KNOWN)
-def test_the_flows_of_well_known_registries(berth, scripted, kind, user):  # noqa: F811
+def test_the_flows_of_well_known_registries(berth, scripted, kind, user):
     """C217: with and without an account, and the blob lies on a third host."""
     challenge, token, redirect = KNOWN[kind]
     registry, tokens, store = scripted(), scripted(), scripted()
@@ -55,7 +55,7 @@ def test_the_flows_of_well_known_registries(berth, scripted, kind, user):  # noq
     assert store.seen[0].path == "/b?sig=x%2Fy"
 
 
-def test_a_mount_asks_for_both_repositories_at_once(berth, scripted):  # noqa: F811
+def test_a_mount_asks_for_both_repositories_at_once(berth, scripted):
     registry, tokens = scripted(), scripted()
     registry.routes["/v2/team/app/blobs/uploads/"] = lambda request: (
         (201, {"Location": "/v2/team/app/blobs/x"}, b"") if request.headers.get("Authorization") == "Bearer both" else
@@ -66,7 +66,7 @@ def test_a_mount_asks_for_both_repositories_at_once(berth, scripted):  # noqa: F
     assert sorted(asked) == ["repository:team/app:pull,push", "repository:team/base:pull"] and len(tokens.seen) == 1
 
 
-def test_a_connection_is_kept(berth, server):  # noqa: F811
+def test_a_connection_is_kept(berth, server):
     digest = layout.digest_of(b"{}")
     assert server.request("POST", f"/v2/team/kept/blobs/uploads/?digest={digest}", b"{}")[0] == 201
     manifest = (b'{"schemaVersion":2,"mediaType":"%s","layers":[],"config":{"mediaType":"%s","size":2,"digest":"%s"}}'
@@ -74,14 +74,7 @@ def test_a_connection_is_kept(berth, server):  # noqa: F811
     for i in range(5):
         assert server.request("PUT", f"/v2/team/kept/manifests/v{i}", manifest, {"Content-Type": layout.MANIFEST})[0] == 201
 
-    class Counting(Cable):
-        connections = 0
-
-        def move(self, source, target, upwards):
-            self.connections += upwards
-            super().move(source, target, upwards)
-
-    cable = Counting(server.port)
+    cable = Cable(server.port)
     try:
         assert len(berth("tag", "list", f"{cable.address}/team/kept", "--page-size", "1").out.split()) == 5
         assert cable.connections == 1
@@ -90,7 +83,7 @@ def test_a_connection_is_kept(berth, server):  # noqa: F811
 
 
 class TestHarm:
-    def test_a_packed_answer_is_not_unpacked(self, berth, scripted):  # noqa: F811
+    def test_a_packed_answer_is_not_unpacked(self, berth, scripted):
         """A hundred megabytes of tags in a hundred kilobytes: what was not asked for packed is not unpacked."""
         s, bomb = scripted(), gzip.compress(b'{"tags":["' + b"x" * (100 << 20) + b'"]}')
         assert len(bomb) < 200_000
@@ -100,13 +93,13 @@ class TestHarm:
         assert berth("manifest", "get", f"{s.address}/a").out == bomb
         assert all(r.headers.get("Accept-Encoding") is None for r in s.seen)
 
-    def test_a_header_without_an_end(self, berth, scripted):  # noqa: F811
+    def test_a_header_without_an_end(self, berth, scripted):
         s = scripted()
         s.routes["/v2/"] = says(200, b"", **{f"X-{i}": "y" * 60000 for i in range(8)})
         said = berth("ping", s.address, code=FAILED).err
         assert "header" in said and "long" in said
 
-    def test_a_realm_on_plain_http_is_refused_by_https(self, berth, scripted, certificates):  # noqa: F811
+    def test_a_realm_on_plain_http_is_refused_by_https(self, berth, scripted, certificates):
         s, tokens = Scripted(), scripted()
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificates.certificate, certificates.key)
@@ -118,7 +111,7 @@ class TestHarm:
         s.close()
         assert tokens.seen == [] and s.authorizations() == [None]
 
-    def test_a_storm_of_429_ends(self, berth, scripted):  # noqa: F811
+    def test_a_storm_of_429_ends(self, berth, scripted):
         s = scripted()
         s.routes["/v2/a/tags/list"] = says(429, Retry_After="0")
         berth("tag", "list", f"{s.address}/a", code=5)
@@ -126,7 +119,7 @@ class TestHarm:
 
     @pytest.mark.parametrize("location", ["ftp://127.0.0.1/x", "http://u:p@127.0.0.1/x", "\x01",
                                           "http://127.0.0.1\\@evil.example/"])
-    def test_a_redirect_to_nowhere(self, berth, scripted, location):  # noqa: F811
+    def test_a_redirect_to_nowhere(self, berth, scripted, location):
         s = scripted()
         s.routes["/v2/"] = says(307, Location=location)
         berth.config(**{s.address: "alice:secret"})

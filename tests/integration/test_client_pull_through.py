@@ -5,9 +5,8 @@ import pytest
 
 import layout
 import registries
-import servers
+from commandline import DIGEST, NETWORK, fill, servers
 from server import berth_path
-from test_client import DIGEST, NETWORK, berth, fill, scripted  # noqa: F401
 from test_client_robust import BreakingProxy
 
 CACHES = {"distribution": registries.Distribution, "docker-registry": registries.DockerRegistry}
@@ -68,13 +67,12 @@ class Line(BreakingProxy):
 
 @pytest.fixture
 def line(origin):
-    host, port = origin.host.rsplit(":", 1)
-    made = Line(host, int(port))
+    made = Line(int(origin.host.rsplit(":", 1)[1]))
     yield made
     made.close()
 
 
-def test_a_blob_that_breaks_off_upstream_comes_whole_or_not_at_all(berth, origin, line, cache, tmp_path):  # noqa: F811
+def test_a_blob_that_breaks_off_upstream_comes_whole_or_not_at_all(berth, origin, line, cache, tmp_path):
     ref = f"{cache(line.address).address}/team/app@{origin.blob_digest}"
     line.cuts = None
     said = berth("blob", "get", ref, "-o", tmp_path / "blob", code=NETWORK).err
@@ -85,7 +83,7 @@ def test_a_blob_that_breaks_off_upstream_comes_whole_or_not_at_all(berth, origin
     assert [p.name for p in tmp_path.glob("blob*")] == ["blob"]
 
 
-def test_a_break_in_passing_is_not_noticed(berth, origin, line, cache, tmp_path):  # noqa: F811
+def test_a_break_in_passing_is_not_noticed(berth, origin, line, cache, tmp_path):
     """The first connections break; the client asks again, and has it in the end."""
     ref = f"{cache(line.address).address}/team/app@{origin.blob_digest}"
     line.cuts = 2
@@ -93,7 +91,7 @@ def test_a_break_in_passing_is_not_noticed(berth, origin, line, cache, tmp_path)
     assert (tmp_path / "blob").read_bytes() == origin.blob and line.cuts == 0
 
 
-def test_a_lie_upstream_is_found_out(berth, scripted, cache, tmp_path):  # noqa: F811
+def test_a_lie_upstream_is_found_out(berth, scripted, cache, tmp_path):
     """As many bytes as were announced, but others."""
     upstream, right, wrong = scripted(), b"right" * 4096, b"wrong" * 4096
     digest = layout.digest_of(right)
