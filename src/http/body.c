@@ -58,7 +58,7 @@ size_t http_body_room(struct http_conn *c, bool get)
         size_t cap = c->loop->server->limits.buffer_bytes;
         if (http_body_is_small(c))
             cap = (size_t)req->block.content_length;
-        req->filling = req->busy ? atomic_exchange(&req->spare, NULL) : NULL;
+        req->filling = req->busy ? http_pieces_spare(c) : NULL;
         if (!req->filling)
             req->filling = http_buffer_get(c->loop, cap);
         if (!req->filling && req->busy)

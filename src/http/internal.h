@@ -286,9 +286,10 @@ ssize_t http_send_bytes(struct http_conn *c, const void *p, size_t n);
 void http_pieces_leave(struct http_conn *c); /* a full buffer for the worker that has the one before; not the
                                               * last, and not while others wait for a buffer */
 bool http_pieces_next(
-    struct http_req *req);                  /* on the worker: it has another one, unless others wait for it */
-void http_pieces_done(struct http_conn *c); /* the worker is back */
-void http_pieces_drop(struct http_conn *c); /* all of them go back to the loop */
+    struct http_req *req); /* on the worker: it has another one, unless others wait for it */
+struct http_buffer *http_pieces_spare(struct http_conn *c); /* one that the worker has given back, or NULL */
+void http_pieces_done(struct http_conn *c);                 /* the worker is back */
+void http_pieces_drop(struct http_conn *c);                 /* all of them go back to the loop */
 
 /* --- server.c: loops --- */
 struct http_loop {

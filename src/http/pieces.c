@@ -3,13 +3,24 @@
  * The last two change hands by an exchange, so that neither side waits for the other. */
 #include "http/internal.h"
 
+/* The worker may give one back before the last one was taken: they hang on each other. */
+struct http_buffer *http_pieces_spare(struct http_conn *c)
+{
+    struct http_buffer *first = atomic_exchange(&c->req->spare, NULL);
+    for (struct http_buffer *b = first ? steal(&first->next) : NULL, *next; b; b = next) {
+        next = b->next;
+        http_buffer_put(c->loop, b);
+    }
+    return first;
+}
+
 void http_pieces_drop(struct http_conn *c)
 {
     struct http_req *req = c->req;
     http_buffer_put(c->loop, steal(&req->filling));
     http_buffer_put(c->loop, steal(&req->running));
     http_buffer_put(c->loop, atomic_exchange(&req->queued, NULL));
-    http_buffer_put(c->loop, atomic_exchange(&req->spare, NULL));
+    http_buffer_put(c->loop, http_pieces_spare(c));
 }
 
 bool http_pieces_next(struct http_req *req)
@@ -21,9 +32,11 @@ bool http_pieces_next(struct http_req *req)
         return false;
     req->run_begin = false;
     req->pub.body_received = next->received;
-    if (req->running)
+    if (req->running) {
         req->running->n = 0;
-    atomic_store(&req->spare, req->running);
+        req->running->next = atomic_exchange(&req->spare, NULL); /* nobody else adds to them */
+        atomic_store(&req->spare, req->running);
+    }
     req->running = next;
     if (atomic_exchange(&req->stuck, false))
         http_loop_unstick(req->conn->loop, req);
@@ -41,8 +54,7 @@ void http_pieces_leave(struct http_conn *c)
         if (atomic_load(&req->queued))
             return;
     }
-    /* What the worker gave back is taken first: it gives the next one only for what is queued now. */
-    struct http_buffer *spare = atomic_exchange(&req->spare, NULL);
+    struct http_buffer *spare = http_pieces_spare(c);
     req->filling->received = c->body.received;
     atomic_store(&req->queued, req->filling);
     req->filling = spare;
@@ -53,5 +65,5 @@ void http_pieces_done(struct http_conn *c)
     struct http_req *req = c->req;
     atomic_store(&req->stuck, false);
     http_buffer_put(c->loop, steal(&req->running));
-    http_buffer_put(c->loop, atomic_exchange(&req->spare, NULL));
+    http_buffer_put(c->loop, http_pieces_spare(c));
 }

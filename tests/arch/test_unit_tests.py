@@ -12,7 +12,6 @@ SRC, UNIT = ROOT / "src", ROOT / "tests" / "unit"
 # Tested under another name: why, and where.
 ELSEWHERE = {
     "http/llhttp_probe.c": ("run by the build, not part of the server", "src/http/meson.build"),
-    "http/pieces.c": ("what it hands over shows in the bodies that workers get", "tests/unit/http/body.c"),
     "http/connection.c": ("needs sockets and loops: a whole server", "tests/unit/http/server.c"),
     "http/request.c": ("needs a connection: a whole server", "tests/unit/http/server.c"),
     "http/response.c": ("what arrives at a client counts: a whole server", "tests/unit/http/server.c"),
