@@ -64,7 +64,7 @@ struct plain {
 struct plains {
     struct plain **by_fd;
     size_t n_fds;
-    struct plain *idle, *todo, **last_todo;
+    struct plain *idle, *ready, **last_ready;
     size_t n_idle;
     char *buffer; /* for what is received, and passed on at once */
     bool off;     /* everything is libcurl's */
@@ -95,7 +95,7 @@ int plains_new(struct transport *t, berth_error *err)
     struct plains *s = t->plains = calloc(1, sizeof(*s));
     if (!s)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    s->last_todo = &s->todo;
+    s->last_ready = &s->ready;
     s->off = has_proxy(&t->route) || t->route.resolve[0];
     return BERTH_OK;
 }
@@ -281,8 +281,8 @@ static void enqueue(struct plains *s, struct plain *c)
 {
     c->queued = true;
     c->next = NULL;
-    *s->last_todo = c;
-    s->last_todo = &c->next;
+    *s->last_ready = c;
+    s->last_ready = &c->next;
 }
 
 static void add_fresh(struct plains *s, struct plain *c)
@@ -318,9 +318,9 @@ void plains_release(struct transport *t, struct carrier *carrier)
     struct plain *c = plain_of(carrier);
     carrier_stop(t, carrier);
     if (c->queued) {
-        forget(&s->todo, c);
-        for (s->last_todo = &s->todo; *s->last_todo;)
-            s->last_todo = &(*s->last_todo)->next;
+        forget(&s->ready, c);
+        for (s->last_ready = &s->ready; *s->last_ready;)
+            s->last_ready = &(*s->last_ready)->next;
         c->queued = false;
     }
     if (!c->whole || !c->keep || s->n_idle == IDLE_MAX) {
@@ -976,16 +976,16 @@ void plains_resume(struct transport *t, struct carrier *carrier)
 
 bool plains_pending(const struct transport *t)
 {
-    return t->plains->todo;
+    return t->plains->ready;
 }
 
 bool plains_run(struct transport *t)
 {
     struct plains *s = t->plains;
-    for (struct plain *c; (c = s->todo);) {
-        s->todo = c->next;
-        if (!s->todo)
-            s->last_todo = &s->todo;
+    for (struct plain *c; (c = s->ready);) {
+        s->ready = c->next;
+        if (!s->ready)
+            s->last_ready = &s->ready;
         c->queued = false;
         if (c->state != PLAIN_FRESH)
             go_on(t, c);
