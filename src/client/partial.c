@@ -19,6 +19,8 @@
 
 static void save(struct partial *p)
 {
+    if (p->lent)
+        return;
     unsigned char state[8 + HASH_STATE_MAX];
     for (int i = 0; i < 8; i++)
         state[i] = (unsigned char)(p->at >> (56 - 8 * i));
@@ -53,8 +55,10 @@ static uint64_t place_of_record(uint64_t size)
 static int note(struct partial *p, berth_error *err)
 {
     unsigned char record[GAPS_RECORD];
-    gaps_save(&p->gaps, p->size, record);
     p->unnoted = 0;
+    if (p->lent)
+        return BERTH_OK;
+    gaps_save(&p->gaps, p->size, record);
     return io_pwrite_all(p->fd, record, sizeof(record), place_of_record(p->size), err);
 }
 
@@ -139,6 +143,19 @@ int partial_open(struct partial *p, const char *path, const berth_digest *digest
     return catch_up(p, err);
 }
 
+int partial_lend(struct partial *p, int fd, const berth_digest *digest, berth_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return berth_error_set(err, BERTH_E_INVALID, "the descriptor is not a regular file's");
+    p->unfinished = str_dup(STR("the file"));
+    if (!p->unfinished)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    p->fd = fd;
+    p->lent = true;
+    return partial_restart(p, digest->algorithm, err);
+}
+
 int partial_write(struct partial *p, const void *data, size_t n, berth_error *err)
 {
     int r = io_write_all(p->fd, data, n, err);
@@ -173,6 +190,8 @@ int partial_restart(struct partial *p, enum hash_algorithm a, berth_error *err)
 
 int partial_finish(struct partial *p, berth_error *err)
 {
+    if (p->lent)
+        return BERTH_OK;
     if (p->spread && ftruncate(p->fd, (off_t)p->size) < 0) /* off with the record */
         return berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", p->unfinished, strerror(errno));
     (void)!fremovexattr(p->fd, ATTRIBUTE);
@@ -184,7 +203,9 @@ int partial_finish(struct partial *p, berth_error *err)
 
 void partial_done(struct partial *p, bool keep)
 {
-    if (p->fd >= 0 && p->unfinished) {
+    if (p->lent) {
+        p->fd = -1;
+    } else if (p->fd >= 0 && p->unfinished) {
         if (keep && p->spread)
             note(p, NULL);
         if (keep && p->at)
