@@ -81,7 +81,6 @@ struct work {
     struct place from;
     berth_manifest *root, *image;
     int dir_fd;
-    struct progress *progress;
     json_t *files;
     size_t skipped;
     struct coming coming[AT_ONCE];
@@ -101,7 +100,7 @@ static void give_up(struct work *w)
         content_drop(w->from.c, w->coming[w->landed % AT_ONCE].flight);
         coming_done(&w->coming[w->landed % AT_ONCE]);
     }
-    progress_free(steal(&w->progress));
+    remote_progress_end(&w->o.remote);
 }
 
 static void work_done(struct work *w)
@@ -179,7 +178,7 @@ static int begin(struct work *w, const berth_descriptor *d, const char *title, b
     if (r == BERTH_OK && packed)
         r = place_temporary(&x->packed_fd, err);
     if (r == BERTH_OK) {
-        x->item = listed ? progress_add(w->progress, title, d->size) : NULL;
+        x->item = listed ? progress_add(remote_progress(&w->o.remote), title, d->size) : NULL;
         place_progress(&w->from, x->item);
         r = fetch(w, x, err);
         place_progress(&w->from, NULL);
@@ -266,7 +265,6 @@ static int run(const struct cli_command *c, int argc, char **argv)
         r = place_image(&w.from, w.root, w.o.platform, &w.image, &err);
     if (r == BERTH_OK)
         r = open_folder(&w, &err);
-    w.progress = progress_new(&w.o.remote.base, c->name);
     if (r == BERTH_OK)
         r = pull(&w, &err);
     give_up(&w); /* its bars must not stand in what is printed */
