@@ -16,7 +16,8 @@ struct partial {
     char *path, *unfinished;
     uint64_t at, saved; /* bytes that are there and hashed; how many the saved state of the hash covers */
     berth_hash hash;
-    bool lent; /* the descriptor is another's: it has no names, and nothing stays for the next process */
+    bool lent;     /* the descriptor is another's: it has no names, and nothing stays for the next process */
+    uint64_t room; /* so far the disk has a place for it, of one that is not spread; UINT64_MAX: don't ask */
     bool spread;
     uint64_t size;    /* of one that is spread: when it is whole */
     uint64_t unnoted; /* bytes that came since the record of gaps was written */
