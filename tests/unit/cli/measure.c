@@ -64,7 +64,8 @@ static void test_cli_measure__leaves_signals_as_they_are(void **state)
     sigset_t before, after;
     berth_digest digest;
     int fd = open(path_of("file"), O_RDONLY | O_CLOEXEC);
-    pthread_sigmask(SIG_SETMASK, NULL, &before);
+    sigemptyset(&before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     CHECK_OK(measure_file(fd, HASH_SHA256, NULL, &digest, &test_err));
     pthread_sigmask(SIG_SETMASK, NULL, &after);
     for (int i = 1; i < 32; i++)
