@@ -85,5 +85,6 @@ int db_create(struct sqlite_meta *m, berth_error *err)
         memcpy(image + meta_image_runs[i].offset, p, meta_image_runs[i].size);
         p += meta_image_runs[i].size;
     }
+    sqlite3_randomness(META_SECRET_SIZE, image + meta_image_secret_at);
     return place(m, image, meta_image_size, err);
 }
