@@ -233,10 +233,11 @@ void plain_drop_all(struct plains *s)
         plain_drop(s, s->idle.first);
 }
 
-static bool is_closed(const struct plain *c)
+/* Nothing has come since, not even its end. */
+static bool is_usable(const struct plain *c)
 {
     char byte;
-    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 static struct plain *take_idle(struct plains *s, berth_str authority)
@@ -247,7 +248,7 @@ static struct plain *take_idle(struct plains *s, berth_str authority)
         if (!str_eq(str_from(c->authority), authority))
             continue;
         take_from_idle(s, c);
-        if (!is_closed(c))
+        if (is_usable(c))
             return c;
         plain_free(s, c);
     }
