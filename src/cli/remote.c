@@ -305,6 +305,8 @@ static int check_options(const struct cli_command *c, const struct remote *r)
     if (r->plain_http && (r->ca_file || r->insecure))
         return cli_usage(c->name, "--plain-http has no certificates: leave out %s",
                          r->ca_file ? "--ca-file" : "--insecure");
+    if (r->username && !*r->username)
+        return cli_usage(c->name, "--username: it is empty");
     if (c->takes & CLI_ASKS ? !r->username && r->password_stdin : !r->username != !r->password_stdin)
         return cli_usage(c->name, "--username and --password-stdin go together");
     return -1;

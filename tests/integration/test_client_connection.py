@@ -168,7 +168,7 @@ class TestCertificates:
         both.write_text(strict.cert.read_text() + strict.key.read_text())
         berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", both)
         berth("ping", strict.host, "--ca-file", strict.ca, code=NETWORK)
-        berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", "/nowhere", code=FAILED)
+        berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", "/nowhere", code=NOT_FOUND)
         berth("ping", strict.host, "--client-key", strict.key, code=USAGE)
 
     def test_lie_in_folders_by_host(self, berth, strict):

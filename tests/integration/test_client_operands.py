@@ -1,9 +1,12 @@
 """What operands and options of the client's commands mean, and what is refused instead of being passed over."""
 
+import gzip
+import shlex
+
 import pytest
 
 import layout
-from commandline import DIGEST, NOT_FOUND, USAGE
+from commandline import DIGEST, FAILED, NOT_FOUND, USAGE
 from test_client_heads import push
 
 
@@ -106,3 +109,46 @@ class TestManifestFile:
         path.unlink()
         assert berth("manifest", "get", f"{ref}:a", "--to", path, "--output", "json").json()["digest"] == digest
         assert layout.digest_of(path.read_bytes()) == digest
+
+
+class TestMistakesOfTheCommandLine:
+    """Told before anybody is asked, with exit code 2."""
+
+    @pytest.mark.parametrize("words", [
+        "inspect HOST/a --platform linux", "manifest get HOST/a --platform linux", "index create HOST/a HOST/b --platform linux",
+        "artifact push HOST/a:v1 f --artifact-type bad", "artifact push HOST/a:v1 f --annotation bad",
+        "artifact push HOST/a:v1 f --tag b,d", "artifact pull HOST/a:v1 --platform linux", "index create HOST/a HOST/b --artifact-type bad",
+        "index create HOST/a HOST/b --annotation =x", "index remove HOST/a --digest bad", "manifest put HOST/a f --tag b,d",
+        "manifest put HOST/a f --media-type bad", "auth header HOST/a --actions 'foo bar'", "ping HOST --resolve bad", "ping HOST --proxy ftp://x",
+        "ping HOST --username= --password-stdin", "request POST /v2/x/blobs/uploads/ --registry HOST --data @- --password-stdin --username u",
+        "blob get HOST/a@DIGEST --ranges 4", "blob get HOST/a@DIGEST --sync", "blob get HOST/a@DIGEST -o - --ranges-from 1k",
+    ])
+    def test_is_a_usage_error(self, berth, scripted, words):
+        s = scripted()
+        (berth.home / "f").write_text("f")
+        words = words.replace("HOST", s.address).replace("DIGEST", layout.digest_of(b""))
+        said = berth(*shlex.split(words), code=USAGE, stdin=b"secret").err
+        assert "try: berth" in said and "secret" not in said
+        assert s.seen == []
+
+    @pytest.mark.parametrize("option", ["--ca-file", "--client-cert", "--bearer-file"])
+    def test_a_file_that_is_not_there(self, berth, scripted, option):
+        said = berth("ping", scripted().address, option, "/nowhere/x", code=NOT_FOUND).err
+        assert "'/nowhere/x'" in said
+
+    def test_a_folder_is_no_body(self, berth, scripted):
+        s = scripted()
+        said = berth("request", "POST", "/v2/x/blobs/uploads/", "--registry", s.address, "--data", f"@{berth.home}", code=FAILED).err
+        assert "directory" in said and s.seen == []
+
+
+class TestCompressed:
+    def test_a_manifest_that_nobody_asked_to_compress_is_refused(self, berth, scripted):
+        body = b'{"schemaVersion":2,"manifests":[]}'
+        s, packed = scripted(), gzip.compress(body)
+        headers = {"Content-Type": layout.INDEX, "Content-Encoding": "gzip"}
+        s.routes["/v2/a/manifests/v1"] = lambda r: (200, headers, packed)
+        said = berth("manifest", "get", f"{s.address}/a:v1", code=FAILED)
+        assert said.out == b"" and "compressed" in said.err
+        s.routes["/v2/a/manifests/v1"] = lambda r: (200, {**headers, "Docker-Content-Digest": layout.digest_of(body)}, body)
+        assert berth("manifest", "get", f"{s.address}/a:v1").out == body    # it only says so
