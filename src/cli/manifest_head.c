@@ -213,9 +213,9 @@ const struct cli_command cmd_manifest_head = {
         "named. One that fails leaves the others alone, and the exit code is of the first that did. REF may "
         "be oci:PATH:TAG, an image layout on disk.",
     .options = head_options,
-    .fields = (const struct cli_field[]){{"reference", "string", "REF as it was given"},
+    .fields = (const struct cli_field[]){{"reference", "string",
+                                          "REF as it was given; of one that failed, 'error' alone stands beside it"},
                                          MANIFEST_FIELDS,
-                                         {"error", "string", "of one that failed, instead of the others"},
                                          {0}},
     .examples =
         (const struct cli_example[]){

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from commandline import DENIED, FAILED, NETWORK, TAGS, USAGE, Berth, fill, says, servers
+from commandline import DENIED, FAILED, NETWORK, NOT_FOUND, TAGS, USAGE, Berth, fill, says, servers
 from server import ROOT, Server
 
 sys.path.insert(0, str(ROOT / "tests"))
