@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -100,6 +101,16 @@ class TestLayout:
         assert f"└── application/sbom  {sbom}" in text and f"    └── application/sig  {signature}" in text
         assert signature not in berth("artifact", "tree", ref, "--depth", "1").out.decode()
         assert berth("artifact", "tree", ref, "--artifact-type", "x/y", "--output", "json").json()["referrers"] == []
+
+    @pytest.mark.parametrize("attempt", range(6))
+    def test_many_make_one_at_the_same_time(self, berth, files, tmp_path, attempt):
+        tags = [f"t{i}" for i in range(8)]
+        place = f"oci:{tmp_path}/place"
+        with ThreadPoolExecutor(len(tags)) as pool:
+            list(pool.map(lambda tag: berth("artifact", "push", f"{place}:{tag}", "one.json"), tags))
+        index = json.loads((tmp_path / "place" / "index.json").read_text())
+        assert sorted(m["annotations"]["org.opencontainers.image.ref.name"] for m in index["manifests"]) == tags
+        assert sorted(p.name for p in (tmp_path / "place").iterdir()) == ["blobs", "index.json", "oci-layout"]
 
     def test_what_is_not_there(self, berth, files, tmp_path):
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "nothing", code=NOT_FOUND)
