@@ -25,6 +25,8 @@ static const struct {
     {BERTH_E_NETWORK, ANY, "speak plain HTTP?", "--plain-http, if the registry has no TLS"},
     {BERTH_E_NETWORK, ANY, "it speaks HTTPS", "--https"},
     {BERTH_E_NETWORK, ANY, "it speak HTTPS?", "--https"},
+    {BERTH_E_UNSUPPORTED, 400, "deletes manifests alone",
+     "--purge, which takes every other tag of it as well"},
 };
 
 static const char *to_log_in(const struct cli_command *c)

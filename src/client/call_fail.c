@@ -39,6 +39,17 @@ static int code_of(int status)
     return BERTH_E_IO;
 }
 
+/* Registries differ in the status that they put to a code: what is missing is so with any. */
+static int code_of_error(int status, berth_str code)
+{
+    static const char *const missing[] = {"BLOB_UNKNOWN", "BLOB_UPLOAD_UNKNOWN", "MANIFEST_BLOB_UNKNOWN",
+                                          "MANIFEST_UNKNOWN", "NAME_UNKNOWN"};
+    for (size_t i = 0; status == 400 && i < COUNT(missing); i++)
+        if (str_eq(code, str_from(missing[i])))
+            return BERTH_E_NOT_FOUND;
+    return code_of(status);
+}
+
 /* Servers tell it in pages of their own when they are spoken to in plain HTTP and speak HTTPS, registries
  * also in an error of theirs. */
 static bool wants_https(const berth_call *call)
@@ -67,8 +78,8 @@ int call_fail_by_answer_of(berth_call *call, const char *who)
     } else if (wants_certificate(call)) {
         call_fail(call, BERTH_E_UNAUTH, "%s wants a client's certificate", who);
     } else if (oci_read_error(berth_buf_str(&call->body), &call->arena, &code, &message)) {
-        call_fail(call, code_of(status), STR_FMT "%s" STR_FMT "%s", STR_ARG(message), message.n ? " (" : "",
-                  STR_ARG(code), message.n ? ")" : "");
+        call_fail(call, code_of_error(status, code), STR_FMT "%s" STR_FMT "%s", STR_ARG(message),
+                  message.n ? " (" : "", STR_ARG(code), message.n ? ")" : "");
         snprintf(call->err.oci_code, sizeof(call->err.oci_code), STR_FMT, STR_ARG(code));
     } else {
         call_fail(call, code_of(status), "%s answered %d", status == 407 ? "the proxy" : who, status);
