@@ -47,6 +47,7 @@ ELSEWHERE = {
     "cli/login.c": ("a command on a registry: real ones", "tests/integration/test_client_login.py"),
     "cli/prompt.c": ("needs a terminal", "tests/integration/test_client_login.py"),
     "cli/blob_*.c": ("commands on a registry: real ones", "tests/integration/test_client_upload.py"),
+    "cli/manifest_head.c": ("commands on a registry: real ones", "tests/integration/test_client_heads.py"),
     "cli/manifest_manage.c": ("commands on a registry: real ones", "tests/integration/test_client_manifests.py"),
     "cli/tag_manage.c": ("commands on a registry: real ones", "tests/integration/test_client_manifests.py"),
     "cli/catalog.c": ("a command on a registry: real ones", "tests/integration/test_client_manifests.py"),

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from commandline import DENIED, FAILED, NETWORK, TAGS, USAGE, Berth, fill, says, servers
+from commandline import DENIED, FAILED, NETWORK, NOT_FOUND, TAGS, USAGE, Berth, fill, says, servers
 from server import ROOT, Server, berth_path
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -183,7 +183,7 @@ class TestCertificates:
         both = berth.home / "both.pem"
         both.write_text(strict.cert.read_text() + strict.key.read_text())
         berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", both)
-        berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", "/nowhere", code=FAILED)
+        berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", "/nowhere", code=NOT_FOUND)
         berth("ping", strict.host, "--client-key", strict.key, code=USAGE)
 
     @pytest.mark.parametrize("again", range(4))        # what the server says may come too late to be read
