@@ -178,11 +178,16 @@ static int describe(struct work *w, berth_error *err)
 
 /* --- writing --- */
 
-static int write_index(struct work *w, const berth_manifest *m, berth_error *err)
+/* What is made under a digest has to have it; of what is changed, the digest said where to begin. */
+static int write_index(struct work *w, const berth_manifest *m, bool creates, berth_error *err)
 {
-    const char *reference = w->to.reference;
-    bool by_digest = !reference || strchr(reference, ':'); /* which this one does not have any more */
-    return place_put(&w->to, by_digest ? m->digest : reference, &w->o.tags, m, err);
+    const char *reference = w->to.reference, *tag = w->o.remote.tag;
+    bool by_digest = reference && strchr(reference, ':');
+    if (creates && by_digest && strcmp(reference, m->digest) != 0)
+        return berth_error_set(err, BERTH_E_DIGEST,
+                               "the index has the digest %s, not the %.20s... that was named", m->digest,
+                               reference);
+    return place_put(&w->to, tag ? tag : m->digest, &w->o.tags, m, err);
 }
 
 static int print(const struct cli_command *c, const struct work *w, const berth_manifest *m)
@@ -213,7 +218,7 @@ static int finish(const struct cli_command *c, struct work *w)
     if (r == BERTH_OK)
         r = berth_builder_finish(w->b, &m, &err);
     if (r == BERTH_OK && !w->o.dry_run)
-        r = write_index(w, m, &err);
+        r = write_index(w, m, c == &cmd_index_create, &err);
     int rc = r == BERTH_OK ? print(c, w, m) : remote_fail(c, &err);
     berth_manifest_free(m);
     return rc;

@@ -30,8 +30,13 @@ int place_open_first(struct remote *r, bool create, struct place *ret, berth_err
 int place_open(struct remote *r, const char *text, bool create, struct place *ret, berth_error *err);
 void place_done(struct place *p);
 
+/* The manifest that an operand names, the first or another; with @platform the image of an index for it. */
+int place_manifest(struct remote *r, const char *text, const char *platform, berth_manifest **ret,
+                   berth_error *err);
+
 /* The image that is meant: a manifest that is an index is followed to the one for @platform; with @platform
- * NULL to that for this machine, if there is more than one. */
+ * NULL to that for this machine, if there is more than one. BERTH_E_NOT_FOUND: there is none, or a single
+ * image is for another. */
 int place_image(const struct place *p, const berth_manifest *m, const char *platform, berth_manifest **ret,
                 berth_error *err);
 
