@@ -213,10 +213,12 @@ const struct cli_command cmd_manifest_head = {
         "named. One that fails leaves the others alone, and the exit code is of the first that did. REF may "
         "be oci:PATH:TAG, an image layout on disk.",
     .options = head_options,
-    .fields = (const struct cli_field[]){{"reference", "string",
-                                          "REF as it was given; of one that failed, 'error' alone stands beside it"},
-                                         MANIFEST_FIELDS,
-                                         {0}},
+    .fields =
+        (const struct cli_field[]){
+            {"reference", "string",
+             "REF as it was given; of one that failed, 'error' alone stands beside it"},
+            MANIFEST_FIELDS,
+            {0}},
     .examples =
         (const struct cli_example[]){
             {"berth manifest head localhost:5000/team/app:v1", NULL},

@@ -239,8 +239,8 @@ int oci_layout_index_remove(oci_layout_index *x, berth_str ref_name, bool purge,
         remove_digest(x, digest);
     }
     return found ? remember_all(x, err)
-                 : berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN", "there is no '" STR_FMT "'",
-                                       STR_ARG(str_head(ref_name, 150)));
+                 : berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN",
+                                       "there is no '" STR_FMT "'", STR_ARG(str_head(ref_name, 150)));
 }
 
 void oci_layout_index_print(const oci_layout_index *x, berth_buf *out)

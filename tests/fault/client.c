@@ -551,6 +551,8 @@ static int layout_of_the_library(berth_error *err)
     if (r == BERTH_OK)
         r = berth_layout_manifest_get(l, "v1", &got, err);
     if (r == BERTH_OK)
+        r = berth_layout_untag(l, "v1", false, err);
+    if (r == BERTH_OK)
         r = berth_layout_list(l, take_entry, NULL, err);
     if (r == BERTH_OK)
         r = berth_layout_referrers(l, ABC, NULL, take_descriptor, NULL, err);
