@@ -100,7 +100,8 @@ static int is_wanted(const struct cli_words *platforms, const berth_platform *ha
 static int copy(struct work *w, const struct place *from, const berth_manifest *m, berth_error *err)
 {
     bool same = strcmp(from->name, w->to.name) == 0;
-    return same || w->o.dry_run ? BERTH_OK : place_copy(from, &w->to, m, NULL, err);
+    return same || w->o.dry_run ? BERTH_OK
+                                : place_copy(from, &w->to, m, NULL, remote_progress(&w->o.remote), err);
 }
 
 static int add_image(struct work *w, const struct place *from, const berth_manifest *m, berth_error *err)
@@ -272,6 +273,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
         r = take_out(&w, &err);
     for (size_t i = 1; r == BERTH_OK && i < w.o.remote.base.n_operands; i++)
         r = add(&w, w.o.remote.base.operands[i], &err);
+    remote_progress_end(&w.o.remote); /* its bars must not stand in what is printed */
     return r == BERTH_OK ? finish(c, &w) : remote_fail(c, &err);
 }
 
@@ -308,7 +310,7 @@ const struct cli_command cmd_index_create = {
              NULL},
             {"berth index create oci:folder:v1 registry.example/team/app:v1 --dry-run", NULL},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };
@@ -326,7 +328,7 @@ const struct cli_command cmd_index_add = {
                                               "localhost:5000/team/app:v1-riscv64",
                                               NULL},
                                              {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };

@@ -52,9 +52,9 @@ int place_blob_file(const struct place *p, const berth_descriptor *blob, int *re
 int place_temporary(int *ret_fd, berth_error *err); /* such a file, empty */
 
 /* Brings @m, and whatever it refers to, from one place to the other; with its own bytes last. Under
- * @reference as in content.h. */
+ * @reference as in content.h. Each blob that moves has an item of @progress. */
 int place_copy(const struct place *from, const struct place *to, const berth_manifest *m,
-               const char *reference, berth_error *err);
+               const char *reference, struct progress *progress, berth_error *err);
 
 /* --- what is built --- */
 

@@ -39,6 +39,7 @@ ELSEWHERE = {
     "client/client_curl_load.c": ("loads a library: every call of the client needs it", "tests/unit/client/client.c"),
     "client/put_plan.c": ("begins what put.c does: its options are tested with that", "tests/unit/client/put.c"),
     "client/client_curl_route.c": ("tells libcurl: connections are made, or not", "tests/integration/test_client_connection.py"),
+    "client/call_*.c": ("the parts of one call, seen only together", "tests/unit/client/call.c"),
     "client/authorize.c": ("a part of a call: whole calls", "tests/unit/client/call.c"),
     "client/identity.c": ("asks real registries", "tests/integration/test_client_login.py"),
     "cli/auth.c": ("a command on a registry: real ones", "tests/integration/test_client_login.py"),
