@@ -376,7 +376,7 @@ static int in_config(const char *name, const char *place, bool store, berth_erro
 
 static int parse_reference(const char *text, const char *tag, berth_error *err)
 {
-    berth_ref ref = BERTH_REF_INIT, other = BERTH_REF_INIT;
+    berth_ref ref = BERTH_REF_INIT, other = BERTH_REF_INIT, copy = BERTH_REF_INIT;
     berth_ref_options o = BERTH_REF_OPTIONS_INIT;
     o.default_tag = "latest";
     o.default_registry = "registry.example";
@@ -388,6 +388,9 @@ static int parse_reference(const char *text, const char *tag, berth_error *err)
         r = tag ? berth_ref_with_tag(&ref, tag, &other, err) : berth_ref_with_digest(&ref, &d, &other, err);
     if (r == BERTH_OK && !tag)
         r = berth_ref_digest(&other, &d, err);
+    if (r == BERTH_OK)
+        r = berth_ref_copy(&other, &copy, err);
+    berth_ref_done(&copy);
     berth_ref_done(&ref);
     berth_ref_done(&other);
     return r;

@@ -117,11 +117,11 @@ class TestMistakesOfTheCommandLine:
     @pytest.mark.parametrize("words", [
         "inspect HOST/a --platform linux", "manifest get HOST/a --platform linux", "index create HOST/a HOST/b --platform linux",
         "artifact push HOST/a:v1 f --artifact-type bad", "artifact push HOST/a:v1 f --annotation bad",
-        "artifact push HOST/a:v1 f --tag b,d", "artifact pull HOST/a:v1 --platform linux", "index create HOST/a HOST/b --artifact-type bad",
+        "artifact push HOST/a:v1 f --tag b,d", "artifact push HOST/a:v1 -", "artifact pull HOST/a:v1 --platform linux", "index create HOST/a HOST/b --artifact-type bad",
         "index create HOST/a HOST/b --annotation =x", "index remove HOST/a --digest bad", "manifest put HOST/a f --tag b,d",
         "manifest put HOST/a f --media-type bad", "auth header HOST/a --actions 'foo bar'", "ping HOST --resolve bad", "ping HOST --proxy ftp://x",
-        "ping HOST --username= --password-stdin", "request POST /v2/x/blobs/uploads/ --registry HOST --data @- --password-stdin --username u",
-        "blob get HOST/a@DIGEST --ranges 4", "blob get HOST/a@DIGEST --sync", "blob get HOST/a@DIGEST -o - --ranges-from 1k",
+        "ping HOST --username= --password-stdin", "login HOST --username= --password-stdin", "request POST /v2/x/blobs/uploads/ --registry HOST --data @- --password-stdin --username u",
+        "blob get HOST/a@DIGEST --ranges 4", "blob get HOST/a@DIGEST --sync", "blob get HOST/a@DIGEST -o - --ranges-from 1k", "blob put HOST/a:v1 f",
     ])
     def test_is_a_usage_error(self, berth, scripted, words):
         s = scripted()
@@ -162,7 +162,7 @@ class TestTexts:
     def test_a_reference_is_named_once(self, berth, server):
         for ref in (f"{server.address}/operands/none:v1", "BAD", "127.0.0.1:1/a:v1"):
             said = berth("index", "create", f"{server.address}/operands/i:v1", ref, "--timeout", "1", code=None).err
-            assert said.splitlines()[0].count(ref) == 1 + (ref == "BAD"), said        # 'BAD': the name 'BAD' has …
+            assert said.splitlines()[0].count(ref) == 1, said
         said = berth("index", "create", f"{server.address}/operands/i:v1", "oci:nowhere:v1", code=NOT_FOUND).err
         assert said.count("oci:nowhere:v1") == 1
 

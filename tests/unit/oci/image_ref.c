@@ -485,8 +485,7 @@ static void test_oci_image_ref__survives_the_loss_of_any_allocation(void **state
     bool fired = true;
     for (unsigned n = 1; fired; n++) {
         CLEANUP(berth_ref_done)
-        berth_ref ref = BERTH_REF_INIT,
-                  copy = BERTH_REF_INIT, tagged = BERTH_REF_INIT;
+        berth_ref ref = BERTH_REF_INIT, copy = BERTH_REF_INIT, tagged = BERTH_REF_INIT;
         fault_arm(n);
         int e = berth_ref_parse("alpine:3@" DIGEST, &ref, &test_err);
         if (e == BERTH_OK)
