@@ -277,6 +277,8 @@ static int check(const struct cli_command *c, struct work *w)
     int rc = -1;
     w->n = b->n_operands - 1;
     w->named = berth_ref_digest(&w->o.remote.ref, &w->digest, NULL) == BERTH_OK;
+    if (w->o.remote.tag)
+        return cli_usage(c->name, "a blob has no tag: leave out ':%s'", w->o.remote.tag);
     if (w->n > 1 && (w->named || w->o.state))
         return cli_usage(c->name, "%s is for one FILE", w->named ? "REF@DIGEST" : "--state");
     for (size_t i = 0; rc < 0 && i < w->n; i++)
