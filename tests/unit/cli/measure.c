@@ -2,11 +2,10 @@
 #include "fixture.h"
 
 #include <fcntl.h>
-#include <signal.h>
 
 #include "cli/measure.h"
 
-#define LARGE (4 * MIB) /* from there on a thread reads ahead */
+#define LARGE (4 * MIB) /* many pieces */
 
 /* So many bytes that no two pieces are alike. */
 static char *make(const char *name, size_t n)
@@ -57,22 +56,5 @@ static void test_cli_measure__says_that_a_file_cannot_be_read(void **state)
     }
 }
 
-static void test_cli_measure__leaves_signals_as_they_are(void **state)
-{
-    (void)state;
-    free(make("file", LARGE));
-    sigset_t before, after;
-    berth_digest digest;
-    int fd = open(path_of("file"), O_RDONLY | O_CLOEXEC);
-    sigemptyset(&before);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    CHECK_OK(measure_file(fd, HASH_SHA256, NULL, &digest, &test_err));
-    pthread_sigmask(SIG_SETMASK, NULL, &after);
-    for (int i = 1; i < 32; i++)
-        CHECK(sigismember(&before, i) == sigismember(&after, i));
-    close(fd);
-}
-
 RUN_TESTS(CLI_TEST(test_cli_measure__finds_size_and_digest_of_a_file_of_any_size),
-          CLI_TEST(test_cli_measure__says_that_a_file_cannot_be_read),
-          CLI_TEST(test_cli_measure__leaves_signals_as_they_are))
+          CLI_TEST(test_cli_measure__says_that_a_file_cannot_be_read))
