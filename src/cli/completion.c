@@ -68,7 +68,7 @@ static void each_setting(const struct cli_command *c,
         str_cut(str_trim(line), ' ', &flag, &rest);
         if (!str_starts(flag, STR("--")))
             continue;
-        flag = str_from_offset(flag, 2);
+        str_cut(str_from_offset(flag, 2), '=', &flag, &rest); /* "--x=true|false" */
         for (size_t i = 0; (o = cli_option_at(c, i)); i++)
             own = own || str_eq(flag, str_from(o->name));
         if (!own)

@@ -224,7 +224,7 @@ class Zsh:
 def settings(command):
     """Those of berth.yaml that it takes beside its options."""
     below = run(*command.name.split(), "--help").partition("every setting has a flag")[2].partition("\nexample")[0]
-    return [flag for flag in re.findall(r"^  --(\S+)", below, re.M) if flag not in command.options]
+    return [flag for flag in re.findall(r"^  --([\w-]+)", below, re.M) if flag not in command.options]
 
 
 class TestCompletion:
