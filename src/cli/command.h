@@ -65,6 +65,7 @@ enum {
 enum cli_operand {
     CLI_OPERAND_NONE = 0,   /* the command looks itself */
     CLI_OPERAND_HOST,       /* "registry.example:5000" */
+    CLI_OPERAND_PLACE,      /* the same, or a path on it: "registry.example:5000/team" */
     CLI_OPERAND_REPOSITORY, /* "registry.example:5000/team/app"; a tag is passed over */
     CLI_OPERAND_REFERENCE,  /* the same with ":tag" or "@digest"; none: ":latest" */
     CLI_OPERAND_DIGEST,     /* the same, with "@digest" alone */

@@ -7,6 +7,7 @@
 #include "cli/hint.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
+#include "oci/reference.h"
 
 #define DAY 86400
 
@@ -29,6 +30,7 @@ const struct cli_option remote_options[] = {
      .at = offsetof(struct remote, insecure),
      .help = "take any certificate, and plain HTTP where HTTPS is not spoken"},
     {.name = "username",
+     .letter = 'u',
      .kind = CLI_TEXT,
      .value = "NAME",
      .at = offsetof(struct remote, username),
@@ -264,10 +266,19 @@ static int read_host(const struct cli_command *c, struct remote *r, const char *
         host.n--;
     const char *scheme = strstr(text, "://");
     name = scheme ? str_from_offset(host, (size_t)(scheme - text) + 3) : host;
-    if (memchr(name.p, '/', name.n))
-        return cli_usage(c->name, "'%s' is more than a host: leave out what follows it", text);
+    berth_str alone, path;
+    if (str_cut(name, '/', &alone, &path)) {
+        bool api = str_eq(path, STR("v1")) || str_eq(path, STR("v2")); /* Docker Hub's own name has it */
+        if (c->operand != CLI_OPERAND_PLACE)
+            return cli_usage(c->name, "'%s' is more than a host: leave out what follows it", text);
+        if (!api && !oci_name_valid(path))
+            return cli_usage(c->name, "'%s' is no path of repositories", text);
+        host.n -= path.n + 1;
+        name = api ? alone : name;
+    }
     r->host = berth_arena_dup(&r->base.arena, host);
-    return r->host ? -1 : cli_usage(c->name, "out of memory");
+    r->place = berth_arena_dup(&r->base.arena, name);
+    return r->host && r->place ? -1 : cli_usage(c->name, "out of memory");
 }
 
 /* "localhost:5000" reads as an image of Docker Hub with the tag 5000, which nobody means. */
@@ -283,7 +294,7 @@ static int read_operand(const struct cli_command *c, struct remote *r)
 {
     berth_error err = BERTH_ERROR_INIT;
     const char *text = r->base.operands[0];
-    if (c->operand == CLI_OPERAND_HOST)
+    if (c->operand == CLI_OPERAND_HOST || c->operand == CLI_OPERAND_PLACE)
         return read_host(c, r, text);
     if (remote_parse_layout(text, &r->base.arena, &r->layout, &r->tag, &r->reference)) {
         if (c->takes & CLI_LAYOUT)

@@ -20,6 +20,7 @@ struct remote {
     struct environment env;
     berth_ref ref; /* of the first operand; what follows is lent by it */
     const char *host, *repository;
+    const char *place;     /* of an operand that is one: the host without a scheme, and what follows it */
     const char *reference; /* a tag or a digest */
     const char *tag;       /* the tag, also where the digest counts; NULL: none */
     const char *layout;    /* "oci:PATH" was given: the path; then there is no host and no client */

@@ -98,12 +98,35 @@ static int file_replace(const struct config_file *f, const berth_buf *text, bert
 
 /* --- the helper --- */
 
+/* Helpers know hosts alone. */
+static bool has_path(const char *place)
+{
+    berth_str host, path;
+    return str_cut(str_from(place), '/', &host, &path) && path.n && !strstr(place, "://");
+}
+
+/* The helper of the host would be asked first, and what is kept for the path would never be found. */
+static int check_no_helper(const struct config_file *f, const char *place, berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+    berth_str host, path, name = STR(""), server;
+    if (!has_path(place) || !f->was.n)
+        return BERTH_OK;
+    str_cut(str_from(place), '/', &host, &path);
+    int r = auth_credentials_helper(berth_buf_str(&f->was), host, &arena, &name, &server, err);
+    return r == BERTH_OK && name.n ? berth_error_set(err, BERTH_E_UNSUPPORTED,
+                                                     "the helper '" STR_FMT
+                                                     "' keeps credentials of hosts alone, of no path on one",
+                                                     STR_ARG(name))
+                                   : r;
+}
+
 /* What keeps the credentials of @place: *@ret_name, empty for the file. */
 static int find_helper(const struct config_file *f, const char *place, berth_arena *arena,
                        berth_str *ret_name, berth_str *ret_server, berth_error *err)
 {
     *ret_name = *ret_server = STR("");
-    if (!f->was.n)
+    if (!f->was.n || has_path(place))
         return BERTH_OK;
     return auth_credentials_helper(berth_buf_str(&f->was), str_from(place), arena, ret_name, ret_server, err);
 }
@@ -128,7 +151,9 @@ static int store(const struct config_file *f, const char *place, const auth_cred
     CLEANUP(buf_wipe) berth_buf text = BERTH_BUF_INIT(FILE_MAX);
     const auth_credentials nothing = {0};
     berth_str name, server;
-    int r = find_helper(f, place, &arena, &name, &server, err);
+    int r = check_no_helper(f, place, err);
+    if (r == BERTH_OK)
+        r = find_helper(f, place, &arena, &name, &server, err);
     if (r == BERTH_OK && name.n) {
         r = auth_helper_print(server, c, &input, err);
         if (r == BERTH_OK)
