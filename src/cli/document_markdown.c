@@ -10,7 +10,7 @@ static const char head[] =
     "-->\n"
     "# Commands\n\n"
     "Every command explains itself with `--help`, and has a page for `man`. Options are `--name value` or\n"
-    "`--name=value`; `--` ends them. Errors go to standard error, one sentence each, and the exit code tells "
+    "`--name=value`; `--` ends them, and those that commands share may stand before the command. Errors go to standard error, one sentence each, and the exit code tells "
     "their "
     "cause.\n\n"
     "## References\n\n"
