@@ -244,13 +244,16 @@ BERTH_API int berth_ping_start(berth_client *client, berth_call **ret_call, bert
 
 /* What kinds of manifest the registry may answer with. */
 typedef enum berth_accept {
-    BERTH_ACCEPT_ANY = 0,   /* OCI and Docker, images and indexes */
-    BERTH_ACCEPT_IMAGE = 1, /* images alone: a registry may choose one of an index */
-    BERTH_ACCEPT_INDEX = 2, /* indexes and lists alone */
+    BERTH_ACCEPT_ANY = 0,     /* everything: OCI and Docker, images and indexes, schema 1 too */
+    BERTH_ACCEPT_IMAGE = 1,   /* images alone: a registry may choose one of an index */
+    BERTH_ACCEPT_INDEX = 2,   /* indexes and lists alone */
+    BERTH_ACCEPT_SCHEMA1 = 3, /* Docker's schema 1 alone, signed or not: old registries make one of a newer
+                               * image for those who want nothing else */
 } berth_accept;
 
 /** The manifest at a tag or digest. Its bytes agree with the digest that was asked for, or else with the one
- * that the registry names; at most 8 MiB. */
+ * that the registry names; at most 8 MiB. Docker counts the digest of a signed schema 1 without its
+ * signatures: that one is right as well, the signatures are not verified. */
 BERTH_API int berth_manifest_get(berth_client *client, const char *repository, const char *reference,
                                  berth_accept accept, berth_call **ret_call, berth_error *err);
 BERTH_API int berth_manifest_get_start(berth_client *client, const char *repository, const char *reference,

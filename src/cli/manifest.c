@@ -14,9 +14,10 @@ struct options {
 static const struct cli_option options[] = {
     {.name = "accept",
      .kind = CLI_CHOICE,
-     .value = "any|image|index", /* in the order of berth_accept */
+     .value = "any|image|index|schema1", /* in the order of berth_accept */
      .at = offsetof(struct options, accept),
-     .help = "what the registry may answer with (any)"},
+     .help =
+         "what the registry may answer with: everything; images, indexes or Docker's schema 1 alone (any)"},
     {0},
 };
 

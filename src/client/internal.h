@@ -480,7 +480,9 @@ int call_give_manifest(berth_call *call, berth_str type, berth_str digest, uint6
 void call_aim_manifest(berth_call *call, const char *reference); /* the next request, without a body */
 
 #define MANIFEST_MAX (8 * MIB) /* registries take 4 MiB at least (distribution-spec, "Pushing Manifests") */
-#define ACCEPT_ANY   MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST
+#define ACCEPT_ANY                                                                                           \
+    MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST ", " MT_DOCKER_SCHEMA1_JWS \
+                 ", " MT_DOCKER_SCHEMA1
 
 /* For the blocking forms: waits for what *@call was started as, when @r says that it was. With @ret_call the
  * call is handed out on success, and freed otherwise. */
