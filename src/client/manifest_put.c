@@ -139,12 +139,13 @@ static const struct operation add_op = {.actions = "pull,push", .first = &fetchi
 static int copy_tag(berth_call *call, const char *tag, berth_error *err)
 {
     struct manifest_put *p = call->own;
-    if (!tag || !oci_tag_valid(str_from(tag)))
-        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not a valid tag", tag ? tag : "");
-    const char *copy = berth_arena_dup(&call->arena, str_from(tag));
-    if (!copy)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    p->tags[p->n_tags++] = copy;
+    const char *name = "";
+    int r = tag ? names_to_registry(&call->client->names, tag, &call->arena, &name, err) : BERTH_OK;
+    if (r != BERTH_OK)
+        return r;
+    if (!oci_tag_valid(str_from(name)))
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not a valid tag", name);
+    p->tags[p->n_tags++] = name;
     return BERTH_OK;
 }
 
@@ -189,8 +190,8 @@ static int look_at(berth_call *call, const char *media_type, berth_error *err)
     return BERTH_OK;
 }
 
-static int begin_put(berth_call *call, const char *reference, const void *bytes, size_t n,
-                     const berth_manifest_put_options *o, berth_error *err)
+static int begin_put(berth_call *call, const void *bytes, size_t n, const berth_manifest_put_options *o,
+                     berth_error *err)
 {
     struct manifest_put *p = call->own;
     bool by_digest = call->digest.text[0];
@@ -210,12 +211,12 @@ static int begin_put(berth_call *call, const char *reference, const void *bytes,
     r = look_at(call, o->media_type, err);
     for (size_t i = 0; i < o->n_tags && r == BERTH_OK; i++)
         r = copy_tag(call, o->tags[i], err);
-    if (r == BERTH_OK && o->n_tags && reference && !by_digest)
-        r = copy_tag(call, reference, err);
     if (r != BERTH_OK)
         return r;
-    bool under_tag = reference && !by_digest && !o->n_tags;
-    return put(call, under_tag ? reference : p->digest.text, true, &call->step);
+    bool has_tag = call->reference && !by_digest;
+    if (o->n_tags && has_tag)
+        p->tags[p->n_tags++] = call->reference;
+    return put(call, has_tag && !o->n_tags ? call->reference : p->digest.text, true, &call->step);
 }
 
 int berth_manifest_put_start(berth_client *client, const char *repository, const char *reference,
@@ -233,7 +234,7 @@ int berth_manifest_put_start(berth_client *client, const char *repository, const
     int r = make(client, &put_op, repository, reference, o.n_tags + 1, &call, err);
     if (r != BERTH_OK)
         return r;
-    r = begin_put(call, reference, bytes, n, &o, err);
+    r = begin_put(call, bytes, n, &o, err);
     if (r != BERTH_OK) {
         call_destroy(call);
         return r;
@@ -266,7 +267,7 @@ int berth_tag_add_start(berth_client *client, const char *repository, const char
         call_destroy(call);
         return r;
     }
-    call_aim_manifest(call, reference);
+    call_aim_manifest(call, call->reference);
     call_field(call, "Accept: %s", ACCEPT_ANY);
     call_start(call);
     *ret_call = call;

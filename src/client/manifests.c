@@ -147,7 +147,7 @@ static int start(berth_client *client, const struct operation *op, const char *r
     if (r != BERTH_OK)
         return r;
     call_field(call, "Accept: %s", accepts[accept]);
-    berth_buf_addf(&call->url, "%s/v2/%s/manifests/%s", client->base, repository, reference);
+    berth_buf_addf(&call->url, "%s/v2/%s/manifests/%s", client->base, repository, call->reference);
     call_start(call);
     *ret_call = call;
     return BERTH_OK;
