@@ -102,12 +102,22 @@ static void print_check(const json_t *v)
     printf("\n");
 }
 
+static void print_imported(const char *what, const json_t *v)
+{
+    printf(
+        "%s %lld repositories, %lld tags, %lld manifests, %lld blobs (%.1f MiB); %lld skipped, %lld failed\n",
+        what, count(v, "repositories"), count(v, "tags"), count(v, "manifests"), count(v, "blobs"),
+        mib(v, "bytes"), count(v, "skipped"), count(v, "failed"));
+}
+
+static void print_import_due(const json_t *v)
+{
+    print_imported("would import", v);
+}
+
 static void print_import(const json_t *v)
 {
-    printf("imported %lld repositories, %lld tags, %lld manifests, %lld blobs (%.1f MiB); %lld skipped, %lld "
-           "failed\n",
-           count(v, "repositories"), count(v, "tags"), count(v, "manifests"), count(v, "blobs"),
-           mib(v, "bytes"), count(v, "skipped"), count(v, "failed"));
+    print_imported("imported", v);
 }
 
 static void print_export(const json_t *v)
@@ -378,7 +388,7 @@ static int run_import(const struct cli_command *c, int argc, char **argv)
     add_flag(&o, o.dry_run, "dry-run");
     if (!add_name(&o, o.name))
         return cli_usage(c->name, "the name is too long");
-    return ask_and_print(c, &o, print_import, "failed", NULL);
+    return ask_and_print(c, &o, o.dry_run ? print_import_due : print_import, "failed", NULL);
 }
 
 const struct cli_command cmd_import = {

@@ -202,9 +202,11 @@ static void print_hints(const char *url)
     if (!host || strncmp(url, "http://", 7) != 0)
         return;
     host += 3;
-    /* Every address is none that a client can be told; this machine has a name among them. */
+    /* Every address is none that a client can be told, and podman and skopeo take no IPv6 address for a host;
+     * this machine has a name for all of these. */
     const char *name = "";
-    if (str_starts(str_from(host), STR("0.0.0.0:")) || str_starts(str_from(host), STR("[::]:"))) {
+    if (str_starts(str_from(host), STR("0.0.0.0:")) || str_starts(str_from(host), STR("[::]:")) ||
+        str_starts(str_from(host), STR("[::1]:"))) {
         name = "localhost";
         host = strrchr(host, ':');
     }

@@ -82,6 +82,14 @@ extern const size_t meta_migrations_n;
 int db_migrate(struct db *db, const char *path, const struct migration *list, size_t n, berth_error *err);
 
 /* --- sqlite_create.c --- */
+/* The file of a new database, made by tools/embed-database from schema/new.sql: what is not zero in it, run
+ * after run. */
+struct image_run {
+    uint32_t offset, size;
+};
+extern const struct image_run meta_image_runs[];
+extern const unsigned char meta_image[];
+extern const size_t meta_image_runs_n, meta_image_size;
 /* Makes sure that there is a database at m->path, its owner's alone, and that its name is durable before
  * anything refers to it. SQLite gives its other files the same mode. */
 int db_create(struct sqlite_meta *m, berth_error *err);

@@ -342,8 +342,10 @@ def test_import_takes_over_a_distribution_folder(berth_binary, make_server, tmp_
     own = make_server()
     if not running:
         own.stop()
+    plan = berth(berth_binary, "import", tmp_path / "old", "--dry-run", "--data", own.data).stdout
     done = berth(berth_binary, "import", tmp_path / "old", "--data", own.data)
-    assert "1 repositories, 1 tags" in done.stdout
+    assert "imported 1 repositories, 1 tags" in done.stdout
+    assert plan == done.stdout.replace("imported", "would import")
     again = json.loads(berth(berth_binary, "import", tmp_path / "old", "--data", own.data, "--output", "json").stdout)
     assert again["blobs"] == 0 and again["failed"] == 0
     if not running:

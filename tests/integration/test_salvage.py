@@ -20,7 +20,7 @@ from server import Server
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 REPOSITORIES = 300
-GRACE = ("--gc-grace", "200ms", "--gc-interval", "0")
+GRACE = ("--gc-grace", "200ms", "--gc-interval", "0", "--registry-session-timeout", "12h")
 
 
 def digest_of(data):

@@ -39,15 +39,15 @@ def test_several_addresses(make_server):
 
 
 @pytest.mark.parametrize("address, open_to_all", [(":0", True), ("0.0.0.0:0", True), ("127.0.0.1:0", False),
-                                                  ("localhost:0", False)])
+                                                  ("localhost:0", False), ("[::1]:0", False)])
 def test_an_address_for_everybody_is_warned_of(make_server, address, open_to_all):
     own = make_server("--listen", address)
     assert ("anyone who reaches this address may push and delete" in own.stderr()) == open_to_all
     until = time.monotonic() + 10
     while not any(line.startswith("pull:") for line in own.lines) and time.monotonic() < until:
         time.sleep(0.05)
-    assert f"pull:  podman pull --tls-verify=false {own.host if not open_to_all else 'localhost'}:{own.port}/NAME:TAG" \
-        in own.lines
+    host = "localhost" if open_to_all or address.startswith("[") else own.host
+    assert f"pull:  podman pull --tls-verify=false {host}:{own.port}/NAME:TAG" in own.lines
 
 
 def test_who_asks_for_client_certificates_is_not_warned_of_everybody(make_server, certificates):

@@ -257,6 +257,45 @@ static void test_metadata_schema__refuses_what_it_does_not_know(void **state)
     }
 }
 
+/* Everything that SQLite knows of the schema, and where each table and index begins. */
+static void text_of_schema(const char *path, berth_buf *text)
+{
+    struct sqlite_meta none = {0};
+    struct db db;
+    sqlite3_stmt *st = NULL;
+    CHECK_OK(db_open(&db, &none, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL, &test_err));
+    CHECK_OK(db_migrate(&db, path, meta_migrations, meta_migrations_n, &test_err));
+    assert_int_equal(
+        sqlite3_prepare_v2(db.handle,
+                           "SELECT type, name, tbl_name, rootpage, sql, version FROM sqlite_schema, "
+                           "schema_version ORDER BY rootpage",
+                           -1, &st, NULL),
+        SQLITE_OK);
+    while (sqlite3_step(st) == SQLITE_ROW)
+        for (int i = 0; i < sqlite3_column_count(st); i++)
+            berth_buf_addf(text, "%s\n", (const char *)sqlite3_column_text(st, i));
+    sqlite3_finalize(st);
+    db_close(&db);
+}
+
+/* What the build made, and what SQLite makes here. */
+static void test_metadata_schema__is_the_same_in_a_new_database_and_from_its_migrations(void **state)
+{
+    (void)state;
+    struct folder f;
+    folder_make(&f);
+    meta *m;
+    CLEANUP(berth_buf_done) berth_buf embedded = BERTH_BUF_INIT(MIB);
+    CLEANUP(berth_buf_done) berth_buf migrated = BERTH_BUF_INIT(MIB);
+    CHECK_OK(meta_sqlite_open(f.db, NULL, &m, &test_err));
+    m->ops->free(m);
+    text_of_schema(f.db, &embedded);
+    text_of_schema(":memory:", &migrated);
+    CHECK(embedded.n > 1000);
+    assert_string_equal(berth_buf_cstr(&embedded), berth_buf_cstr(&migrated));
+    folder_remove(&f);
+}
+
 /* As a later version would: one more migration over a database of this one. */
 static void test_metadata_schema__goes_forward_after_a_copy_was_put_aside(void **state)
 {
@@ -460,6 +499,7 @@ RUN_TESTS(TEST(test_metadata_schema__gives_every_operation_an_index),
           TEST(test_metadata_schema__is_made_once_and_leaves_one_private_file),
           TEST(test_metadata_schema__refuses_what_it_does_not_know),
           TEST(test_metadata_schema__goes_forward_after_a_copy_was_put_aside),
+          TEST(test_metadata_schema__is_the_same_in_a_new_database_and_from_its_migrations),
           TEST(test_metadata_schema__counts_a_session_of_before_as_one_with_an_object),
           TEST(test_metadata_schema__says_so_when_the_database_is_beyond_reading),
           TEST(test_metadata_schema__collects_nothing_while_the_clock_is_in_doubt),
