@@ -191,7 +191,7 @@ static int put(const struct cli_command *c, struct options *o, int fd, bool regu
     how.mode = (berth_put_mode)o->mode;
     how.force = o->force;
     how.mount_from = o->mount;
-    how.chunk_size = o->chunk_size ? o->chunk_size : r->env.chunk_size;
+    how.chunk_size = o->chunk_size ? o->chunk_size : r->env.chunk_size ? r->env.chunk_size : r->chunk_size;
     if (o->state) {
         result = state_read(&s, &err);
         if (result != BERTH_OK)
