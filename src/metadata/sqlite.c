@@ -297,6 +297,18 @@ static int mark_sessions(struct sqlite_meta *m, berth_error *err)
     return r == BERTH_E_CORRUPT ? BERTH_OK : r;
 }
 
+/* Ids grow also when the clock was set back while nobody ran. */
+static int find_last_id(struct sqlite_meta *m, berth_error *err)
+{
+    berth_error why = BERTH_ERROR_INIT;
+    int64_t last = 0;
+    int r = db_int(&m->writer.db, &last, &why, "SELECT coalesce(max(id), 0) FROM manifests", "");
+    atomic_store(&m->last_id, last);
+    if (r < 0 && r != BERTH_E_CORRUPT && err)
+        *err = why;
+    return r == BERTH_E_CORRUPT ? BERTH_OK : MIN(r, BERTH_OK);
+}
+
 static void configure_once(void)
 {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS,
@@ -340,6 +352,8 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
         r = db_migrate(&m->writer.db, m->path, meta_migrations, meta_migrations_n, err);
     if (r == BERTH_OK)
         r = mark_sessions(m, err);
+    if (r == BERTH_OK)
+        r = find_last_id(m, err);
     if (r != BERTH_OK)
         return r;
 
