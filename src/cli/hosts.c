@@ -158,7 +158,7 @@ bool host_contradicts(const struct hosts_entry *host, const struct host_setting 
 static bool is_free(const struct cli_option *o, const char *text, const struct cli_given *given, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (is_named(given[i].option, o->name)) /* a command's own of that name counts */
+        if (given[i].option == o)
             return false;
         for (size_t k = 0; is_on(o, text) && k < COUNT(yields); k++)
             if (!given[i].alone && is_named(o, yields[k].name) &&

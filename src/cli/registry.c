@@ -381,7 +381,8 @@ const struct cli_command cmd_registry_set = {
             "--plain-http=false, against a `default`. Names of files are kept as whole paths.\n\n"
             "The file is $BERTH_HOSTS_FILE, else berth/hosts.yaml in $XDG_CONFIG_HOME or ~/.config, in YAML; "
             "only its owner "
-            "can read it. It is replaced as a whole, without comments. Passwords belong to berth login.",
+            "can read it. It is replaced as a whole, without comments. Passwords belong to berth login. "
+            "https_proxy and its like are looked at where no proxy is kept or given.",
     .fields = (const struct cli_field[]){FILE_FIELD, {"host", "string", "the registry, or default"}, {0}},
     .examples =
         (const struct cli_example[]){

@@ -112,7 +112,10 @@ def test_requests_go_by_it_too(berth, told):
     berth("request", "GET", f"http://{one.address}/v2/")
     berth("request", "GET", "/v2/", "--registry", one.address)
     berth("auth", "header", one.address)
-    assert agents(one) == ["one"] * 3
+    berth("registry", "set", "default", "--header", "X-Any: all")
+    berth("request", "GET", "/v2/", "--registry", one.address, "--header", "X-Own: mine")
+    assert agents(one) == ["one"] * 4
+    assert (one.seen[3].headers["X-Any"], one.seen[3].headers["X-Own"]) == ("all", "mine")
 
 
 def test_a_login_is_kept_where_it_says(berth, locked):
