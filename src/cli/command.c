@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/format.h"
+#include "cli/forms.h"
 #ifdef BERTH_CLIENT
 #include "cli/hosts.h"
 #include "cli/remote.h"
@@ -317,6 +318,8 @@ static int take_value(const struct cli_command *c, const struct cli_option *o, c
                       struct cli_base *b)
 {
     berth_error err = BERTH_ERROR_INIT;
+    if (form_check(o->value, v, &err) != BERTH_OK)
+        return cli_usage(c->name, "--%s: %s", o->name, err.message);
     int r = cli_option_set(o, v, b, &err);
     if (r == BERTH_E_NOMEM || (r == BERTH_OK && !note_given(b, o, v)))
         return no_memory(c);

@@ -114,6 +114,8 @@ static const struct {
     const char *name, *other;
     bool excluded; /* by the same entry too */
 } yields[] = {
+    {"plain-http", "https", true},
+    {"https", "plain-http", true},
     {"plain-http", "ca-file", true},
     {"plain-http", "insecure", true},
     {"plain-http", "client-cert", true},
@@ -176,9 +178,8 @@ size_t hosts_environment(const struct environment *e, struct cli_given out[HOSTS
     const struct {
         const char *name, *text;
     } all[] = {
-        {"plain-http", e->transport == BERTH_TRANSPORT_HTTP    ? "true"
-                       : e->transport == BERTH_TRANSPORT_HTTPS ? "false"
-                                                               : NULL},
+        {"plain-http", e->transport == BERTH_TRANSPORT_HTTP ? "true" : NULL},
+        {"https", e->transport == BERTH_TRANSPORT_HTTPS ? "true" : NULL},
         {"ca-file", e->ca_file},
         {"auth-file", credentials && *credentials ? credentials : NULL},
         {"chunk-size", e->chunk_size_text},
@@ -186,7 +187,7 @@ size_t hosts_environment(const struct environment *e, struct cli_given out[HOSTS
     size_t n = 0;
     for (size_t i = 0; i < COUNT(all); i++)
         if (all[i].text)
-            out[n++] = (struct cli_given){hosts_option(str_from(all[i].name)), all[i].text, i > 0};
+            out[n++] = (struct cli_given){hosts_option(str_from(all[i].name)), all[i].text, i > 1};
     return n;
 }
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "cli/hint.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
 
@@ -14,7 +15,12 @@ const struct cli_option remote_options[] = {
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, plain_http),
      .per_host = true,
-     .help = "speak HTTP; the rule for localhost, 127.0.0.1 and [::1] unless one of the next two is given"},
+     .help = "speak HTTP; the rule for localhost, 127.0.0.1 and [::1] unless one of the next three is given"},
+    {.name = "https",
+     .kind = CLI_FLAG,
+     .at = offsetof(struct remote, https),
+     .per_host = true,
+     .help = "speak HTTPS, to these three as well"},
     {.name = "ca-file",
      .kind = CLI_FILE,
      .value = "FILE",
@@ -42,6 +48,28 @@ const struct cli_option remote_options[] = {
      .at = offsetof(struct remote, timeout),
      .per_host = true,
      .help = "give up without progress for so long (30; 0: never)"},
+    {.name = "connect-timeout",
+     .kind = CLI_NUMBER,
+     .value = "SECONDS",
+     .max = DAY,
+     .at = offsetof(struct remote, connect_timeout),
+     .per_host = true,
+     .help = "give up connecting after so long (--timeout)"},
+    {.name = "max-time",
+     .kind = CLI_NUMBER,
+     .value = "SECONDS",
+     .max = 7 * DAY,
+     .at = offsetof(struct remote, max_time),
+     .per_host = true,
+     .help = "give up when a request or the transfer of a blob takes longer, its tries and waits included "
+             "(never)"},
+    {.name = "retries",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .max = 1000,
+     .at = offsetof(struct remote, retries),
+     .per_host = true,
+     .help = "so many further tries of what has failed and may not fail again (5)"},
     {.name = "debug",
      .letter = 'v',
      .kind = CLI_FLAG,
@@ -78,31 +106,13 @@ int remote_exit_code(int code)
     }
 }
 
-/* What a person can do about it; NULL: nothing that we know of. */
-static const char *help_with(const struct cli_command *c, const berth_error *err)
-{
-    bool tls = strstr(err->message, "SSL") || strstr(err->message, "certificate");
-    const char *login = "login";
-    int unused;
-    if (err->code == BERTH_E_UNAUTH && c->takes & CLI_ASKS)
-        return NULL; /* who was asked for it knows */
-    if (err->code == BERTH_E_UNAUTH)
-        return cli_find(1, &login, &unused) ? "berth login, or --username NAME with --password-stdin"
-                                            : "docker login, or --username NAME with --password-stdin";
-    if (err->code == BERTH_E_NETWORK && strstr(err->message, "certificate"))
-        return "--ca-file FILE with the authority's certificate";
-    if (err->code == BERTH_E_NETWORK && tls)
-        return "--plain-http, if the registry has no TLS";
-    return NULL;
-}
-
 int remote_fail(const struct cli_command *c, const berth_error *err)
 {
     bool bare = err->code == BERTH_E_NOT_FOUND && err->http_status == 404 && !err->oci_code[0];
-    const char *help = help_with(c, err);
+    const char *hint = hint_for(c, err);
     fprintf(stderr, "berth %s: %s%s\n", c->name, err->message, bare ? ": it is not there" : "");
-    if (help)
-        fprintf(stderr, "try: %s\n", help);
+    if (hint)
+        fprintf(stderr, "try: %s\n", hint);
     return remote_exit_code(err->code);
 }
 
@@ -117,6 +127,16 @@ int remote_check_file(const struct cli_command *c, const struct remote *r, const
     return strcmp(file, "-") == 0 && r->password_stdin
                ? cli_usage(c->name, "standard input has the password already")
                : -1;
+}
+
+/* Control characters, and those of ISO 6429 beyond ASCII, which UTF-8 writes as 0xc2 and one of 32 bytes. */
+void remote_print(FILE *out, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; p && *p; p++) {
+        bool beyond = *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+        fputc(*p < 0x20 || *p == 0x7f || beyond ? '?' : *p, out);
+        p += beyond;
+    }
 }
 
 json_t *remote_named_json(const struct remote *r, const char *key, const char *value)
@@ -171,6 +191,16 @@ static int on_retry(void *arg, berth_call *call, const berth_retry *retry)
     return 0;
 }
 
+/* Said whatever is asked for: --quiet is of progress alone. */
+static void on_warning(void *arg, const char *text)
+{
+    const struct remote *r = arg;
+    progress_hide(r->progress);
+    fprintf(stderr, "berth %s: warning: the registry says: ", r->command->name);
+    remote_print(stderr, text);
+    fputc('\n', stderr);
+}
+
 /* --- the operand --- */
 
 #define LAYOUT "oci:"
@@ -202,21 +232,36 @@ int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, ber
     return BERTH_OK;
 }
 
-bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path,
+/* Where what follows the last '@' begins, if it looks like a digest. */
+static size_t digest_at(berth_str path)
+{
+    size_t i = path.n;
+    while (i && path.p[i - 1] != '@' && path.p[i - 1] != '/')
+        i--;
+    return i && path.p[i - 1] == '@' ? i : 0;
+}
+
+bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path, const char **ret_tag,
                          const char **ret_reference)
 {
     if (!str_starts(str_from(text), STR(LAYOUT)))
         return false;
-    berth_str path = str_from_offset(str_from(text), strlen(LAYOUT)), reference = STR_NULL;
+    berth_str path = str_from_offset(str_from(text), strlen(LAYOUT)), digest = STR_NULL, tag = STR_NULL;
+    size_t at = digest_at(path);
+    if (at) {
+        digest = str_from_offset(path, at);
+        path = str_head(path, at - 1);
+    }
     size_t i = path.n;
-    while (i && path.p[i - 1] != ':' && path.p[i - 1] != '/' && path.p[i - 1] != '@')
+    while (i && path.p[i - 1] != ':' && path.p[i - 1] != '/')
         i--;
-    if (!str_cut(path, '@', &path, &reference) && i && path.p[i - 1] == ':') {
-        reference = str_from_offset(path, i);
+    if (i && path.p[i - 1] == ':') {
+        tag = str_from_offset(path, i);
         path = str_head(path, i - 1);
     }
     *ret_path = berth_arena_dup(arena, path);
-    *ret_reference = reference.n ? berth_arena_dup(arena, reference) : NULL;
+    *ret_tag = tag.n ? berth_arena_dup(arena, tag) : NULL;
+    *ret_reference = digest.n ? berth_arena_dup(arena, digest) : *ret_tag;
     return true;
 }
 
@@ -249,7 +294,7 @@ static int read_operand(const struct cli_command *c, struct remote *r)
     const char *text = r->base.operands[0];
     if (c->operand == CLI_OPERAND_HOST)
         return read_host(c, r, text);
-    if (remote_parse_layout(text, &r->base.arena, &r->layout, &r->reference)) {
+    if (remote_parse_layout(text, &r->base.arena, &r->layout, &r->tag, &r->reference)) {
         if (c->takes & CLI_LAYOUT)
             return -1;
         return cli_usage(c->name,
@@ -263,6 +308,7 @@ static int read_operand(const struct cli_command *c, struct remote *r)
         return cli_usage(c->name, "'%s' is a host without a repository: %s/NAME is needed", text, text);
     r->host = r->ref.netloc;
     r->repository = r->ref.repository;
+    r->tag = r->ref.symbolic_tag;
     r->reference = r->ref.tag;
     return -1;
 }
@@ -271,9 +317,13 @@ static int read_operand(const struct cli_command *c, struct remote *r)
 
 static int check_options(const struct cli_command *c, const struct remote *r)
 {
+    if (r->plain_http && r->https)
+        return cli_usage(c->name, "--plain-http and --https: which?");
     if (r->plain_http && (r->ca_file || r->insecure))
         return cli_usage(c->name, "--plain-http has no certificates: leave out %s",
                          r->ca_file ? "--ca-file" : "--insecure");
+    if (r->username && !*r->username)
+        return cli_usage(c->name, "--username: it is empty");
     if (c->takes & CLI_ASKS ? !r->username && r->password_stdin : !r->username != !r->password_stdin)
         return cli_usage(c->name, "--username and --password-stdin go together");
     return -1;
@@ -323,7 +373,8 @@ static berth_transport transport_of(const struct remote *r, const char *host)
         return BERTH_TRANSPORT_AUTO; /* it says so itself */
     if (r->plain_http)
         return BERTH_TRANSPORT_HTTP;
-    return is_told(r, "ca-file") || is_told(r, "client-cert") ? BERTH_TRANSPORT_HTTPS : r->env.transport;
+    bool tls = r->https || is_told(r, "ca-file") || is_told(r, "client-cert");
+    return tls ? BERTH_TRANSPORT_HTTPS : r->env.transport;
 }
 
 /* With the options in @r, for a command whose state is @owner. */
@@ -336,10 +387,15 @@ static int open_client(const struct remote *r, const struct remote *owner, const
     options.username = r->username;
     options.password = r->password;
     options.timeout_ms = (uint32_t)r->timeout * 1000;
+    options.connect_timeout_ms = (uint32_t)r->connect_timeout * 1000;
+    options.call_timeout_ms = (uint32_t)r->max_time * 1000;
+    options.retries = (unsigned)r->retries;
     connect_apply(&r->connect, &options);
     options.insecure = r->insecure;
     options.on_retry = on_retry;
     options.on_retry_arg = (void *)(uintptr_t)owner; /* its progress alone is touched */
+    options.on_warning = on_warning;
+    options.on_warning_arg = options.on_retry_arg;
     options.transport = transport_of(r, host);
     return berth_client_new(host, &options, ret_client, err);
 }

@@ -5,6 +5,7 @@
 
 #include <berth/client.h>
 #include <berth/reference.h>
+#include <stdio.h>
 
 #include "cli/connect.h"
 #include "cli/environment.h"
@@ -13,14 +14,16 @@
 /* The state of every command with CLI_REGISTRY begins with it. */
 struct remote {
     struct cli_base base;
-    bool plain_http, insecure, password_stdin;
+    bool plain_http, https, insecure, password_stdin;
     const char *ca_file, *username;
-    uint64_t timeout;    /* seconds */
+    uint64_t timeout, connect_timeout, max_time; /* seconds */
+    uint64_t retries;
     uint64_t chunk_size; /* that the file of settings says; 0: nothing */
     struct environment env;
     berth_ref ref; /* of the first operand; what follows is lent by it */
     const char *host, *repository;
     const char *reference; /* a tag or a digest */
+    const char *tag;       /* the tag, also where the digest counts; NULL: none */
     const char *layout;    /* "oci:PATH" was given: the path; then there is no host and no client */
     berth_client *client;
     char *asked_name, *password;
@@ -33,7 +36,7 @@ struct remote {
 };
 #define REMOTE_INIT                                                                                          \
     {                                                                                                        \
-        .timeout = 30, .ref = BERTH_REF_INIT                                                                 \
+        .timeout = 30, .retries = 5, .ref = BERTH_REF_INIT                                                   \
     }
 
 extern const struct cli_option remote_options[];
@@ -68,6 +71,9 @@ int remote_refuse(const struct cli_command *c, const berth_error *err);
 /* What a FILE operand of "-" needs: standard input, unless the password came that way. -1: go on. */
 int remote_check_file(const struct cli_command *c, const struct remote *r, const char *file);
 
+/* Prints a stranger's text with what could act on a terminal replaced. */
+void remote_print(FILE *out, const char *text);
+
 /* For documents: {"name": the repository, @key: @value}. */
 json_t *remote_named_json(const struct remote *r, const char *key, const char *value);
 /* {"digest":…,"mediaType":…,"size":…} */
@@ -78,8 +84,9 @@ json_t *remote_manifest_json(const berth_content *m);
  * says what is wrong with it. */
 int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, berth_error *err);
 
-/* "oci:PATH[:TAG][@DIGEST]": true, and the parts, in the arena; *@ret_reference is NULL without any. */
-bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path,
+/* "oci:PATH[:TAG][@DIGEST]": true, and the parts, in the arena. *@ret_reference is the digest, or else the
+ * tag; NULL without any. */
+bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path, const char **ret_tag,
                          const char **ret_reference);
 
 #endif

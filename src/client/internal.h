@@ -263,7 +263,7 @@ int names_to_registry(const struct tag_names *n, const char *reference, berth_ar
 int names_from_registry(const struct tag_names *n, const char *tag, berth_arena *arena, const char **ret,
                         berth_error *err);
 
-/* --- calls --- */
+/* --- calls: call*.c --- */
 
 enum call_state {
     CALL_NEW,

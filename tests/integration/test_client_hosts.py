@@ -11,7 +11,7 @@ import time
 import pytest
 
 import layout
-from commandline import FAILED, NETWORK, NOT_FOUND, OK, USAGE, fill, says
+from commandline import NETWORK, NOT_FOUND, OK, USAGE, fill, says
 from server import berth_path
 
 import servers
@@ -53,7 +53,7 @@ def test_a_certificate_is_for_its_registry(berth, tls_server, certificates):
     """A real registry over TLS, whose authority is known from the file alone; the environment comes before that, and the
     command line before both."""
     address = f"127.0.0.1:{tls_server.port}"
-    berth("ping", address, code=FAILED)           # HTTP is the rule for it
+    berth("ping", address, code=NETWORK)          # HTTP is the rule for it
     berth("registry", "set", address, "--ca-file", certificates.ca)
     berth("ping", address)
     wrong = berth.home / "wrong.pem"
@@ -63,8 +63,10 @@ def test_a_certificate_is_for_its_registry(berth, tls_server, certificates):
     berth("ping", address, "--ca-file", certificates.ca, BERTH_CA_FILE=str(wrong))
     berth("registry", "unset", address, "ca-file")
     berth("registry", "set", "default", "--ca-file", certificates.ca)
-    berth("ping", address, code=FAILED)           # which certificates for all registries do not change
+    berth("ping", address, code=NETWORK)          # which certificates for all registries do not change
     berth("ping", f"https://{address}")
+    berth("registry", "set", address, "--https")
+    berth("ping", address)
 
 
 def test_plain_http_is_for_its_registry(berth, real):

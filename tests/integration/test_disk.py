@@ -4,10 +4,11 @@ space or `berth check --repair` is all that recovery needs (docs/durability.md).
 import hashlib
 import json
 import os
-import sqlite3
 import subprocess
 
 import pytest
+
+from damaged import overwrite_root
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -211,6 +212,48 @@ def test_a_read_only_folder_is_said_to_be_one(disk, make_server, tmp_path):
     ledger.verify()
 
 
+def audited(path):
+    """(lines, what is no line but the beginning of one)"""
+    lines, torn = [], []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            torn.append(text)
+    return lines, torn
+
+
+def test_an_audit_log_on_a_full_disk_says_what_it_loses(disk, make_server):
+    audit = disk("64k") / "audit"
+    server = make_server("--log-audit", audit)
+    filler = audit.parent / "filler"
+    with open(filler, "wb", buffering=0) as f:
+        f.write(bytes(56 << 10))
+    ledger = Ledger(server)
+    for _ in range(60):
+        assert ledger.blob(100)               # acknowledged, audited or not
+    assert " the audit log loses lines lost=1 reason=\"No space left on device\"" in server.stderr()
+    assert server.stderr().count("audit log") == 1
+    assert len(audited(audit)[1]) == 1        # the disk was full in the middle of a line
+    filler.unlink()
+    assert ledger.blob(100)
+    server.wait_for(lambda: "the audit log is written again" in server.stderr())
+    lost = int(server.stderr().partition("is written again lost=")[2].split()[0])
+    lines, torn = audited(audit)
+    assert len(lines) + lost == 61 and len(torn) == 1, (len(lines), lost, torn)
+    assert f"\nberth_audit_lines_lost_total {lost}\n" in server.request("GET", "/metrics")[2].decode()
+
+
+def test_a_server_goes_on_in_an_audit_log_that_ends_torn(make_server, tmp_path):
+    audit = tmp_path / "audit"
+    audit.write_text('{"time":"2026-')
+    server = make_server("--log-audit", audit)
+    assert Ledger(server).blob(100)
+    server.wait_for(lambda: audit.read_text().endswith("}\n"))
+    lines, torn = audited(audit)
+    assert (len(lines), torn) == (1, ['{"time":"2026-'])
+
+
 def announce(server, way, where, length):
     """The answer to the header of an upload alone."""
     if way == "post":
@@ -239,18 +282,6 @@ def test_an_upload_for_which_there_is_no_space_is_refused_before_its_body(make_s
 
 
 # --- a damaged page of the database ---
-
-def overwrite_root(data, name):
-    """Fills the first page of the table or index with what no page looks like."""
-    database = sqlite3.connect(data / "berth.db")
-    page_size = database.execute("PRAGMA page_size").fetchone()[0]
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    (page,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name=?", (name,)).fetchone()
-    database.close()
-    with open(data / "berth.db", "r+b") as f:
-        f.seek((page - 1) * page_size)
-        f.write(b"\xa5" * page_size)
-
 
 def filled(make_server):
     server = make_server()
