@@ -63,6 +63,11 @@ typedef int (*berth_retry_fn)(void *arg, berth_call *call, const berth_retry *re
  * text comes once, by the thread that drives the client; of very many, old ones may come again. */
 typedef void (*berth_warning_fn)(void *arg, const char *text);
 
+/* What a tag is called by the other side: *@ret_tag, from malloc(), is the library's to free; left NULL, it
+ * is called the same. Another answer than 0 ends the call, or refuses to start it, with BERTH_E_CANCELLED. It
+ * may not wait for a call of the client. */
+typedef int (*berth_tag_name_fn)(void *arg, const char *tag, char **ret_tag);
+
 typedef struct berth_client_options {
     size_t size;                  /* set by the initialiser; lets old callers keep working */
     const char *user_agent;       /* NULL: "berth/<version>" */
@@ -111,6 +116,15 @@ typedef struct berth_client_options {
      * @rate_wait_ms is over, and then one alone, to learn more. 0: none. */
     uint64_t rate_reserve;
     uint32_t rate_wait_ms; /* milliseconds */
+
+    /* Where programs have tags that no registry takes ("1.0+build"): @tag_to_registry makes one that it does
+     * of each that a function of this header is given, also of further tags, and of where a list of tags
+     * begins; what comes out has to be a valid tag. It runs in the thread that starts a call, so several may
+     * be in it at once. @tag_from_registry is asked for each tag of a list, by the thread that drives the
+     * client; what it makes may be any text. Digests, the referrers tags of the specification, and requests
+     * of berth/request.h stay as they are. NULL: none. */
+    berth_tag_name_fn tag_to_registry, tag_from_registry;
+    void *tag_name_arg; /* of both; to live as long as the client */
 } berth_client_options;
 #define BERTH_CLIENT_OPTIONS_INIT                                                                            \
     BERTH_INIT(berth_client_options, BERTH_SET(size, sizeof(berth_client_options)),                          \
@@ -244,13 +258,16 @@ BERTH_API int berth_ping_start(berth_client *client, berth_call **ret_call, bert
 
 /* What kinds of manifest the registry may answer with. */
 typedef enum berth_accept {
-    BERTH_ACCEPT_ANY = 0,   /* OCI and Docker, images and indexes */
-    BERTH_ACCEPT_IMAGE = 1, /* images alone: a registry may choose one of an index */
-    BERTH_ACCEPT_INDEX = 2, /* indexes and lists alone */
+    BERTH_ACCEPT_ANY = 0,     /* everything: OCI and Docker, images and indexes, schema 1 too */
+    BERTH_ACCEPT_IMAGE = 1,   /* images alone: a registry may choose one of an index */
+    BERTH_ACCEPT_INDEX = 2,   /* indexes and lists alone */
+    BERTH_ACCEPT_SCHEMA1 = 3, /* Docker's schema 1 alone, signed or not: old registries make one of a newer
+                               * image for those who want nothing else */
 } berth_accept;
 
 /** The manifest at a tag or digest. Its bytes agree with the digest that was asked for, or else with the one
- * that the registry names; at most 8 MiB. */
+ * that the registry names; at most 8 MiB. Docker counts the digest of a signed schema 1 without its
+ * signatures: that one is right as well, the signatures are not verified. */
 BERTH_API int berth_manifest_get(berth_client *client, const char *repository, const char *reference,
                                  berth_accept accept, berth_call **ret_call, berth_error *err);
 BERTH_API int berth_manifest_get_start(berth_client *client, const char *repository, const char *reference,

@@ -92,7 +92,7 @@ BERTH_API const char *berth_call_identity_token(const berth_call *call);
  * the helper that @file names for it, else in @file, which is replaced as a whole, by one that only its owner
  * can read, and keeps whatever else it says. Blocks, also while a helper runs.
  * Failures: BERTH_E_INVALID, the file or the input makes no sense; BERTH_E_IO; BERTH_E_NOT_FOUND, no such
- * helper.
+ * helper; BERTH_E_UNSUPPORTED, a path on a host whose credentials a helper keeps.
  */
 BERTH_API int berth_credentials_store(const char *file, const char *place, const berth_credential *credential,
                                       uint32_t helper_timeout_ms, berth_error *err);

@@ -18,11 +18,21 @@ bool auth_credentials_empty(const auth_credentials *c)
     return !c->username.n && !c->identity_token.n && !c->registry_token.n;
 }
 
+static bool is_blank(berth_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!strchr(" \t\r\n", s.p[i]) || !s.p[i])
+            return false;
+    return true;
+}
+
 /* NULL: no JSON object. The caller's: json_decref(). */
 static json_t *parse(berth_str config, berth_error *err)
 {
     json_error_t why;
-    json_t *j = json_loadb(config.n ? config.p : "", config.n, JSON_ALLOW_NUL, &why);
+    if (is_blank(config)) /* a file that somebody has touched */
+        config = STR("{}");
+    json_t *j = json_loadb(config.p, config.n, JSON_ALLOW_NUL, &why);
     if (json_is_object(j))
         return j;
     berth_error_set(err, BERTH_E_INVALID, "the file of credentials is no JSON object (line %d)",
@@ -185,7 +195,7 @@ static json_t *make_entry(const auth_credentials *c)
 int auth_credentials_put(berth_str config, berth_str place, const auth_credentials *c, berth_buf *out,
                          berth_error *err)
 {
-    CLEANUP(unrefp) json_t *j = parse(str_trim(config).n ? config : STR("{}"), err);
+    CLEANUP(unrefp) json_t *j = parse(config, err);
     if (!j)
         return BERTH_E_INVALID;
     json_t *auths = json_object_get(j, "auths");

@@ -114,3 +114,20 @@ int auth_token_parse(berth_str body, int64_t now_ms, berth_arena *arena, auth_to
     *ret = t;
     return BERTH_OK;
 }
+
+berth_str auth_token_refusal(berth_str body, berth_arena *arena)
+{
+    static const char *const keys[] = {"details", "error_description", "message", "error"};
+    json_error_t why;
+    CLEANUP(unrefp) json_t *j = json_loadb(body.n ? body.p : "", body.n, JSON_REJECT_DUPLICATES, &why);
+    for (size_t i = 0; json_is_object(j) && i < COUNT(keys); i++) {
+        const char *text = json_string_value(json_object_get(j, keys[i]));
+        char *copy = text && *text ? berth_arena_dup(arena, str_from(text)) : NULL;
+        for (char *at = copy; at && *at; at++)
+            if (*at < 0x20 || *at > 0x7e)
+                *at = '?';
+        if (copy)
+            return str_from(copy);
+    }
+    return STR("");
+}

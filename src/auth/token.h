@@ -19,4 +19,9 @@ typedef struct auth_token {
  * body. */
 int auth_token_parse(berth_str body, int64_t now_ms, berth_arena *arena, auth_token *ret, berth_error *err);
 
+/* Why there is no token, in the endpoint's words: "details" as Docker Hub has it, "error_description" or
+ * "error" of OAuth2 (RFC 6749 section 5.2), "message". Copied, unprintable bytes replaced; empty: it says
+ * nothing. */
+berth_str auth_token_refusal(berth_str body, berth_arena *arena);
+
 #endif

@@ -221,7 +221,9 @@ static int begin(struct work *w, struct sending *s)
     how.mode = (berth_put_mode)w->o.mode;
     how.force = w->o.force;
     how.mount_from = w->o.mount;
-    how.chunk_size = w->o.chunk_size ? w->o.chunk_size : r->env.chunk_size;
+    how.chunk_size = w->o.chunk_size     ? w->o.chunk_size
+                     : r->env.chunk_size ? r->env.chunk_size
+                                         : r->chunk_size;
     if (w->o.state) {
         w->state = (struct state){
             .path = w->o.state, .host = r->host, .repository = r->repository, .digest = w->digest.text};

@@ -6,6 +6,7 @@
 #include "cli/format.h"
 #include "cli/forms.h"
 #ifdef BERTH_CLIENT
+#include "cli/hosts.h"
 #include "cli/remote.h"
 #endif
 
@@ -57,6 +58,7 @@ static const struct cli_option of_settings[] = {
 #ifndef BERTH_CLIENT
 static const struct cli_option remote_options[] = {{0}};
 static const struct cli_option connect_options[] = {{0}};
+static const struct cli_option host_options[] = {{0}};
 #endif
 
 /* In the order of help. */
@@ -67,17 +69,24 @@ static const struct group {
 } groups[] = {
     {of_settings, CLI_SETTINGS, NULL},
     {for_all, 0, NULL},
-    {remote_options, CLI_REGISTRY, "Reaching the registry"},
-    {connect_options, CLI_REGISTRY, "Reaching the registry"},
+    {host_options, CLI_HOST_SETTINGS, NULL},
+    {remote_options, CLI_REGISTRY | CLI_HOST_SETTINGS, "Reaching the registry"},
+    {connect_options, CLI_REGISTRY | CLI_HOST_SETTINGS, "Reaching the registry"},
     {of_progress, CLI_PROGRESS, "Output"},
     {of_output, CLI_OUTPUT, "Output"},
 };
+
+static bool is_taken(const struct group *g, const struct cli_option *o, const struct cli_command *c)
+{
+    unsigned by = g->taken_with & c->takes;
+    return !g->taken_with || (by && (by != CLI_HOST_SETTINGS || o->per_host));
+}
 
 const struct cli_option *cli_shared_options(const struct cli_command *c, size_t i)
 {
     for (const struct group *g = groups; g < groups + COUNT(groups); g++)
         for (const struct cli_option *o = g->options; o->name; o++)
-            if ((!g->taken_with || c->takes & g->taken_with) && i-- == 0)
+            if (is_taken(g, o, c) && i-- == 0)
                 return o;
     return NULL;
 }
@@ -168,27 +177,37 @@ static bool read_size(berth_str text, uint64_t *ret)
     return true;
 }
 
-static int read_number(const struct cli_command *c, const struct cli_option *o, const char *v, uint64_t *ret)
+static int read_number(const struct cli_option *o, const char *v, uint64_t *ret, berth_error *err)
 {
     uint64_t n;
     bool read = o->kind == CLI_SIZE ? read_size(str_from(v), &n) : str_to_u64(str_from(v), &n);
     const char *what = o->kind == CLI_SIZE ? "size, such as 512k or 16MiB" : "number";
     if (!read)
-        return cli_usage(c->name, "--%s is a %s, not '%s'", o->name, what, v);
+        return berth_error_set(err, BERTH_E_INVALID, "is a %s, not '%s'", what, v);
     if (o->max && n > o->max)
-        return cli_usage(c->name, "--%s is at most %llu, not '%s'", o->name, (unsigned long long)o->max, v);
+        return berth_error_set(err, BERTH_E_INVALID, "is at most %llu, not '%s'", (unsigned long long)o->max,
+                               v);
     *ret = n;
-    return EXIT_OK;
+    return BERTH_OK;
 }
 
-static int read_choice(const struct cli_command *c, const struct cli_option *o, const char *v, int *ret)
+static int read_flag(const char *v, bool *ret, berth_error *err)
+{
+    bool on = strcmp(v, "true") == 0;
+    if (!on && strcmp(v, "false") != 0)
+        return berth_error_set(err, BERTH_E_INVALID, "is true or false, not '%s'", v);
+    *ret = on;
+    return BERTH_OK;
+}
+
+static int read_choice(const struct cli_option *o, const char *v, int *ret, berth_error *err)
 {
     berth_str rest = str_from(o->value), word;
     for (int i = 0; rest.n; i++) {
         str_cut(rest, '|', &word, &rest);
         if (str_eq(word, str_from(v))) {
             *ret = i;
-            return EXIT_OK;
+            return BERTH_OK;
         }
     }
     CLEANUP(berth_buf_done) berth_buf said = BERTH_BUF_INIT(4 * KIB);
@@ -196,7 +215,8 @@ static int read_choice(const struct cli_command *c, const struct cli_option *o, 
         str_cut(rest, '|', &word, &rest);
         berth_buf_addf(&said, "%s" STR_FMT, said.n == 0 ? "" : rest.n ? ", " : " or ", STR_ARG(word));
     }
-    return cli_usage(c->name, "--%s is " STR_FMT ", not '%s'", o->name, STR_ARG(berth_buf_str(&said)), v);
+    return berth_error_set(err, BERTH_E_INVALID, "is " STR_FMT ", not '%s'", STR_ARG(berth_buf_str(&said)),
+                           v);
 }
 
 static int no_memory(const struct cli_command *c)
@@ -205,10 +225,16 @@ static int no_memory(const struct cli_command *c)
     return EXIT_FAILED;
 }
 
+/* Whether a list of so many has to grow before the next one. */
+static bool is_full(size_t n)
+{
+    return (n & (n - 1)) == 0; /* 0, or a power of two */
+}
+
 /* One more at the end of a list in the arena; its growth doubles. */
 static bool append(struct cli_base *b, const char ***list, size_t *n, const char *v)
 {
-    if ((*n & (*n - 1)) == 0) { /* 0, or a power of two: full */
+    if (is_full(*n)) {
         const char **larger = berth_arena_alloc(&b->arena, (*n ? *n * 2 : 1) * sizeof(*larger));
         if (!larger)
             return false;
@@ -220,33 +246,93 @@ static bool append(struct cli_base *b, const char ***list, size_t *n, const char
     return true;
 }
 
-static int take_value(const struct cli_command *c, const struct cli_option *o, const char *v,
-                      struct cli_base *b)
+static bool note_given(struct cli_base *b, const struct cli_option *o, const char *text)
+{
+    if (is_full(b->n_given)) {
+        struct cli_given *larger =
+            berth_arena_alloc(&b->arena, (b->n_given ? b->n_given * 2 : 1) * sizeof(*larger));
+        if (!larger)
+            return false;
+        if (b->n_given)
+            memcpy(larger, b->given, b->n_given * sizeof(*larger));
+        b->given = larger;
+    }
+    b->given[b->n_given++] = (struct cli_given){.option = o, .text = text};
+    return true;
+}
+
+int cli_option_set(const struct cli_option *o, const char *text, struct cli_base *b, berth_error *err)
 {
     void *at = (char *)b + o->at;
     struct cli_words *words = at;
-    berth_error err = BERTH_ERROR_INIT;
-    if (form_check(o->value, v, &err) != BERTH_OK)
-        return cli_usage(c->name, "--%s: %s", o->name, err.message);
     switch (o->kind) {
     case CLI_FLAG:
-        *(bool *)at = true;
-        return EXIT_OK;
+        return read_flag(text, at, err);
     case CLI_TEXT:
     case CLI_FILE:
-        *(const char **)at = v;
-        return EXIT_OK;
+        *(const char **)at = text;
+        return BERTH_OK;
     case CLI_NUMBER:
     case CLI_SIZE:
-        return read_number(c, o, v, at);
+        return read_number(o, text, at, err);
     case CLI_CHOICE:
-        return read_choice(c, o, v, at);
+        return read_choice(o, text, at, err);
     case CLI_WORDS:
-        return append(b, &words->p, &words->n, v) ? EXIT_OK : no_memory(c);
+        return append(b, &words->p, &words->n, text) ? BERTH_OK
+                                                     : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     case CLI_SETTING:
         break;
     }
-    return EXIT_USAGE;
+    return berth_error_set(err, BERTH_E_INVALID, "is none of a command's own");
+}
+
+int cli_option_check(const struct cli_option *o, const char *text, berth_error *err)
+{
+    bool flag;
+    uint64_t number;
+    int choice;
+    switch (o->kind) {
+    case CLI_FLAG:
+        return read_flag(text, &flag, err);
+    case CLI_NUMBER:
+    case CLI_SIZE:
+        return read_number(o, text, &number, err);
+    case CLI_CHOICE:
+        return read_choice(o, text, &choice, err);
+    case CLI_TEXT:
+    case CLI_FILE:
+    case CLI_WORDS:
+    case CLI_SETTING:
+        break;
+    }
+    return BERTH_OK;
+}
+
+bool cli_option_is_path(const struct cli_option *o)
+{
+    return o->kind == CLI_FILE ||
+           (o->value && (strcmp(o->value, "FILE") == 0 || strcmp(o->value, "DIR") == 0));
+}
+
+static int take_value(const struct cli_command *c, const struct cli_option *o, const char *v,
+                      struct cli_base *b)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    if (form_check(o->value, v, &err) != BERTH_OK)
+        return cli_usage(c->name, "--%s: %s", o->name, err.message);
+    int r = cli_option_set(o, v, b, &err);
+    if (r == BERTH_E_NOMEM || (r == BERTH_OK && !note_given(b, o, v)))
+        return no_memory(c);
+    return r == BERTH_OK ? EXIT_OK : cli_usage(c->name, "--%s %s", o->name, err.message);
+}
+
+/* What is kept for later may say "false" too, against what holds for all hosts. */
+static int take_flag(const struct cli_command *c, const struct cli_option *o, const char *v,
+                     struct cli_base *b)
+{
+    if (v && !(c->takes & CLI_HOST_SETTINGS && o->per_host))
+        return cli_usage(c->name, "--%s has no value", o->name);
+    return take_value(c, o, v ? v : "true", b);
 }
 
 /* argv[*i] starts with '-'. */
@@ -271,7 +357,7 @@ static int take_option(const struct cli_command *c, int argc, char **argv, int *
     if (!o)
         return unknown_option(c, name);
     if (o->kind == CLI_FLAG)
-        return attached ? cli_usage(c->name, "--%s has no value", o->name) : take_value(c, o, NULL, b);
+        return take_flag(c, o, attached ? value.p : NULL, b);
     if (!attached && *i + 1 >= argc)
         return cli_usage(c->name, STR_FMT " needs a value", STR_ARG(name));
     return take_value(c, o, attached ? value.p : argv[++*i], b);

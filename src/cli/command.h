@@ -32,6 +32,14 @@ struct cli_option {
     size_t at;        /* offset of its value in the command's state */
     char letter;      /* 'o': -o means the same; 0: none */
     uint64_t max;
+    bool per_host; /* may stand in the file of settings by host: cli/hosts.h */
+};
+
+/* An option that was given. */
+struct cli_given {
+    const struct cli_option *option;
+    const char *text; /* as it was given; "true" for a flag */
+    bool alone;       /* others that it excludes may stand beside it */
 };
 
 struct cli_words {
@@ -59,12 +67,15 @@ enum {
     CLI_LAYOUT = 16,        /* its reference may be "oci:PATH": an image layout on disk */
     CLI_ASKS = 64,          /* for a user name and a password that are not given */
     CLI_EVERY_SETTING = 32, /* its help lists them all */
+    CLI_HOST_SETTINGS =
+        128, /* what may stand in the file of settings by host; its state as with CLI_REGISTRY */
 };
 
 /* What the first operand of a command on a registry has to name. */
 enum cli_operand {
     CLI_OPERAND_NONE = 0,   /* the command looks itself */
     CLI_OPERAND_HOST,       /* "registry.example:5000" */
+    CLI_OPERAND_PLACE,      /* the same, or a path on it: "registry.example:5000/team" */
     CLI_OPERAND_REPOSITORY, /* "registry.example:5000/team/app"; a tag is passed over */
     CLI_OPERAND_REFERENCE,  /* the same with ":tag" or "@digest"; none: ":latest" */
     CLI_OPERAND_DIGEST,     /* the same, with "@digest" alone */
@@ -118,6 +129,8 @@ struct cli_base {
     struct format *format;
     const char **operands;
     size_t n_operands;
+    struct cli_given *given;
+    size_t n_given;
     struct cli_settings settings;
     berth_arena arena; /* for what options and operands are made of */
 };
@@ -126,6 +139,14 @@ struct cli_base {
  * go on; else the exit code, after saying what is wrong or printing the help. */
 int cli_read(const struct cli_command *c, int argc, char **argv, struct cli_base *state);
 void cli_base_done(struct cli_base *b);
+
+/* Whether @text is a value of the option. BERTH_E_INVALID: what is wrong with it, to be put behind its name.
+ * A flag is "true" or "false". */
+int cli_option_check(const struct cli_option *o, const char *text, berth_error *err);
+/* Sets it in @b; of CLI_WORDS one more. @text is lent. */
+int cli_option_set(const struct cli_option *o, const char *text, struct cli_base *b, berth_error *err);
+/* Whether its value names a file or a folder. */
+bool cli_option_is_path(const struct cli_option *o);
 
 /* For CLEANUP of a state that holds nothing else to be freed. */
 static inline void cli_base_donep(struct cli_base **b)

@@ -21,6 +21,10 @@ const struct cli_command *const cli_commands[] = {
     &cmd_logout,
     &cmd_auth_whoami,
     &cmd_auth_header,
+    &cmd_registry_list,
+    &cmd_registry_show,
+    &cmd_registry_set,
+    &cmd_registry_unset,
     &cmd_ping,
     &cmd_catalog,
     &cmd_tag_list,
@@ -57,6 +61,7 @@ const struct cli_family cli_families[] = {
     {"config", "check, show or document the configuration"},
 #ifdef BERTH_CLIENT
     {"auth", "say who we are to a registry, and what has to be sent along"},
+    {"registry", "keep settings for each registry: certificates, proxies, limits"},
     {"tag", "list, set and remove tags"},
     {"manifest", "get, put and delete manifests"},
     {"blob", "get, put, mount and delete blobs"},

@@ -15,6 +15,8 @@ extern const struct cli_command cmd_login, cmd_logout, cmd_auth_whoami, cmd_auth
 extern const struct cli_command cmd_inspect, cmd_index_create, cmd_index_add, cmd_index_remove,
     cmd_artifact_push, cmd_artifact_pull, cmd_artifact_attach, cmd_artifact_tree;
 
+extern const struct cli_command cmd_registry_list, cmd_registry_show, cmd_registry_set, cmd_registry_unset;
+
 extern const struct cli_command cmd_completion, cmd_version, cmd_help;
 
 #endif

@@ -23,12 +23,6 @@ static void print_words(const char *choices)
         putchar(*at == '|' ? ' ' : *at);
 }
 
-static bool is_path(const struct cli_option *o)
-{
-    return o->kind == CLI_FILE ||
-           (o->value && (strcmp(o->value, "FILE") == 0 || strcmp(o->value, "DIR") == 0));
-}
-
 /* Text between single quotes, where @extra letters get a backslash. */
 static void print_quoted(const char *text, const char *extra)
 {
@@ -116,7 +110,7 @@ static void bash_options(const struct cli_command *c)
             print_words(o->value);
             printf("' ;;\n");
         } else {
-            printf(") files=%d ;;\n", is_path(o));
+            printf(") files=%d ;;\n", cli_option_is_path(o));
         }
     }
     printf("        *)\n            words='");
@@ -196,7 +190,7 @@ static void zsh_option(const struct cli_option *o)
     } else if (o->value) {
         printf(":");
         print_quoted(o->value, ":\\");
-        printf(":%s", is_path(o) ? "_files" : "");
+        printf(":%s", cli_option_is_path(o) ? "_files" : "");
     }
     printf("'\n");
 }
@@ -298,7 +292,7 @@ static void fish_option(const struct cli_command *c, const struct cli_option *o)
         print_words(o->value);
         printf("'");
     } else if (o->value) {
-        printf(is_path(o) ? " -r -F" : " -x");
+        printf(cli_option_is_path(o) ? " -r -F" : " -x");
     }
     printf(" -d '");
     for (const char *at = o->help; *at; at++) /* fish knows \' inside quotes */

@@ -15,12 +15,14 @@ const struct cli_option connect_options[] = {
      .kind = CLI_FILE,
      .value = "FILE",
      .at = AT(auth_file),
+     .per_host = true,
      .help =
          "the file of credentials (REGISTRY_AUTH_FILE; else Docker's config.json, then Podman's auth.json)"},
     {.name = "helpers",
      .kind = CLI_CHOICE,
      .value = "fail|warn|static-first|off",
      .at = AT(helpers),
+     .per_host = true,
      .help = "credential helpers that it names: one that fails ends the command or is warned of; asked only "
              "where "
              "the file has no entry; never asked (fail)"},
@@ -28,6 +30,7 @@ const struct cli_option connect_options[] = {
      .kind = CLI_FILE,
      .value = "FILE",
      .at = AT(bearer_file),
+     .per_host = true,
      .help = "a bearer token to send as it is"},
     {.name = "scope",
      .kind = CLI_TEXT,
@@ -37,63 +40,89 @@ const struct cli_option connect_options[] = {
     {.name = "basic-fallback",
      .kind = CLI_FLAG,
      .at = AT(basic_fallback),
+     .per_host = true,
      .help = "where no token is to be had, send the password to the registry itself"},
     {.name = "client-cert",
      .kind = CLI_FILE,
      .value = "FILE",
      .at = AT(client_cert),
+     .per_host = true,
      .help = "a certificate to show, in PEM"},
     {.name = "client-key",
      .kind = CLI_FILE,
      .value = "FILE",
      .at = AT(client_key),
+     .per_host = true,
      .help = "its key, where that is not in the same file"},
     {.name = "certs-dir",
      .kind = CLI_WORDS,
      .value = "DIR",
      .at = AT(certs_dirs),
+     .per_host = true,
      .help = "folders of certificates by host (/etc/docker/certs.d, /etc/containers/certs.d)"},
     {.name = "proxy",
      .kind = CLI_TEXT,
      .value = "URL",
      .at = AT(proxy),
+     .per_host = true,
      .help = "http, https or socks5h, with name and password where it wants them (https_proxy, http_proxy)"},
     {.name = "no-proxy",
      .kind = CLI_TEXT,
      .value = "HOSTS",
      .at = AT(no_proxy),
+     .per_host = true,
      .help = "hosts that are reached without it, parted by commas (no_proxy)"},
     {.name = "resolve",
      .kind = CLI_WORDS,
      .value = "HOST:PORT:ADDRESS",
      .at = AT(resolve),
+     .per_host = true,
      .help = "where to find a host, instead of asking for its name"},
-    {.name = "ipv4", .letter = '4', .kind = CLI_FLAG, .at = AT(ipv4), .help = "IPv4 alone"},
-    {.name = "ipv6", .letter = '6', .kind = CLI_FLAG, .at = AT(ipv6), .help = "IPv6 alone"},
+    {.name = "ipv4", .letter = '4', .kind = CLI_FLAG, .at = AT(ipv4), .per_host = true, .help = "IPv4 alone"},
+    {.name = "ipv6", .letter = '6', .kind = CLI_FLAG, .at = AT(ipv6), .per_host = true, .help = "IPv6 alone"},
     {.name = "unix-socket",
      .kind = CLI_FILE,
      .value = "PATH",
      .at = AT(unix_socket),
+     .per_host = true,
      .help = "reach the registry through a socket in the file system"},
     {.name = "header",
      .kind = CLI_WORDS,
      .value = "'NAME: VALUE'",
      .at = AT(headers),
+     .per_host = true,
      .help = "send this header with every request to the registry"},
     {.name = "ns",
      .kind = CLI_TEXT,
      .value = "HOST",
      .at = AT(ns),
+     .per_host = true,
      .help = "tell a mirror for which registry it shall answer"},
     {.name = "rate-reserve",
      .kind = CLI_NUMBER,
      .value = "N",
      .at = AT(rate_reserve),
+     .per_host = true,
      .help = "wait while the registry says that fewer requests are left to us (RateLimit-Remaining)"},
+    {.name = "requests-at-once",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .max = 1024,
+     .at = AT(at_once),
+     .per_host = true,
+     .help = "requests that may be under way at once (8 that read and 4 that write)"},
+    {.name = "requests-per-second",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .max = 1000000,
+     .at = AT(per_second),
+     .per_host = true,
+     .help = "send no more than so many"},
     {.name = "user-agent",
      .kind = CLI_TEXT,
      .value = "TEXT",
      .at = AT(user_agent),
+     .per_host = true,
      .help = "the client's name and version (berth/VERSION)"},
     {0},
 };
@@ -164,32 +193,34 @@ static void warn(void *arg, const char *s)
     fprintf(stderr, "berth %s: warning: %s\n", c->name, s);
 }
 
-static int read_bearer(const struct cli_command *c, struct connect *n, berth_arena *arena)
+static int read_bearer(struct connect *n, berth_arena *arena, berth_error *err)
 {
-    berth_error err = BERTH_ERROR_INIT;
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(BEARER_MAX);
-    int r = io_read_file(n->bearer_file, &text, &err);
+    int r = io_read_file(n->bearer_file, &text, err);
     if (r != BERTH_OK)
-        return cli_fail(c->name, &err);
+        return r;
     while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
         text.n--;
     n->bearer = berth_arena_dup(arena, berth_buf_str(&text));
     explicit_bzero(text.p ? text.p : (char[1]){0}, text.n);
-    return n->bearer && *n->bearer ? -1 : cli_usage(c->name, "there is no token in '%s'", n->bearer_file);
+    return n->bearer && *n->bearer
+               ? BERTH_OK
+               : berth_error_set(err, BERTH_E_INVALID, "there is no token in '%s'", n->bearer_file);
 }
 
-int connect_prepare(const struct cli_command *c, struct connect *n, const char *file, berth_arena *arena)
+int connect_prepare(const struct cli_command *c, struct connect *n, const char *file, berth_arena *arena,
+                    berth_error *err)
 {
     if (n->ipv4 && n->ipv6)
-        return cli_usage(c->name, "--ipv4 and --ipv6 leave nothing");
-    int rc = n->bearer_file ? read_bearer(c, n, arena) : -1;
-    if (rc >= 0)
-        return rc;
+        return berth_error_set(err, BERTH_E_INVALID, "--ipv4 and --ipv6 leave nothing");
+    int r = n->bearer_file && !n->bearer ? read_bearer(n, arena, err) : BERTH_OK;
+    if (r != BERTH_OK)
+        return r;
     n->files = find_files(n, file, arena);
     n->folders = find_folders(n, arena);
     n->resolves = ended(&n->resolve, arena);
     if (!n->files || !n->folders || !n->resolves)
-        return cli_usage(c->name, "out of memory");
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     n->by_hand = (berth_credential)BERTH_CREDENTIAL_INIT;
     n->by_hand.bearer_token = n->bearer;
     n->given[0] = n->bearer ? &n->by_hand : NULL;
@@ -211,7 +242,7 @@ int connect_prepare(const struct cli_command *c, struct connect *n, const char *
     n->connection.unix_socket = n->unix_socket;
     n->connection.ns = n->ns;
     n->connection.family = n->ipv4 ? BERTH_FAMILY_IPV4 : n->ipv6 ? BERTH_FAMILY_IPV6 : BERTH_FAMILY_ANY;
-    return -1;
+    return BERTH_OK;
 }
 
 void connect_apply(const struct connect *n, berth_client_options *options)
@@ -222,4 +253,7 @@ void connect_apply(const struct connect *n, berth_client_options *options)
     options->rate_reserve = n->rate_reserve;
     options->headers = n->headers.p;
     options->n_headers = n->headers.n;
+    options->requests_per_second = (unsigned)n->per_second;
+    if (n->at_once)
+        options->reads_at_once = options->writes_at_once = (unsigned)n->at_once;
 }

@@ -13,7 +13,7 @@ struct connect {
     const char *auth_file, *bearer_file, *scope;
     int helpers; /* a berth_helpers */
     bool basic_fallback;
-    uint64_t rate_reserve;
+    uint64_t rate_reserve, at_once, per_second;
     const char *client_cert, *client_key, *proxy, *no_proxy, *unix_socket, *ns, *user_agent;
     struct cli_words certs_dirs, resolve, headers;
     bool ipv4, ipv6;
@@ -29,9 +29,10 @@ struct connect {
 
 extern const struct cli_option connect_options[];
 
-/* Reads what files and environment have to say. -1: go on; else said why not. @file is the one of credentials
- * that the environment names, or NULL. */
-int connect_prepare(const struct cli_command *c, struct connect *n, const char *file, berth_arena *arena);
+/* Reads what files and environment have to say. @file is the one of credentials that the environment names,
+ * or NULL. BERTH_E_INVALID: the options contradict each other. */
+int connect_prepare(const struct cli_command *c, struct connect *n, const char *file, berth_arena *arena,
+                    berth_error *err);
 
 /* What was made, into a client's options; lent by @n. */
 void connect_apply(const struct connect *n, berth_client_options *options);

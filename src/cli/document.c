@@ -6,6 +6,7 @@
 #endif
 
 static const struct document_row variables[] = {
+    {"BERTH_HOSTS_FILE", "the file of settings by registry, instead of ~/.config/berth/hosts.yaml"},
     {"DOCKER_CONFIG", "the folder of config.json, instead of ~/.docker"},
     {"https_proxy, http_proxy, no_proxy", "proxies, as curl(1) reads them"},
     {"NO_COLOR", "if it is set and not empty, progress has no colours"},
@@ -15,6 +16,7 @@ const struct document_row document_files[] = {
     {"~/.docker/config.json",
      "credentials, as docker login writes them: the entry with the longest path that leads "
      "to the repository, else the one of the host"},
+    {"~/.config/berth/hosts.yaml", "settings by registry, which `berth registry` edits"},
     {NULL, NULL},
 };
 

@@ -78,6 +78,7 @@ int environment_read(struct environment *ret, berth_error *err)
         return r;
     if (size && (!config_parse_size(str_from(size), &e.chunk_size) || !e.chunk_size))
         return berth_error_set(err, BERTH_E_INVALID, "BERTH_CHUNK_SIZE is a size like 2MiB, not '%s'", size);
+    e.chunk_size_text = size;
     e.debug = debug && !is_off(debug);
     *ret = e;
     return BERTH_OK;

@@ -10,7 +10,8 @@ struct environment {
     const char *ca_file, *credentials;      /* files; NULL: not set */
     berth_transport transport;
     uint64_t chunk_size; /* in bytes; 0: not set */
-    bool debug;          /* tell of each exchange on standard error */
+    const char *chunk_size_text;
+    bool debug; /* tell of each exchange on standard error */
 };
 
 /* An empty variable counts as unset. BERTH_E_INVALID: @err names the variable and what is wrong with it. */

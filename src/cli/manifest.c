@@ -28,7 +28,12 @@ int manifest_check_options(const struct cli_command *c, const struct manifest_op
 int manifest_check_kind(const struct manifest_options *o, const char *text, const berth_content *m,
                         berth_error *err)
 {
-    bool index = berth_media_type_kind(m->media_type) == BERTH_KIND_INDEX;
+    berth_manifest_kind kind = berth_media_type_kind(m->media_type);
+    bool index = kind == BERTH_KIND_INDEX;
+    if (o->accept == BERTH_ACCEPT_SCHEMA1)
+        return kind == BERTH_KIND_SCHEMA1 ? BERTH_OK
+                                          : berth_error_set(err, BERTH_E_NOT_FOUND,
+                                                            "'%s' is no manifest of Docker's schema 1", text);
     if (o->accept == BERTH_ACCEPT_ANY || index == (o->accept == BERTH_ACCEPT_INDEX))
         return BERTH_OK;
     return berth_error_set(err, BERTH_E_NOT_FOUND, "'%s' is %s", text,

@@ -14,7 +14,8 @@ struct manifest_options {
 
 #define MANIFEST_ACCEPT                                                                                      \
     {                                                                                                        \
-        .name = "accept", .kind = CLI_CHOICE, .value = "any|image|index", /* in the order of berth_accept */ \
+        .name = "accept", .kind = CLI_CHOICE,                                                                \
+        .value = "any|image|index|schema1", /* in the order of berth_accept */                               \
             .at = offsetof(struct manifest_options, accept),                                                 \
         .help = "what it may be; anything else is a failure (any)"                                           \
     }

@@ -111,11 +111,36 @@ static int find(const struct manifest_options *o, struct asked *a, berth_content
     return manifest_check_kind(o, a->operand, ret, &a->err);
 }
 
+/* What the registry says that it still allows; false: nothing. */
+static bool rate_of(const struct asked *a, berth_rate *ret)
+{
+    return a->call && berth_call_rate(a->call, ret);
+}
+
+static json_t *rate_json(const berth_rate *rate)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "limit", (json_int_t)rate->limit, "remaining",
+                     (json_int_t)rate->remaining, "windowSeconds", (json_int_t)rate->window_s, "resetSeconds",
+                     (json_int_t)rate->reset_s);
+}
+
+static void print_rate(const berth_rate *rate)
+{
+    printf("rate        %llu of %llu requests left", (unsigned long long)rate->remaining,
+           (unsigned long long)rate->limit);
+    if (rate->reset_s)
+        printf(", more in %llu s", (unsigned long long)rate->reset_s);
+    printf("\n");
+}
+
 static json_t *document(const struct asked *a, const berth_content *m)
 {
+    berth_rate rate;
     json_t *j = json_pack("{s:s}", "reference", a->operand), *more = remote_manifest_json(m);
     json_object_update(j, more);
     json_decref(more);
+    if (rate_of(a, &rate))
+        json_object_set_new(j, "rate", rate_json(&rate));
     return j;
 }
 
@@ -125,10 +150,13 @@ static int tell(const struct cli_command *c, const struct cli_base *b, const str
     if (!cli_wants_text(b))
         return cli_print(c, b, document(a, m));
     unsigned long long size = m->size;
+    berth_rate rate;
     if (b->n_operands == 1)
         printf("digest      %s\nmedia type  %s\nsize        %llu\n", m->digest, m->media_type, size);
     else
         printf("%s  %s  %s  %llu\n", a->operand, m->digest, m->media_type, size);
+    if (b->n_operands == 1 && rate_of(a, &rate))
+        print_rate(&rate);
     return EXIT_OK;
 }
 
@@ -208,7 +236,8 @@ const struct cli_command cmd_manifest_head = {
     .summary = "print a manifest's digest, media type and size",
     .operands = "REF...",
     .text =
-        "Prints a manifest's digest, media type and size without fetching it. Several are asked for at "
+        "Prints a manifest's digest, media type and size without fetching it, and how many requests the "
+        "registry still allows, where it says. Several are asked for at "
         "once, of one registry or more; each has a line, or a document, in the order in which they are "
         "named. One that fails leaves the others alone, and the exit code is of the first that did. REF may "
         "be oci:PATH:TAG, an image layout on disk.",
@@ -218,6 +247,10 @@ const struct cli_command cmd_manifest_head = {
             {"reference", "string",
              "REF as it was given; of one that failed, 'error' alone stands beside it"},
             MANIFEST_FIELDS,
+            {"rate", "object",
+             "limit, remaining, windowSeconds, resetSeconds of the requests that the registry allows, where "
+             "it "
+             "says (RateLimit-Limit)"},
             {0}},
     .examples =
         (const struct cli_example[]){

@@ -7,6 +7,7 @@
 #include "cli/hint.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
+#include "oci/reference.h"
 
 #define DAY 86400
 
@@ -14,21 +15,26 @@ const struct cli_option remote_options[] = {
     {.name = "plain-http",
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, plain_http),
+     .per_host = true,
      .help = "speak HTTP; the rule for localhost, 127.0.0.1 and [::1] unless one of the next three is given"},
     {.name = "https",
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, https),
+     .per_host = true,
      .help = "speak HTTPS, to these three as well"},
     {.name = "ca-file",
      .kind = CLI_FILE,
      .value = "FILE",
      .at = offsetof(struct remote, ca_file),
+     .per_host = true,
      .help = "certificates to trust instead of the system's"},
     {.name = "insecure",
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, insecure),
+     .per_host = true,
      .help = "take any certificate, and plain HTTP where HTTPS is not spoken"},
     {.name = "username",
+     .letter = 'u',
      .kind = CLI_TEXT,
      .value = "NAME",
      .at = offsetof(struct remote, username),
@@ -42,18 +48,21 @@ const struct cli_option remote_options[] = {
      .value = "SECONDS",
      .max = DAY,
      .at = offsetof(struct remote, timeout),
+     .per_host = true,
      .help = "give up without progress for so long (30; 0: never)"},
     {.name = "connect-timeout",
      .kind = CLI_NUMBER,
      .value = "SECONDS",
      .max = DAY,
      .at = offsetof(struct remote, connect_timeout),
+     .per_host = true,
      .help = "give up connecting after so long (--timeout)"},
     {.name = "max-time",
      .kind = CLI_NUMBER,
      .value = "SECONDS",
      .max = 7 * DAY,
      .at = offsetof(struct remote, max_time),
+     .per_host = true,
      .help = "give up when a request or the transfer of a blob takes longer, its tries and waits included "
              "(never)"},
     {.name = "retries",
@@ -61,6 +70,7 @@ const struct cli_option remote_options[] = {
      .value = "N",
      .max = 1000,
      .at = offsetof(struct remote, retries),
+     .per_host = true,
      .help = "so many further tries of what has failed and may not fail again (5)"},
     {.name = "debug",
      .letter = 'v',
@@ -79,6 +89,7 @@ void remote_done(struct remote *r)
         explicit_bzero(r->password, strlen(r->password));
     free(r->password);
     free(r->asked_name);
+    hosts_done(&r->hosts);
     cli_base_done(&r->base);
 }
 
@@ -146,7 +157,7 @@ json_t *remote_manifest_json(const berth_content *m)
 struct progress *remote_progress(struct remote *r)
 {
     if (!r->progress)
-        r->progress = progress_new(&r->base, r->command);
+        r->progress = progress_new(&r->base, r->command->name);
     return r->progress;
 }
 
@@ -187,7 +198,7 @@ static void on_warning(void *arg, const char *text)
 {
     const struct remote *r = arg;
     progress_hide(r->progress);
-    fprintf(stderr, "berth %s: warning: the registry says: ", r->command);
+    fprintf(stderr, "berth %s: warning: the registry says: ", r->command->name);
     remote_print(stderr, text);
     fputc('\n', stderr);
 }
@@ -264,10 +275,19 @@ static int read_host(const struct cli_command *c, struct remote *r, const char *
         host.n--;
     const char *scheme = strstr(text, "://");
     name = scheme ? str_from_offset(host, (size_t)(scheme - text) + 3) : host;
-    if (memchr(name.p, '/', name.n))
-        return cli_usage(c->name, "'%s' is more than a host: leave out what follows it", text);
+    berth_str alone, path;
+    if (str_cut(name, '/', &alone, &path)) {
+        bool api = str_eq(path, STR("v1")) || str_eq(path, STR("v2")); /* Docker Hub's own name has it */
+        if (c->operand != CLI_OPERAND_PLACE)
+            return cli_usage(c->name, "'%s' is more than a host: leave out what follows it", text);
+        if (!api && !oci_name_valid(path))
+            return cli_usage(c->name, "'%s' is no path of repositories", text);
+        host.n -= path.n + 1;
+        name = api ? alone : name;
+    }
     r->host = berth_arena_dup(&r->base.arena, host);
-    return r->host ? -1 : cli_usage(c->name, "out of memory");
+    r->place = berth_arena_dup(&r->base.arena, name);
+    return r->host && r->place ? -1 : cli_usage(c->name, "out of memory");
 }
 
 /* "localhost:5000" reads as an image of Docker Hub with the tag 5000, which nobody means. */
@@ -283,7 +303,7 @@ static int read_operand(const struct cli_command *c, struct remote *r)
 {
     berth_error err = BERTH_ERROR_INIT;
     const char *text = r->base.operands[0];
-    if (c->operand == CLI_OPERAND_HOST)
+    if (c->operand == CLI_OPERAND_HOST || c->operand == CLI_OPERAND_PLACE)
         return read_host(c, r, text);
     if (remote_parse_layout(text, &r->base.arena, &r->layout, &r->tag, &r->reference)) {
         if (c->takes & CLI_LAYOUT)
@@ -348,17 +368,29 @@ static void print_trace(void *arg, berth_trace what, uint64_t exchange, const ch
     fprintf(stderr, "%c\n", signs[what]);
 }
 
-/* Options come before variables, and those before the rule for localhost. */
+static bool is_told(const struct remote *r, const char *option)
+{
+    for (size_t i = 0; i < r->base.n_given; i++)
+        if (strcmp(r->base.given[i].option->name, option) == 0)
+            return true;
+    return false;
+}
+
+/* Options come before variables, and those before the rule for localhost. Certificates that are for this host
+ * mean HTTPS, those that are for any host don't. */
 static berth_transport transport_of(const struct remote *r, const char *host)
 {
     if (strstr(host, "://"))
         return BERTH_TRANSPORT_AUTO; /* it says so itself */
     if (r->plain_http)
         return BERTH_TRANSPORT_HTTP;
-    return r->https || r->ca_file || r->connect.client_cert ? BERTH_TRANSPORT_HTTPS : r->env.transport;
+    bool tls = r->https || is_told(r, "ca-file") || is_told(r, "client-cert");
+    return tls ? BERTH_TRANSPORT_HTTPS : r->env.transport;
 }
 
-int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
+/* With the options in @r, for a command whose state is @owner. */
+static int open_client(const struct remote *r, const struct remote *owner, const char *host,
+                       berth_client **ret_client, berth_error *err)
 {
     berth_client_options options = BERTH_CLIENT_OPTIONS_INIT;
     options.ca_file = r->ca_file ? r->ca_file : r->env.ca_file;
@@ -372,17 +404,59 @@ int remote_client(const struct remote *r, const char *host, berth_client **ret_c
     connect_apply(&r->connect, &options);
     options.insecure = r->insecure;
     options.on_retry = on_retry;
-    options.on_retry_arg = (void *)(uintptr_t)r; /* its progress alone is touched */
+    options.on_retry_arg = (void *)(uintptr_t)owner; /* its progress alone is touched */
     options.on_warning = on_warning;
     options.on_warning_arg = options.on_retry_arg;
     options.transport = transport_of(r, host);
     return berth_client_new(host, &options, ret_client, err);
 }
 
+int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
+{
+    if (r->applied && strcmp(host, r->applied) == 0)
+        return open_client(r, r, host, ret_client, err);
+    struct remote other = r->told ? *r->told : *r;
+    other.base.arena = (berth_arena)BERTH_ARENA_INIT;
+    other.username = r->username;
+    other.password = r->password;
+    if (other.connect.bearer_file == r->connect.bearer_file)
+        other.connect.bearer = r->connect.bearer; /* what it was read from may be a pipe */
+    int rc = hosts_apply(&r->hosts, host, &r->env, &other.base, err);
+    if (rc == BERTH_OK)
+        rc = connect_prepare(r->command, &other.connect, r->env.credentials, &other.base.arena, err);
+    if (rc == BERTH_OK)
+        rc = open_client(&other, r, host, ret_client, err);
+    berth_arena_done(&other.base.arena);
+    return rc;
+}
+
+/* The settings of the operand's host, and how others are opened without them. */
+static int take_settings(struct remote *r, berth_error *err)
+{
+    if (!r->host)
+        return BERTH_OK;
+    struct remote *told = berth_arena_alloc(&r->base.arena, sizeof(*told));
+    if (!told)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    *told = *r;
+    r->told = told;
+    r->applied = r->host;
+    return hosts_apply(&r->hosts, r->host, &r->env, &r->base, err);
+}
+
+static int read_hosts(const struct cli_command *c, struct remote *r)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    if (hosts_load(&r->hosts, &err) == BERTH_OK)
+        return -1;
+    fprintf(stderr, "berth %s: %s\n", c->name, err.message);
+    return err.code == BERTH_E_INVALID ? EXIT_CONFIG : remote_exit_code(err.code);
+}
+
 int remote_open(const struct cli_command *c, int argc, char **argv, struct remote *r)
 {
     berth_error err = BERTH_ERROR_INIT;
-    r->command = c->name;
+    r->command = c;
     int rc = cli_read(c, argc, argv, &r->base);
     if (rc < 0)
         rc = check_options(c, r);
@@ -392,13 +466,18 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
         environment_warn(c->name);
     if (rc < 0 && c->operand != CLI_OPERAND_NONE)
         rc = read_operand(c, r);
+    if (rc < 0)
+        rc = read_hosts(c, r);
     if (rc >= 0)
         return rc;
     signal(SIGPIPE,
            SIG_IGN); /* a peer that leaves is an error of its call; cli_printed() minds standard output */
-    rc = connect_prepare(c, &r->connect, r->env.credentials, &r->base.arena);
-    if (rc < 0)
-        rc = find_password(c, r);
+    int result = take_settings(r, &err);
+    if (result == BERTH_OK)
+        result = connect_prepare(c, &r->connect, r->env.credentials, &r->base.arena, &err);
+    if (result != BERTH_OK)
+        return remote_refuse(c, &err);
+    rc = find_password(c, r);
     if (rc >= 0)
         return rc;
     if (!r->host)

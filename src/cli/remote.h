@@ -9,6 +9,7 @@
 
 #include "cli/connect.h"
 #include "cli/environment.h"
+#include "cli/hosts.h"
 
 /* The state of every command with CLI_REGISTRY begins with it. */
 struct remote {
@@ -17,9 +18,11 @@ struct remote {
     const char *ca_file, *username;
     uint64_t timeout, connect_timeout, max_time; /* seconds */
     uint64_t retries;
+    uint64_t chunk_size; /* that the file of settings says; 0: nothing */
     struct environment env;
     berth_ref ref; /* of the first operand; what follows is lent by it */
     const char *host, *repository;
+    const char *place;     /* of an operand that is one: the host without a scheme, and what follows it */
     const char *reference; /* a tag or a digest */
     const char *tag;       /* the tag, also where the digest counts; NULL: none */
     const char *layout;    /* "oci:PATH" was given: the path; then there is no host and no client */
@@ -27,7 +30,10 @@ struct remote {
     char *asked_name, *password;
     struct connect connect;
     struct progress *progress; /* NULL until something moves */
-    const char *command;
+    const struct cli_command *command;
+    struct hosts hosts;
+    const struct remote *told; /* as the command line left it, for other hosts; NULL: the same */
+    const char *applied;       /* whose settings have been taken; NULL: nobody's */
 };
 #define REMOTE_INIT                                                                                          \
     {                                                                                                        \
@@ -47,7 +53,8 @@ static inline void remote_donep(struct remote **r)
     remote_done(*r);
 }
 
-/* Another client with the same options, for a second operand on another host. */
+/* A client with the same options, and with the settings of @host beside them: also for a second operand on
+ * another host. */
 int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err);
 
 /* Shows how far @call is, under @label, from its start on; progress ends before anything is printed. The item

@@ -82,7 +82,11 @@ int call_fail_by_answer_of(berth_call *call, const char *who)
                   message.n ? " (" : "", STR_ARG(code), message.n ? ")" : "");
         snprintf(call->err.oci_code, sizeof(call->err.oci_code), STR_FMT, STR_ARG(code));
     } else {
-        call_fail(call, code_of(status), "%s answered %d", status == 407 ? "the proxy" : who, status);
+        berth_str why = call->state == CALL_TOKEN
+                            ? auth_token_refusal(berth_buf_str(&call->body), &call->arena)
+                            : STR("");
+        call_fail(call, code_of(status), "%s answered %d%s" STR_FMT, status == 407 ? "the proxy" : who,
+                  status, why.n ? ": " : "", STR_ARG(why));
     }
     call->err.http_status = status;
     return call->code;

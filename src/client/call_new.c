@@ -11,7 +11,9 @@ static int check_inputs(berth_call *call, const char *repository, const char *re
                                    "'%s' is not a valid name of a repository", repository);
     if (!reference)
         return BERTH_OK;
-    int r = oci_reference_parse(str_from(reference), &ref, err);
+    int r = names_to_registry(&call->client->names, reference, &call->arena, &call->reference, err);
+    if (r == BERTH_OK)
+        r = oci_reference_parse(str_from(call->reference), &ref, err);
     if (r == BERTH_OK && ref.is_digest)
         call->digest = ref.digest;
     return r;
@@ -48,7 +50,7 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
                                        !reference             ? ""
                                        : call->digest.text[0] ? "@"
                                                               : ":",
-                                       reference ? reference : "");
+                                       call->reference ? call->reference : "");
     if (!call->repository || !call->scope || !call->subject) {
         call_destroy(call);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -60,17 +62,10 @@ int call_new(berth_client *c, const struct operation *op, const char *repository
 int call_new_blob(berth_client *c, const struct operation *op, const char *repository, const char *digest,
                   berth_call **ret, berth_error *err)
 {
-    berth_call *call = NULL;
-    int r = call_new(c, op, repository, digest, &call, err);
-    if (r != BERTH_OK)
-        return r;
-    if (digest && !call->digest.text[0]) {
-        call_destroy(call);
+    if (digest && !strchr(digest, ':'))
         return berth_error_set_oci(err, BERTH_E_INVALID, "DIGEST_INVALID",
                                    "'%s' is no digest: a blob has no other name", digest);
-    }
-    *ret = call;
-    return BERTH_OK;
+    return call_new(c, op, repository, digest, ret, err);
 }
 
 void call_destroy(berth_call *call)

@@ -109,6 +109,7 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     c->call_timeout_ms = o.call_timeout_ms;
     c->rate_reserve = o.rate_reserve;
     c->rate_wait_ms = o.rate_wait_ms;
+    c->names = (struct tag_names){o.tag_to_registry, o.tag_from_registry, o.tag_name_arg};
     c->notices.fn = o.on_warning;
     c->notices.arg = o.on_warning_arg;
     if (r == BERTH_OK)

@@ -250,6 +250,19 @@ struct notices {
 /* Driver: the registry's header has come. False: no memory. */
 bool notices_take(berth_call *call);
 
+/* --- tags under two names: names.c --- */
+
+struct tag_names {
+    berth_tag_name_fn to_registry, from_registry; /* NULL: the same name */
+    void *arg;
+};
+
+/* *@ret, in the arena: what the registry calls it. A digest is itself. */
+int names_to_registry(const struct tag_names *n, const char *reference, berth_arena *arena, const char **ret,
+                      berth_error *err);
+int names_from_registry(const struct tag_names *n, const char *tag, berth_arena *arena, const char **ret,
+                        berth_error *err);
+
 /* --- calls: call*.c --- */
 
 enum call_state {
@@ -324,9 +337,10 @@ struct berth_call {
     berth_arena arena;
     char *subject; /* what it is about, for messages */
     char *repository, *scope;
-    berth_buf first_url; /* what was asked for before redirects; empty: the same */
-    berth_buf url;       /* of the request, or the next one */
-    berth_buf fields;    /* the operation's own lines for it */
+    const char *reference; /* NULL: none; a tag as the registry calls it */
+    berth_buf first_url;   /* what was asked for before redirects; empty: the same */
+    berth_buf url;         /* of the request, or the next one */
+    berth_buf fields;      /* the operation's own lines for it */
     struct payload payload;
     berth_buf asked_url; /* with what a mirror is told; empty: the same */
     berth_buf authorization, sent_fields, body;
@@ -402,6 +416,7 @@ struct berth_client {
     struct limits limits;
     struct retry_policy retry;
     struct notices notices;
+    struct tag_names names;
     bool answered; /* something came from the host at least once */
     uint32_t call_timeout_ms;
     uint64_t rate_reserve;
@@ -418,7 +433,8 @@ struct berth_client {
     char *default_name;
 };
 
-/* A call that is not started yet. @repository and @reference may be NULL; both are checked. */
+/* A call that is not started yet. @repository and @reference may be NULL; both are checked, and the reference
+ * is call->reference from here on. */
 int call_new(berth_client *c, const struct operation *op, const char *repository, const char *reference,
              berth_call **ret, berth_error *err);
 /* The same; what is named, if not NULL, has to be a digest. */
@@ -480,7 +496,9 @@ int call_give_manifest(berth_call *call, berth_str type, berth_str digest, uint6
 void call_aim_manifest(berth_call *call, const char *reference); /* the next request, without a body */
 
 #define MANIFEST_MAX (8 * MIB) /* registries take 4 MiB at least (distribution-spec, "Pushing Manifests") */
-#define ACCEPT_ANY   MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST
+#define ACCEPT_ANY                                                                                           \
+    MT_OCI_INDEX ", " MT_OCI_MANIFEST ", " MT_DOCKER_LIST ", " MT_DOCKER_MANIFEST ", " MT_DOCKER_SCHEMA1_JWS \
+                 ", " MT_DOCKER_SCHEMA1
 
 /* For the blocking forms: waits for what *@call was started as, when @r says that it was. With @ret_call the
  * call is handed out on success, and freed otherwise. */

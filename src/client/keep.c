@@ -2,7 +2,6 @@
  * in the file itself, which is replaced as a whole. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -71,39 +70,37 @@ static int file_open(const char *path, bool makes, struct config_file *f, berth_
     return r == BERTH_E_NOT_FOUND ? BERTH_OK : r;
 }
 
-/* Whole or not at all, and readable by its owner alone. */
-static int file_replace(const struct config_file *f, const berth_buf *text, berth_error *err)
+/* --- the helper --- */
+
+/* Helpers know hosts alone. */
+static bool has_path(const char *place)
 {
-    CLEANUP(berth_buf_done) berth_buf fresh = BERTH_BUF_INIT(64 * KIB);
-    char key[IO_KEY_SIZE];
-    io_random_key(key);
-    berth_buf_addf(&fresh, "%s.%s", f->path, key);
-    const char *name = berth_buf_cstr(&fresh);
-    if (!name)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    CLEANUP(closep) int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return berth_error_set(err, BERTH_E_IO, "creating '%s': %s", name, strerror(errno));
-    int r = io_write_all(fd, text->p, text->n, err);
-    if (r == BERTH_OK)
-        r = io_sync(fd, err);
-    if (r == BERTH_OK && rename(name, f->path) < 0)
-        r = berth_error_set(err, BERTH_E_IO, "renaming '%s': %s", name, strerror(errno));
-    if (r != BERTH_OK) {
-        unlink(name);
-        return r;
-    }
-    return io_sync_dir(f->folder, err);
+    berth_str host, path;
+    return str_cut(str_from(place), '/', &host, &path) && path.n && !strstr(place, "://");
 }
 
-/* --- the helper --- */
+/* The helper of the host would be asked first, and what is kept for the path would never be found. */
+static int check_no_helper(const struct config_file *f, const char *place, berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+    berth_str host, path, name = STR(""), server;
+    if (!has_path(place) || !f->was.n)
+        return BERTH_OK;
+    str_cut(str_from(place), '/', &host, &path);
+    int r = auth_credentials_helper(berth_buf_str(&f->was), host, &arena, &name, &server, err);
+    return r == BERTH_OK && name.n ? berth_error_set(err, BERTH_E_UNSUPPORTED,
+                                                     "the helper '" STR_FMT
+                                                     "' keeps credentials of hosts alone, of no path on one",
+                                                     STR_ARG(name))
+                                   : r;
+}
 
 /* What keeps the credentials of @place: *@ret_name, empty for the file. */
 static int find_helper(const struct config_file *f, const char *place, berth_arena *arena,
                        berth_str *ret_name, berth_str *ret_server, berth_error *err)
 {
     *ret_name = *ret_server = STR("");
-    if (!f->was.n)
+    if (!f->was.n || has_path(place))
         return BERTH_OK;
     return auth_credentials_helper(berth_buf_str(&f->was), str_from(place), arena, ret_name, ret_server, err);
 }
@@ -128,7 +125,9 @@ static int store(const struct config_file *f, const char *place, const auth_cred
     CLEANUP(buf_wipe) berth_buf text = BERTH_BUF_INIT(FILE_MAX);
     const auth_credentials nothing = {0};
     berth_str name, server;
-    int r = find_helper(f, place, &arena, &name, &server, err);
+    int r = check_no_helper(f, place, err);
+    if (r == BERTH_OK)
+        r = find_helper(f, place, &arena, &name, &server, err);
     if (r == BERTH_OK && name.n) {
         r = auth_helper_print(server, c, &input, err);
         if (r == BERTH_OK)
@@ -137,7 +136,7 @@ static int store(const struct config_file *f, const char *place, const auth_cred
     if (r == BERTH_OK)
         r = auth_credentials_put(berth_buf_str(&f->was), auth_place_of(str_from(place)),
                                  name.n ? &nothing : c, &text, err);
-    return r == BERTH_OK ? file_replace(f, &text, err) : r;
+    return r == BERTH_OK ? io_replace_file(f->path, f->folder, berth_buf_str(&text), err) : r;
 }
 
 int berth_credentials_store(const char *file, const char *place, const berth_credential *credential,
@@ -175,7 +174,7 @@ static int erase(const struct config_file *f, const char *place, uint32_t timeou
     if (r == BERTH_OK)
         r = auth_credentials_drop(berth_buf_str(&f->was), str_from(place), &text, &found, err);
     if (r == BERTH_OK && found)
-        r = file_replace(f, &text, err);
+        r = io_replace_file(f->path, f->folder, berth_buf_str(&text), err);
     if (r == BERTH_OK && !found && !erased)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "not logged in to '%s'", place);
     return r;

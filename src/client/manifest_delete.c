@@ -123,7 +123,7 @@ static int make(berth_client *client, const struct operation *op, const char *re
         call_destroy(call);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
-    call_aim_manifest(call, reference);
+    call_aim_manifest(call, call->reference);
     *ret = call;
     return BERTH_OK;
 }
@@ -134,14 +134,12 @@ int berth_manifest_delete_start(berth_client *client, const char *repository, co
     berth_call *call = NULL;
     if (!repository || !digest)
         return berth_error_set(err, BERTH_E_INVALID, "a manifest is deleted by repository and digest");
+    if (!strchr(digest, ':'))
+        return berth_error_set(err, BERTH_E_INVALID, "a manifest is deleted by its digest, and '%s' is none",
+                               digest);
     int r = make(client, &read_op, repository, digest, &call, err);
     if (r != BERTH_OK)
         return r;
-    if (!call->digest.text[0]) {
-        call_destroy(call);
-        return berth_error_set(err, BERTH_E_INVALID, "a manifest is deleted by its digest, and '%s' is none",
-                               digest);
-    }
     call_field(call, "Accept: %s", ACCEPT_ANY);
     call_start(call);
     *ret_call = call;
@@ -152,18 +150,14 @@ int berth_tag_delete_start(berth_client *client, const char *repository, const c
                            berth_call **ret_call, berth_error *err)
 {
     berth_call *call = NULL;
-    if (!repository || !tag || !oci_tag_valid(str_from(tag)))
+    if (!repository || !tag || strchr(tag, ':'))
         return berth_error_set(err, BERTH_E_INVALID, "'%s' is not a valid tag", tag ? tag : "");
     int r = make(client, purge ? &read_op : &untag_op, repository, tag, &call, err);
     if (r != BERTH_OK)
         return r;
     struct removal *p = call->own;
     p->purges = purge;
-    p->tag = berth_arena_dup(&call->arena, str_from(tag));
-    if (!p->tag) {
-        call_destroy(call);
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    }
+    p->tag = call->reference;
     if (purge)
         call_field(call, "Accept: %s", ACCEPT_ANY);
     call_start(call);

@@ -4,6 +4,7 @@
 
 #include "oci/manifest.h"
 #include "oci/reference.h"
+#include "oci/schema1.h"
 
 #define TAGS_URL_MAX (4 * KIB) /* of a URL with tags in it; what doesn't fit goes singly */
 
@@ -67,20 +68,35 @@ static void strike_tags(berth_call *call)
     p->n_tags = left;
 }
 
-static int end_put(berth_call *call, const struct step **ret_next)
+/* The registry may count a signed schema 1 without its signatures; that is its digest there. */
+static int check_stored(berth_call *call)
 {
     struct manifest_put *p = call->own;
     berth_digest said;
     berth_str field = exchange_field(&call->x, STR("Docker-Content-Digest"), 0);
-    if (field.p && digest_parse(field, &said, NULL) == BERTH_OK && said.algorithm == p->digest.algorithm &&
-        !digest_eq(&said, &p->digest))
+    if (!field.p || digest_parse(field, &said, NULL) != BERTH_OK || said.algorithm != p->digest.algorithm)
+        return BERTH_OK;
+    int r = digest_eq(&said, &p->digest) ? BERTH_OK : oci_schema1_compare(p->bytes, &said);
+    if (r == BERTH_E_NOMEM)
+        return call_fail(call, r, "out of memory");
+    if (r != BERTH_OK)
         return call_fail(call, BERTH_E_DIGEST, "the registry stored other bytes: their digest is %.20s...",
                          said.text);
+    p->digest = said;
+    return BERTH_OK;
+}
+
+static int end_put(berth_call *call, const struct step **ret_next)
+{
+    struct manifest_put *p = call->own;
+    int r = check_stored(call);
+    if (r != BERTH_OK)
+        return r;
     p->taken |= exchange_field(&call->x, STR("OCI-Subject"), 0).p != NULL;
     strike_tags(call);
     if (p->n_tags)
         return put(call, p->tags[--p->n_tags], false, ret_next);
-    int r = call_give_manifest(call, str_from(p->media_type), digest_str(&p->digest), p->bytes.n, NULL);
+    r = call_give_manifest(call, str_from(p->media_type), digest_str(&p->digest), p->bytes.n, NULL);
     if (r != BERTH_OK || !p->has_subject || p->taken || !p->keeps_fallback)
         return r;
     r = fallback_begin(call, &p->fallback, &p->subject, &p->referrer, &p->digest, ret_next);
@@ -123,12 +139,13 @@ static const struct operation add_op = {.actions = "pull,push", .first = &fetchi
 static int copy_tag(berth_call *call, const char *tag, berth_error *err)
 {
     struct manifest_put *p = call->own;
-    if (!tag || !oci_tag_valid(str_from(tag)))
-        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not a valid tag", tag ? tag : "");
-    const char *copy = berth_arena_dup(&call->arena, str_from(tag));
-    if (!copy)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    p->tags[p->n_tags++] = copy;
+    const char *name = "";
+    int r = tag ? names_to_registry(&call->client->names, tag, &call->arena, &name, err) : BERTH_OK;
+    if (r != BERTH_OK)
+        return r;
+    if (!oci_tag_valid(str_from(name)))
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' is not a valid tag", name);
+    p->tags[p->n_tags++] = name;
     return BERTH_OK;
 }
 
@@ -173,8 +190,8 @@ static int look_at(berth_call *call, const char *media_type, berth_error *err)
     return BERTH_OK;
 }
 
-static int begin_put(berth_call *call, const char *reference, const void *bytes, size_t n,
-                     const berth_manifest_put_options *o, berth_error *err)
+static int begin_put(berth_call *call, const void *bytes, size_t n, const berth_manifest_put_options *o,
+                     berth_error *err)
 {
     struct manifest_put *p = call->own;
     bool by_digest = call->digest.text[0];
@@ -183,18 +200,23 @@ static int begin_put(berth_call *call, const char *reference, const void *bytes,
     if (!p->bytes.p)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     digest_of(by_digest ? (enum hash_algorithm)call->digest.algorithm : HASH_SHA256, bytes, n, &p->digest);
-    if (by_digest && !digest_eq(&p->digest, &call->digest))
+    int r = by_digest ? oci_schema1_compare(p->bytes, &call->digest) : BERTH_OK;
+    if (r == BERTH_E_NOMEM)
+        return berth_error_set(err, r, "out of memory");
+    if (r != BERTH_OK)
         return berth_error_set(err, BERTH_E_DIGEST, "the manifest has the digest %.20s..., not the one given",
                                p->digest.text);
-    int r = look_at(call, o->media_type, err);
+    if (by_digest)
+        p->digest = call->digest;
+    r = look_at(call, o->media_type, err);
     for (size_t i = 0; i < o->n_tags && r == BERTH_OK; i++)
         r = copy_tag(call, o->tags[i], err);
-    if (r == BERTH_OK && o->n_tags && reference && !by_digest)
-        r = copy_tag(call, reference, err);
     if (r != BERTH_OK)
         return r;
-    bool under_tag = reference && !by_digest && !o->n_tags;
-    return put(call, under_tag ? reference : p->digest.text, true, &call->step);
+    bool has_tag = call->reference && !by_digest;
+    if (o->n_tags && has_tag)
+        p->tags[p->n_tags++] = call->reference;
+    return put(call, has_tag && !o->n_tags ? call->reference : p->digest.text, true, &call->step);
 }
 
 int berth_manifest_put_start(berth_client *client, const char *repository, const char *reference,
@@ -212,7 +234,7 @@ int berth_manifest_put_start(berth_client *client, const char *repository, const
     int r = make(client, &put_op, repository, reference, o.n_tags + 1, &call, err);
     if (r != BERTH_OK)
         return r;
-    r = begin_put(call, reference, bytes, n, &o, err);
+    r = begin_put(call, bytes, n, &o, err);
     if (r != BERTH_OK) {
         call_destroy(call);
         return r;
@@ -245,7 +267,7 @@ int berth_tag_add_start(berth_client *client, const char *repository, const char
         call_destroy(call);
         return r;
     }
-    call_aim_manifest(call, reference);
+    call_aim_manifest(call, call->reference);
     call_field(call, "Accept: %s", ACCEPT_ANY);
     call_start(call);
     *ret_call = call;

@@ -2,6 +2,7 @@
 #include "client/internal.h"
 #include "oci/answer.h"
 #include "oci/mediatype.h"
+#include "oci/schema1.h"
 
 /* The digest that the registry names, or none. */
 static bool named_digest(const berth_call *call, berth_digest *ret)
@@ -54,11 +55,14 @@ int call_check_manifest(berth_call *call, berth_digest *ret_digest, berth_str *r
         return call_fail(call, BERTH_E_INVALID, "the manifest came compressed, which was not asked for");
     if (!known && mediatype_kind(type) == MANIFEST_OTHER)
         return no_manifest(call, type);
-    if (known && !digest_eq(&named, &have))
+    int r = known ? oci_schema1_compare(body, &named) : BERTH_OK;
+    if (r == BERTH_E_NOMEM)
+        return call_fail(call, r, "out of memory");
+    if (r != BERTH_OK)
         return call_fail(call, BERTH_E_DIGEST,
                          "the manifest's bytes have the digest %.20s..., not the %.20s... that was %s",
                          have.text, named.text, by_digest ? "asked for" : "announced");
-    *ret_digest = have;
+    *ret_digest = known ? named : have;
     *ret_type = type;
     return BERTH_OK;
 }
@@ -137,6 +141,7 @@ static int start(berth_client *client, const struct operation *op, const char *r
         [BERTH_ACCEPT_ANY] = ACCEPT_ANY,
         [BERTH_ACCEPT_IMAGE] = MT_OCI_MANIFEST ", " MT_DOCKER_MANIFEST,
         [BERTH_ACCEPT_INDEX] = MT_OCI_INDEX ", " MT_DOCKER_LIST,
+        [BERTH_ACCEPT_SCHEMA1] = MT_DOCKER_SCHEMA1_JWS ", " MT_DOCKER_SCHEMA1,
     };
     berth_call *call = NULL;
     if ((size_t)accept >= COUNT(accepts) || !repository || !reference)
@@ -146,7 +151,7 @@ static int start(berth_client *client, const struct operation *op, const char *r
     if (r != BERTH_OK)
         return r;
     call_field(call, "Accept: %s", accepts[accept]);
-    berth_buf_addf(&call->url, "%s/v2/%s/manifests/%s", client->base, repository, reference);
+    berth_buf_addf(&call->url, "%s/v2/%s/manifests/%s", client->base, repository, call->reference);
     call_start(call);
     *ret_call = call;
     return BERTH_OK;

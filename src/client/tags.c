@@ -11,9 +11,14 @@ static int on_end(berth_call *call, const struct step **ret_next)
     int r = oci_read_tags(berth_buf_str(&call->body), &call->page, &tags, &n, &err);
     if (r != BERTH_OK)
         return call_fail(call, r, "%s", err.message);
-    for (size_t i = 0; i < n; i++)
-        if (call->tag(call->arg, tags[i].p) != 0 || atomic_load(&call->cancelled))
+    for (size_t i = 0; i < n; i++) {
+        const char *tag = NULL;
+        r = names_from_registry(&call->client->names, tags[i].p, &call->page, &tag, &err);
+        if (r != BERTH_OK)
+            return call_fail(call, r, "%s", err.message);
+        if (call->tag(call->arg, tag) != 0 || atomic_load(&call->cancelled))
             return call_fail(call, BERTH_E_CANCELLED, "cancelled");
+    }
     return call_next_page(call, ret_next);
 }
 
@@ -25,6 +30,9 @@ int berth_tag_list_with_start(berth_client *client, const char *repository, cons
                               berth_tag_fn fn, void *arg, berth_call **ret_call, berth_error *err)
 {
     berth_call *call = NULL;
+    berth_list_options o = BERTH_LIST_OPTIONS_INIT;
+    if (opts)
+        memcpy(&o, opts, MIN(opts->size, sizeof(o)));
     if (!repository)
         return berth_error_set(err, BERTH_E_INVALID, "tags are those of a repository");
     int r = call_new(client, &list, repository, NULL, &call, err);
@@ -33,7 +41,9 @@ int berth_tag_list_with_start(berth_client *client, const char *repository, cons
     call->tag = fn;
     call->arg = arg;
     berth_buf_addf(&call->url, "%s/v2/%s/tags/list", client->base, repository);
-    r = call_first_page(call, opts, err);
+    r = o.last ? names_to_registry(&client->names, o.last, &call->arena, &o.last, err) : BERTH_OK;
+    if (r == BERTH_OK)
+        r = call_first_page(call, &o, err);
     if (r != BERTH_OK) {
         call_destroy(call);
         return r;

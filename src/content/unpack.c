@@ -100,6 +100,20 @@ static int open_parent(int dir_fd, const char *path, int *ret_fd, char **ret_nam
 
 /* --- one file --- */
 
+/* To link a file that has no name takes a name for its descriptor (open(2), O_TMPFILE). */
+static void make(struct unpack_file *f)
+{
+    if (fault_hit()) {
+        errno = EIO;
+        return;
+    }
+    if (!fault_hit() && access("/proc/self/fd", X_OK) == 0)
+        f->fd = openat(f->parent_fd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
+    f->nameless = f->fd >= 0;
+    if (!f->nameless)
+        f->fd = openat(f->parent_fd, f->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+}
+
 int unpack_file_open(int dir_fd, const char *path, struct unpack_file *ret, berth_error *err)
 {
     CLEANUP(unpack_file_done) struct unpack_file f = UNPACK_FILE_INIT;
@@ -115,9 +129,7 @@ int unpack_file_open(int dir_fd, const char *path, struct unpack_file *ret, bert
     f.part = f.path ? str_dup(str_from(part)) : NULL;
     if (!f.part)
         return no_memory(err);
-    f.fd = fault_hit()
-               ? (errno = EIO, -1)
-               : openat(f.parent_fd, f.part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    make(&f);
     if (f.fd < 0)
         return os_error(err, "creating", path);
     *ret = f;
@@ -125,15 +137,32 @@ int unpack_file_open(int dir_fd, const char *path, struct unpack_file *ret, bert
     return BERTH_OK;
 }
 
+static int link_nameless(const struct unpack_file *f, const char *name)
+{
+    char self[32];
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
+    return linkat(AT_FDCWD, self, f->parent_fd, name, AT_SYMLINK_FOLLOW);
+}
+
+/* What is there is replaced only by a rename, for which it needs a name. */
+static int replace(struct unpack_file *f)
+{
+    if (f->nameless && link_nameless(f, f->part) < 0)
+        return -1;
+    f->nameless = false;
+    return renameat(f->parent_fd, f->part, f->parent_fd, f->name);
+}
+
 int unpack_file_keep(struct unpack_file *f, bool overwrite, berth_error *err)
 {
-    int r = overwrite ? renameat(f->parent_fd, f->part, f->parent_fd, f->name)
-                      : linkat(f->parent_fd, f->part, f->parent_fd, f->name, 0);
+    int r = overwrite     ? replace(f)
+            : f->nameless ? link_nameless(f, f->name)
+                          : linkat(f->parent_fd, f->part, f->parent_fd, f->name, 0);
     if (r < 0 && errno == EEXIST)
         return berth_error_set(err, BERTH_E_EXISTS, "'%s' is there already", show(f->path).text);
     if (r < 0)
         return os_error(err, "naming", f->path);
-    if (!overwrite)
+    if (!overwrite && !f->nameless)
         unlinkat(f->parent_fd, f->part, 0);
     close(f->fd);
     f->fd = -1;
@@ -144,7 +173,8 @@ void unpack_file_done(struct unpack_file *f)
 {
     if (f->fd >= 0) {
         close(f->fd);
-        unlinkat(f->parent_fd, f->part, 0);
+        if (!f->nameless)
+            unlinkat(f->parent_fd, f->part, 0);
     }
     closep(&f->parent_fd);
     free(f->path);

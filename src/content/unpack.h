@@ -11,9 +11,11 @@
 /* BERTH_E_INVALID where @path may lead out of the folder that it is relative to. */
 int unpack_check_path(const char *path, berth_error *err);
 
-/* A file on its way to its name, in the folder where it will be. */
+/* A file on its way to its name, in the folder where it will be. It has no name at all until then, so that
+ * nothing stays when the process is killed; or, where the file system has no such files, that of a part. */
 struct unpack_file {
     int fd, parent_fd;
+    bool nameless;
     char *path, *name, *part; /* the two names are within @parent_fd */
 };
 #define UNPACK_FILE_INIT                                                                                     \

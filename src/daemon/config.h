@@ -128,6 +128,9 @@ void config_diff(const struct config *a, const struct config *b, berth_buf *out)
 /* Whether a change of @key takes effect on reload, without a restart. */
 bool config_key_reloads(berth_str key);
 
+/* Appends a double-quoted scalar, valid in YAML and in JSON. */
+void config_add_quoted(berth_str s, berth_buf *out);
+
 /* Documentation from the same table: Markdown for docs/configuration.md, a JSON schema, one line per setting
  * for --help. */
 void config_document_markdown(berth_buf *out);

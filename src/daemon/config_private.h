@@ -156,7 +156,6 @@ void config_yaml_free(struct config_yaml *y); /* NULL is fine */
 const struct config_raw *config_yaml_value(const struct config_yaml *y, const struct config_setting *s);
 
 /* --- printing --- */
-void config_add_quoted(berth_str s, berth_buf *out); /* a double-quoted scalar, valid in YAML and in JSON */
 /* config_load() of a text that is called @file in messages. */
 int config_load_text(berth_str text, const char *file, const char *const *flags, size_t n_flags,
                      struct config **ret_c, berth_error *err);

@@ -293,17 +293,12 @@ berth_str config_nearest(berth_str path)
     return n.edits < n.wanted.n ? n.key : STR_NULL;
 }
 
-const char *const config_client_variables[] = {"BERTH_DEFAULT_REGISTRY",
-                                               "BERTH_DEFAULT_NAMESPACE",
-                                               "BERTH_DEFAULT_TAG",
-                                               "BERTH_PROTOCOL",
-                                               "BERTH_DEFAULT_PROTOCOL",
-                                               "BERTH_CA_FILE",
-                                               "BERTH_CACERTS",
-                                               "BERTH_CREDENTIALS_STORE",
-                                               "BERTH_CHUNK_SIZE",
-                                               "BERTH_DEBUG",
-                                               NULL};
+const char *const config_client_variables[] = {"BERTH_DEFAULT_REGISTRY", "BERTH_DEFAULT_NAMESPACE",
+                                               "BERTH_DEFAULT_TAG",      "BERTH_PROTOCOL",
+                                               "BERTH_DEFAULT_PROTOCOL", "BERTH_CA_FILE",
+                                               "BERTH_CACERTS",          "BERTH_CREDENTIALS_STORE",
+                                               "BERTH_CHUNK_SIZE",       "BERTH_DEBUG",
+                                               "BERTH_HOSTS_FILE",       NULL};
 
 bool config_nearest_variable(berth_str name, berth_buf *out)
 {

@@ -168,6 +168,30 @@ int io_read_file(const char *path, berth_buf *buf, berth_error *err)
     }
 }
 
+int io_replace_file(const char *path, int folder, berth_str bytes, berth_error *err)
+{
+    CLEANUP(berth_buf_done) berth_buf fresh = BERTH_BUF_INIT(64 * KIB);
+    char key[IO_KEY_SIZE];
+    io_random_key(key);
+    berth_buf_addf(&fresh, "%s.%s", path, key);
+    const char *name = berth_buf_cstr(&fresh);
+    if (!name)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    CLEANUP(closep) int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return berth_error_set(err, BERTH_E_IO, "creating '%s': %s", name, strerror(errno));
+    int r = io_write_all(fd, bytes.p, bytes.n, err);
+    if (r == BERTH_OK)
+        r = io_sync(fd, err);
+    if (r == BERTH_OK && rename(name, path) < 0)
+        r = berth_error_set(err, BERTH_E_IO, "renaming '%s': %s", name, strerror(errno));
+    if (r != BERTH_OK) {
+        unlink(name);
+        return r;
+    }
+    return io_sync_dir(folder, err);
+}
+
 void io_random(void *p, size_t n)
 {
     unsigned char *at = p;

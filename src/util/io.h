@@ -29,6 +29,10 @@ int io_sync_parents(const char *path, berth_error *err);
 /* The whole file appended to @buf, within the buffer's ceiling (BERTH_E_TOO_BIG). */
 int io_read_file(const char *path, berth_buf *buf, berth_error *err);
 
+/* Makes @path a file of these bytes, whole or not at all, on the disk, and readable by its owner alone.
+ * @folder is the one that it is in, opened. */
+int io_replace_file(const char *path, int folder, berth_str bytes, berth_error *err);
+
 /* Fresh random bytes from the kernel; a failure aborts: no key may ever be guessable. */
 void io_random(void *p, size_t n);
 

@@ -38,7 +38,7 @@ DOORS = {
     "jansson.h": ["oci/*", "auth/*", "access/*", "cli/*"],
     "openssl/*": ["util/hash.c", "http/tls.c", "auth/*"],
     "cyaml/*": ["daemon/config*.c", "cli/sync_file.c"],
-    "yaml.h": ["daemon/config*.c", "cli/sync_file.c"],
+    "yaml.h": ["daemon/config*.c", "cli/hosts_file.c", "cli/sync_file.c"],
     "curl/*": ["client/client_curl*"],
     "ldap.h": ["access/ldap.c"],
     "archive*.h": ["content/tar.c", "content/tar_write.c", "content/tar_library.*"],

@@ -44,6 +44,8 @@ ELSEWHERE = {
     "client/identity.c": ("asks real registries", "tests/integration/test_client_login.py"),
     "cli/auth.c": ("a command on a registry: real ones", "tests/integration/test_client_login.py"),
     "cli/connect.c": ("options that change what is sent", "tests/integration/test_client_connection.py"),
+    "cli/hosts_store.c": ("a file that programs share", "tests/integration/test_client_hosts.py"),
+    "cli/registry.c": ("edits a file that commands go by: real registries", "tests/integration/test_client_hosts.py"),
     "cli/login.c": ("a command on a registry: real ones", "tests/integration/test_client_login.py"),
     "cli/prompt.c": ("needs a terminal", "tests/integration/test_client_login.py"),
     "cli/blob_*.c": ("commands on a registry: real ones", "tests/integration/test_client_upload.py"),

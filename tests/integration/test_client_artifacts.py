@@ -4,6 +4,7 @@ read what berth wrote. Nothing hostile leaves the folder."""
 import io
 import json
 import os
+import signal
 import subprocess
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,8 @@ import pytest
 
 import layout
 from clients import Clients, need
-from commandline import DIGEST, FAILED, NOT_FOUND, REAL, USAGE, each_of
+from commandline import DIGEST, FAILED, NOT_FOUND, REAL, USAGE, each_of, says
+from server import berth_path
 
 TITLE, UNPACK = "org.opencontainers.image.title", "io.deis.oras.content.unpack"
 NOT_ASCII = "n\u0308\u00e4"  # composed and not: names stay the bytes that they are
@@ -133,6 +135,27 @@ class TestLayout:
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "nothing", code=NOT_FOUND)
         berth("artifact", "pull", f"oci:{tmp_path}/nowhere:v1", code=NOT_FOUND)
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "one.json", "--annotation", "novalue", code=USAGE)
+
+
+class TestInterrupted:
+    """Of a pull that ends in the middle nothing stays in the folder."""
+
+    @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+    def test_leaves_nothing(self, berth, scripted, tmp_path, how):
+        s, blob = scripted(), b"x" * 1000000
+        layers = [{"mediaType": "text/plain", "digest": layout.digest_of(blob), "size": len(blob), "annotations": {TITLE: "file"}}]
+        manifest = json.dumps({"schemaVersion": 2, "mediaType": layout.MANIFEST, "layers": layers, "config": {
+            "mediaType": layout.EMPTY, "digest": layout.digest_of(b"{}"), "size": 2}}).encode()
+        s.routes["/v2/a/manifests/v1"] = says(200, manifest, Content_Type=layout.MANIFEST)
+        s.routes[f"/v2/a/blobs/{layout.digest_of(blob)}"] = says(200, blob[:500000], Content_Length=str(len(blob)))
+        running = subprocess.Popen([berth_path(), "artifact", "pull", f"{s.address}/a:v1", "-o", tmp_path / "out"], env=berth.env,
+                                   stderr=subprocess.PIPE)
+        while b"trying again" not in running.stderr.readline():      # half of it is there
+            assert running.poll() is None
+        running.send_signal(how)
+        assert running.wait(20) == -how
+        running.stderr.close()
+        assert list((tmp_path / "out").iterdir()) == []
 
 
 class TestWithoutLibarchive:

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from commandline import DENIED, FAILED, NOT_FOUND, USAGE
+from commandline import DENIED, FAILED, NOT_FOUND, USAGE, says
 from server import berth_path
 
 HELPER = """#!/usr/bin/python3
@@ -69,6 +69,49 @@ class TestLogin:
         assert json.loads(config.read_text()) == {"auths": {}}
         berth("ping", locked.address, code=DENIED)
         berth("logout", locked.address, code=NOT_FOUND)
+
+    def test_takes_a_url_and_a_password_of_another_system(self, berth, locked):
+        said = berth("login", f"http://{locked.address}/", "-u", "alice", "--password-stdin", stdin=b"secret\r\n").out.decode()
+        assert said == f"logged in to {locked.address} as alice\n"
+        berth("ping", locked.address)
+        assert berth("logout", f"http://{locked.address}").out.decode() == f"logged out of {locked.address}\n"
+
+    def test_is_kept_for_a_path(self, berth, locked):
+        place = f"{locked.address}/team/app"
+        said = berth("login", place, "--username", "alice", "--password-stdin", "--output", "json", stdin=b"secret").json()
+        assert said == {"host": place, "username": "alice"}
+        assert list(json.loads(config_of(berth).read_text())["auths"]) == [place]
+        berth("tag", "list", place, code=NOT_FOUND)
+        berth("tag", "list", f"{place}/below", code=NOT_FOUND)
+        berth("tag", "list", f"{locked.address}/team/apple", code=DENIED)
+        berth("logout", locked.address, code=NOT_FOUND)
+        berth("logout", place)
+        berth("tag", "list", place, code=DENIED)
+        berth("login", f"{locked.address}/Team", "-u", "alice", "--password-stdin", stdin=b"secret", code=USAGE)
+
+    def test_is_not_kept_for_a_path_where_a_helper_keeps_hosts(self, berth, locked, helper):
+        config_of(berth).write_text('{"credsStore": "real"}')
+        said = berth("login", f"{locked.address}/team", "-u", "alice", "--password-stdin", stdin=b"secret", code=FAILED).err
+        assert "the helper 'real' keeps credentials of hosts alone" in said
+        assert not (helper / "kept.json").exists()
+
+    @pytest.mark.parametrize("text", ["", " \n"])
+    def test_an_empty_file_is_a_file(self, berth, locked, text):
+        config_of(berth).write_text(text)
+        said = berth("ping", locked.address, code=DENIED).err
+        assert "none are known" in said
+        berth("logout", locked.address, code=NOT_FOUND)
+        login(berth, locked.address)
+        berth("ping", locked.address)
+
+    def test_says_why_there_is_no_token(self, berth, scripted):
+        s = scripted()
+        s.routes["/v2/"] = says(401, b"{}", WWW_Authenticate=f'Bearer realm="{s.url}/token",service="s"')
+        s.routes["/token"] = says(401, b'{"details":"incorrect username or password"}')
+        said = login(berth, s.address, code=DENIED).err
+        assert "the token endpoint answered 401: incorrect username or password" in said
+        s.routes["/token"] = says(400, b'{"error":"invalid_grant","error_description":"no\\u001b[31m"}')
+        assert "the token endpoint answered 400: no?[31m" in login(berth, s.address, code=DENIED).err
 
     def test_with_a_wrong_password_keeps_nothing(self, berth, locked):
         said = login(berth, locked.address, b"wrong-word", code=DENIED).err

@@ -81,11 +81,13 @@ static void test_auth_credentials__says_what_is_wrong_but_no_secret(void **state
     auth_credentials c;
     CHECK_CODE(find(config, "broken.example", "", &arena, &c), BERTH_E_INVALID);
     CHECK(strstr(test_err.message, "broken.example") && !strstr(test_err.message, "c2Vj"));
-    static const char *const rows[] = {"", "[]", "{\"auths\":", "secret"};
+    static const char *const rows[] = {"[]", "{\"auths\":", "secret", "\v"};
     for (size_t i = 0; i < COUNT(rows); i++) {
         int r = find(rows[i], "h", "", &arena, &c);
         CHECK_ROW(i, r == BERTH_E_INVALID && !strstr(test_err.message, "secret"));
     }
+    CHECK_CODE(find("", "h", "", &arena, &c), BERTH_E_NOT_FOUND);
+    CHECK_CODE(find(" \t\r\n", "h", "", &arena, &c), BERTH_E_NOT_FOUND);
     CHECK_CODE(find("{}", "h", "", &arena, &c), BERTH_E_NOT_FOUND);
     CHECK_CODE(find("{\"auths\":[]}", "h", "", &arena, &c), BERTH_E_NOT_FOUND);
 }

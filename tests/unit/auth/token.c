@@ -101,5 +101,28 @@ static void test_auth_token__takes_a_jwts_own_end(void **state)
     }
 }
 
+static void test_auth_token__repeats_why_there_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *why;
+    } rows[] = {
+        {"{\"details\":\"incorrect username or password\"}", "incorrect username or password"},
+        {"{\"error\":\"invalid_grant\",\"error_description\":\"gone\"}", "gone"},
+        {"{\"error\":\"invalid_grant\"}", "invalid_grant"},
+        {"{\"message\":\"\\u001b[31m\\u00e4\"}", "?[31m??"},
+        {"{\"details\":7}", ""},
+        {"{\"details\":\"\"}", ""},
+        {"[]", ""},
+        {"<html>", ""},
+        {"", ""},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+        CHECK_STR_ROW(i, auth_token_refusal(str_from(rows[i].body), &arena), str_from(rows[i].why));
+    }
+}
+
 RUN_TESTS(TEST(test_auth_token__reads_every_form_of_the_answer), TEST(test_auth_token__takes_a_jwts_own_end),
-          TEST(test_auth_token__refuses_what_is_none_and_repeats_nothing))
+          TEST(test_auth_token__refuses_what_is_none_and_repeats_nothing),
+          TEST(test_auth_token__repeats_why_there_is_none))

@@ -48,6 +48,7 @@ static UNUSED int berth(const char *fmt, ...)
     }
     fflush(stdout);
     int out = divert(STDOUT_FILENO, &was_out), err = divert(STDERR_FILENO, &was_err);
+    setenv("BERTH_HOSTS_FILE", "/nonexistent", 1); /* not the developer's own */
     int rc = berth_main(argc, argv);
     fflush(stdout);
     restore(STDOUT_FILENO, was_out, out, out_text, sizeof(out_text));

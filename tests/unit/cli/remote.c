@@ -97,7 +97,7 @@ static void test_cli_remote__says_what_it_does_not_understand(void **state)
         {"tag lits x", "did you mean list?"},
         {"tag list", "REF is missing"},
         {"manifest get localhost/A", "'localhost/A': "},
-        {"manifest get localhost/a --accept x", "--accept is any, image or index"},
+        {"manifest get localhost/a --accept x", "--accept is any, image, index or schema1"},
         {"blob get localhost/a:v1", "names no digest"},
         {"blob get localhost/a@" D " --output json", "-o FILE is needed"},
     };

@@ -55,11 +55,15 @@ static void test_client_manifests__ask_for_the_kinds_that_are_wanted(void **stat
         [BERTH_ACCEPT_ANY] = "\r\nAccept: application/vnd.oci.image.index.v1+json, "
                              "application/vnd.oci.image.manifest.v1+json, "
                              "application/vnd.docker.distribution.manifest.list.v2+json, "
-                             "application/vnd.docker.distribution.manifest.v2+json\r\n",
+                             "application/vnd.docker.distribution.manifest.v2+json, "
+                             "application/vnd.docker.distribution.manifest.v1+prettyjws, "
+                             "application/vnd.docker.distribution.manifest.v1+json\r\n",
         [BERTH_ACCEPT_IMAGE] = "\r\nAccept: application/vnd.oci.image.manifest.v1+json, "
                                "application/vnd.docker.distribution.manifest.v2+json\r\n",
         [BERTH_ACCEPT_INDEX] = "\r\nAccept: application/vnd.oci.image.index.v1+json, "
                                "application/vnd.docker.distribution.manifest.list.v2+json\r\n",
+        [BERTH_ACCEPT_SCHEMA1] = "\r\nAccept: application/vnd.docker.distribution.manifest.v1+prettyjws, "
+                                 "application/vnd.docker.distribution.manifest.v1+json\r\n",
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct script s = {.answers = {MANIFEST("")}};

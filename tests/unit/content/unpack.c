@@ -1,6 +1,7 @@
 /* tests/unit/content/unpack.c */
 #include "fixture.h"
 
+#include <dirent.h>
 #include <errno.h>
 
 #include "content/unpack.h"
@@ -146,6 +147,48 @@ static void test_content_unpack__checks_paths(void **state)
     CHECK(!strchr(test_err.message, '\033'));
 }
 
+static size_t count(const struct world *w)
+{
+    size_t n = 0;
+    DIR *d = fdopendir(openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    CHECK(d);
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.' || strlen(e->d_name) > 2;
+    closedir(d);
+    return n;
+}
+
+/* The second call that can fail is that for a file without a name. */
+static void test_content_unpack__a_file_has_no_name_before_it_is_whole(void **state)
+{
+    (void)state;
+    CLEANUP(world_done) struct world w = world_new();
+    bool nameless = false;
+    for (unsigned fails = 0; fails < 10; fails++)
+        for (int overwrite = 0; overwrite < 2; overwrite++) {
+            struct unpack_file f = UNPACK_FILE_INIT;
+            struct stat st;
+            if (fails)
+                fault_arm(fails);
+            int r = unpack_file_open(w.dir_fd, "f", &f, &test_err);
+            if (fails)
+                fault_disarm();
+            if (r != BERTH_OK)
+                continue;
+            nameless |= f.nameless;
+            CHECK(count(&w) == !f.nameless + (size_t)overwrite);
+            CHECK_OK(io_write_all(f.fd, "text", 4, &test_err));
+            CHECK_OK(unpack_file_keep(&f, overwrite, &test_err));
+            unpack_file_done(&f);
+            CHECK(count(&w) == 1 && fstatat(w.dir_fd, "f", &st, 0) == 0 && st.st_size == 4 &&
+                  st.st_nlink == 1);
+            if (overwrite)
+                CHECK(unlinkat(w.dir_fd, "f", 0) == 0);
+        }
+    if (!nameless)
+        skip(); /* a file system that has no such files */
+}
+
 static void test_content_unpack__leaves_no_part_of_a_file_behind(void **state)
 {
     (void)state;
@@ -169,4 +212,6 @@ RUN_TESTS(TEST(test_content_unpack__writes_files_folders_and_links),
           TEST(test_content_unpack__never_writes_through_a_link),
           TEST(test_content_unpack__overwrites_only_when_told),
           TEST(test_content_unpack__ends_at_its_bound_and_below_its_path),
-          TEST(test_content_unpack__checks_paths), TEST(test_content_unpack__leaves_no_part_of_a_file_behind))
+          TEST(test_content_unpack__checks_paths),
+          TEST(test_content_unpack__a_file_has_no_name_before_it_is_whole),
+          TEST(test_content_unpack__leaves_no_part_of_a_file_behind))

@@ -107,5 +107,25 @@ static void test_util_io__reports_injected_failures(void **state)
 #endif
 }
 
-RUN_TESTS(TEST(test_util_io__writes_all_and_reads_ranges), TEST(test_util_io__makes_folders_and_reads_files),
-          TEST(test_util_io__makes_keys_that_differ), TEST(test_util_io__reports_injected_failures))
+static void test_util_io__replaces_files_as_a_whole(void **state)
+{
+    (void)state;
+    const char *dir = make_folder();
+    char path[512];
+    struct stat st;
+    CLEANUP(closep) int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(berth_buf_done) berth_buf got = BERTH_BUF_INIT(KIB);
+    snprintf(path, sizeof(path), "%s/file", dir);
+    CHECK_OK(io_replace_file(path, folder, STR("first"), &test_err));
+    CHECK_OK(io_replace_file(path, folder, STR("second"), &test_err));
+    CHECK_OK(io_read_file(path, &got, &test_err));
+    CHECK_STR(berth_buf_str(&got), STR("second"));
+    CHECK(stat(path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    CHECK(unlink(path) == 0 && mkdir(path, 0700) == 0); /* it can't be renamed to */
+    CHECK_CODE(io_replace_file(path, folder, STR("third"), &test_err), BERTH_E_IO);
+    CHECK(rmdir(path) == 0 && rmdir(dir) == 0); /* nothing is left */
+}
+
+RUN_TESTS(TEST(test_util_io__replaces_files_as_a_whole), TEST(test_util_io__writes_all_and_reads_ranges),
+          TEST(test_util_io__makes_folders_and_reads_files), TEST(test_util_io__makes_keys_that_differ),
+          TEST(test_util_io__reports_injected_failures))
