@@ -144,7 +144,8 @@ static void on_progress(void *arg, const berth_call *call, const berth_progress 
     (void)call;
     if (p->total != UINT64_MAX)
         progress_total(arg, p->total);
-    progress_reach(arg, MIN(p->done, p->total)); /* what came twice counts once */
+    progress_found(arg, p->found);
+    progress_at(arg, MIN(p->done, p->total));
 }
 
 struct progress_item *remote_watch(struct remote *r, const char *label, berth_call *call)

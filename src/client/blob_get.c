@@ -221,6 +221,7 @@ static int begin_again(berth_call *call, int r, const berth_error *err, const st
     d->gap = NULL;
     d->probes = d->no_ranges = d->other = false;
     d->at = call->progress.done = call->broke_at = d->file.at;
+    call->progress.found = MIN(call->progress.found, d->at);
     berth_buf_reset(&call->url);
     berth_buf_addf(&call->url, "%s/v2/%s/blobs/%s", call->client->base, call->repository, call->digest.text);
     call->foreign = false;
@@ -462,7 +463,7 @@ static void plan_ranges(berth_call *call, const berth_get_options *o)
     d->ranges.step =
         MIN(MAX(left / (4ull * d->ranges.at_once), MIN(d->least, (uint64_t)FIRST)), (uint64_t)STEP_MAX);
     d->gap = gaps_take(&d->file.gaps, d->ranges.step);
-    call->progress.done = call->broke_at = d->size - left;
+    call->progress.done = call->progress.found = call->broke_at = d->size - left;
 }
 
 int berth_blob_get_file_with_start(berth_client *client, const char *repository, const char *digest,
@@ -484,7 +485,7 @@ int berth_blob_get_file_with_start(berth_client *client, const char *repository,
         call_destroy(call);
         return r;
     }
-    d->at = call->progress.done = call->broke_at = d->file.at;
+    d->at = call->progress.done = call->progress.found = call->broke_at = d->file.at;
     d->restarted = !d->at && !d->file.spread; /* nothing is there that could be wrong */
     plan_ranges(call, &o);
     return begin(call, ret_call);

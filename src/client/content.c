@@ -88,7 +88,7 @@ static int on_piece(void *arg, const void *p, size_t n)
         return 1;
     f->left -= n;
     f->done += n;
-    content_tell(&f->seen, f->done);
+    content_tell(&f->seen, f->done, 0);
     return f->fn(f->arg, p, n);
 }
 
@@ -131,7 +131,7 @@ static int blob_has(content *c, const char *digest, bool *ret, berth_error *err)
 static void on_progress(void *arg, const berth_call *call, const berth_progress *progress)
 {
     (void)call;
-    content_tell(arg, progress->done);
+    content_tell(arg, progress->done, progress->found);
 }
 
 static int blob_put_start(content *c, const berth_descriptor *blob, const struct content_source *from,
