@@ -59,15 +59,15 @@ class Filler:
             return head + b"%010d" % n + tail
 
         made = sorted(("sha256:" + hashlib.sha256(bytes_of(n)).hexdigest(), n) for n in range(1, count + 1))
-        changes = ["digest", "body"]
+        first = self.one("SELECT max(id) AS id FROM manifests")["id"] + 1
+        changes = ["id", "digest", "body"]
         if isinstance(text, str) and MARK in text:
             self.copy("manifests", seed, changes + ["annotations"],
-                      ((d, bytes_of(n), text.replace(MARK, f"{n:010}")) for d, n in made))
+                      ((first + i, d, bytes_of(n), text.replace(MARK, f"{n:010}")) for i, (d, n) in enumerate(made)))
         else:
-            self.copy("manifests", seed, changes, ((d, bytes_of(n)) for d, n in made))
-        for edge in self.db.execute("SELECT * FROM manifest_blobs WHERE repo_id=? AND manifest=?",
-                                    (repo, reference)).fetchall():
-            self.copy("manifest_blobs", edge, ["manifest"], ((d,) for d, _ in made))
+            self.copy("manifests", seed, changes, ((first + i, d, bytes_of(n)) for i, (d, n) in enumerate(made)))
+        for edge in self.db.execute("SELECT * FROM manifest_blobs WHERE manifest_id=?", (seed["id"],)).fetchall():
+            self.copy("manifest_blobs", edge, ["manifest_id"], ((first + i,) for i in range(count)))
         if not tag:
             return
         seed = self.one("SELECT * FROM tags WHERE repo_id=? AND manifest=?", repo, reference)
@@ -86,6 +86,13 @@ class Filler:
         ids = range(first, first + count)
         self.copy("repositories", self.one("SELECT * FROM repositories WHERE id=?", old), ["id", "name"],
                   ((n, name.format(f"{i:07}")) for i, n in enumerate(ids)))
-        for table in ("repo_blobs", "manifests", "manifest_blobs", "tags"):
-            for row in self.db.execute(f"SELECT * FROM {table} WHERE repo_id=?", (old,)).fetchall():
-                self.copy(table, row, ["repo_id"], ((n,) for n in ids))
+        for row in self.db.execute("SELECT * FROM repo_blobs WHERE repo_id=?", (old,)).fetchall():
+            self.copy("repo_blobs", row, ["repo_id"], ((n,) for n in ids))
+        for row in self.db.execute("SELECT * FROM manifests WHERE repo_id=?", (old,)).fetchall():
+            first = self.one("SELECT max(id) AS id FROM manifests")["id"] + 1
+            self.copy("manifests", row, ["id", "repo_id"], ((first + i, n) for i, n in enumerate(ids)))
+            for edge in self.db.execute("SELECT * FROM manifest_blobs WHERE manifest_id=?", (row["id"],)).fetchall():
+                self.copy("manifest_blobs", edge, ["manifest_id", "repo_id"],
+                          ((first + i, n) for i, n in enumerate(ids)))
+        for row in self.db.execute("SELECT * FROM tags WHERE repo_id=?", (old,)).fetchall():
+            self.copy("tags", row, ["repo_id"], ((n,) for n in ids))

@@ -46,6 +46,7 @@ typedef struct berth_get_options {
     size_t size;          /* set by the initialiser; lets old callers keep working */
     unsigned ranges;      /* so many at once, at most 64; 0 and 1: one stream */
     uint64_t ranges_from; /* for blobs of at least so many bytes; 0: 64 MiB */
+    uint64_t max;         /* bytes; BERTH_E_TOO_BIG: it has more. 0: no limit */
 } berth_get_options;
 #define BERTH_GET_OPTIONS_INIT BERTH_INIT(berth_get_options, BERTH_SET(size, sizeof(berth_get_options)))
 
@@ -65,6 +66,15 @@ BERTH_API int berth_blob_get_file_with(berth_client *client, const char *reposit
 BERTH_API int berth_blob_get_file_with_start(berth_client *client, const char *repository, const char *digest,
                                              const char *path, const berth_get_options *opts,
                                              berth_call **ret_call, berth_error *err);
+
+/** The same into a regular file that is open for reading and writing. It is emptied, and holds the blob if
+ * the call has ended well; nothing is kept for another call. @fd is lent until then, its position is
+ * anywhere. */
+BERTH_API int berth_blob_get_fd(berth_client *client, const char *repository, const char *digest, int fd,
+                                const berth_get_options *opts, berth_call **ret_call, berth_error *err);
+BERTH_API int berth_blob_get_fd_start(berth_client *client, const char *repository, const char *digest,
+                                      int fd, const berth_get_options *opts, berth_call **ret_call,
+                                      berth_error *err);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@ struct options {
     struct remote remote;
     const char *folder, *platform, *config;
     struct cli_words types;
-    uint64_t unpack_max;
+    uint64_t unpack_max, ranges, ranges_from;
     bool overwrite, keep_packed;
 };
 
@@ -48,6 +48,17 @@ static const struct cli_option options[] = {
      .value = "SIZE",
      AT(unpack_max),
      .help = "give up when an archive unpacks to more (16GiB)"},
+    {.name = "ranges",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .max = 64,
+     AT(ranges),
+     .help = "fetch a large blob in so many ranges at once, each over a connection of its own (1)"},
+    {.name = "ranges-from",
+     .kind = CLI_SIZE,
+     .value = "SIZE",
+     AT(ranges_from),
+     .help = "from this size on (64MiB)"},
     {0},
 };
 
@@ -70,7 +81,6 @@ struct work {
     struct place from;
     berth_manifest *root, *image;
     int dir_fd;
-    struct progress *progress;
     json_t *files;
     size_t skipped;
     struct coming coming[AT_ONCE];
@@ -90,7 +100,7 @@ static void give_up(struct work *w)
         content_drop(w->from.c, w->coming[w->landed % AT_ONCE].flight);
         coming_done(&w->coming[w->landed % AT_ONCE]);
     }
-    progress_free(steal(&w->progress));
+    remote_progress_end(&w->o.remote);
 }
 
 static void work_done(struct work *w)
@@ -104,10 +114,24 @@ static void work_done(struct work *w)
     remote_done(&w->o.remote);
 }
 
+static int fd_of(const struct coming *x)
+{
+    return x->packed_fd >= 0 ? x->packed_fd : x->file.fd;
+}
+
 static int write_piece(void *arg, const void *p, size_t n)
 {
     struct coming *x = arg;
-    return io_write_all(x->packed_fd >= 0 ? x->packed_fd : x->file.fd, p, n, &x->err);
+    return io_write_all(fd_of(x), p, n, &x->err);
+}
+
+static int fetch(const struct work *w, struct coming *x, berth_error *err)
+{
+    content *c = w->from.c;
+    int r = c->ranges > 1 && c->ops->blob_get_fd_start
+                ? c->ops->blob_get_fd_start(c, x->d, fd_of(x), &x->flight, err)
+                : content_get_start(c, x->d, write_piece, x, &x->flight, err);
+    return x->err.code != BERTH_OK ? berth_error_set(err, x->err.code, "%s", x->err.message) : r;
 }
 
 /* A file that has come gets its name, an archive is unpacked. */
@@ -154,12 +178,10 @@ static int begin(struct work *w, const berth_descriptor *d, const char *title, b
     if (r == BERTH_OK && packed)
         r = place_temporary(&x->packed_fd, err);
     if (r == BERTH_OK) {
-        x->item = listed ? progress_add(w->progress, title, d->size) : NULL;
+        x->item = listed ? progress_add(remote_progress(&w->o.remote), title, d->size) : NULL;
         place_progress(&w->from, x->item);
-        r = content_get_start(w->from.c, d, write_piece, x, &x->flight, err);
+        r = fetch(w, x, err);
         place_progress(&w->from, NULL);
-        if (x->err.code != BERTH_OK)
-            r = berth_error_set(err, x->err.code, "%s", x->err.message);
     }
     if (r == BERTH_OK)
         w->begun++;
@@ -233,13 +255,16 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (rc >= 0)
         return rc;
     int r = place_open_first(&w.o.remote, false, &w.from, &err);
+    if (r == BERTH_OK) {
+        w.from.c->ranges = (unsigned)w.o.ranges;
+        w.from.c->ranges_from = w.o.ranges_from;
+    }
     if (r == BERTH_OK)
         r = w.from.c->ops->manifest_get(w.from.c, w.from.reference, &w.root, &err);
     if (r == BERTH_OK)
         r = place_image(&w.from, w.root, w.o.platform, &w.image, &err);
     if (r == BERTH_OK)
         r = open_folder(&w, &err);
-    w.progress = progress_new(&w.o.remote.base, c->name);
     if (r == BERTH_OK)
         r = pull(&w, &err);
     give_up(&w); /* its bars must not stand in what is printed */

@@ -7,6 +7,7 @@
 
 #include "cli/artifact.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "content/unpack.h"
 
 #define FILE_TYPE "application/octet-stream"
@@ -68,7 +69,6 @@ struct work {
     struct options o;
     struct place to;
     berth_builder *b;
-    struct progress *progress;
     json_t *files;
     struct sending sending[AT_ONCE];
     size_t sent, landed;
@@ -81,7 +81,7 @@ static void give_up(struct work *w)
         content_drop(w->to.c, w->sending[w->landed % AT_ONCE].flight);
         closep(&w->sending[w->landed % AT_ONCE].fd);
     }
-    progress_free(steal(&w->progress));
+    remote_progress_end(&w->o.remote);
 }
 
 static void work_done(struct work *w)
@@ -143,7 +143,7 @@ static int put(struct work *w, const void *p, int fd, const berth_descriptor *d,
     struct sending s = {.fd = fd};
     int r = land(w, AT_ONCE - 1, err);
     if (r == BERTH_OK) {
-        s.item = title ? progress_add(w->progress, title, d->size) : NULL;
+        s.item = title ? progress_add(remote_progress(&w->o.remote), title, d->size) : NULL;
         place_progress(&w->to, s.item);
         r = content_put_start(w->to.c, d, &(struct content_source){.p = p, .fd = fd}, &s.flight, err);
         place_progress(&w->to, NULL);
@@ -329,7 +329,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (attaches && !w.o.artifact_type)
         return cli_usage(c->name, "say what it is: --artifact-type");
     int r = place_open_first(&w.o.remote, !attaches, &w.to, &err);
-    w.progress = progress_new(&w.o.remote.base, c->name);
+    interrupt_begin(w.o.remote.client);
     if (r == BERTH_OK)
         r = build(&w, attaches, &m, &err);
     if (r == BERTH_OK)

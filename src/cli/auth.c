@@ -55,7 +55,7 @@ static int run_header(const struct cli_command *c, int argc, char **argv)
     if (rc >= 0)
         return rc;
     if (berth_authorize(r->client, r->repository, s.actions, &call, &err) != BERTH_OK)
-        return remote_fail(c, &err);
+        return remote_refuse(c, &err);
     const char *value = berth_call_authorization(call);
     rc = cli_tell(c, &r->base, json_pack("{s:s, s:s}", "host", r->host, "authorization", value), "%s%s%s",
                   *value ? "Authorization: " : "", value, *value ? "\n" : "");

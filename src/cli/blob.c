@@ -7,8 +7,9 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
-#include "cli/remote.h"
+#include "cli/place.h"
 #include "cli/target.h"
+#include "oci/digest.h"
 #include "util/io.h"
 
 struct options {
@@ -48,6 +49,18 @@ static json_t *document(const berth_content *blob)
     return json_pack("{s:s, s:I}", "digest", blob->digest, "size", (json_int_t)blob->size);
 }
 
+struct counted {
+    struct target *t;
+    uint64_t *size;
+};
+
+static int write_counted(void *arg, const void *p, size_t n)
+{
+    const struct counted *w = arg;
+    *w->size += n;
+    return target_sink(w->t, p, n);
+}
+
 /* Whether it is a file, or will be: what comes to /dev/null or a pipe can't be gone on with. */
 static bool can_go_on(const char *file)
 {
@@ -64,6 +77,51 @@ static int sync_file(const char *file, berth_error *err)
     return r == BERTH_OK ? io_sync_parent(file, err) : r;
 }
 
+/* A layout is as near as the file itself. */
+static int get_from_layout(const struct cli_command *c, struct options *o)
+{
+    CLEANUP(place_done) struct place p = PLACE_INIT;
+    CLEANUP(target_done) struct target t = TARGET_INIT;
+    struct remote *r = &o->remote;
+    berth_descriptor blob = {.digest = r->reference, .size = BERTH_SIZE_UNKNOWN};
+    berth_error err = BERTH_ERROR_INIT;
+    uint64_t size = 0;
+    struct counted counted = {.t = &t, .size = &size};
+    int result = place_open_first(r, false, &p, &err);
+    if (result == BERTH_OK)
+        result = target_open(&t, o->file, true, &err);
+    if (result != BERTH_OK)
+        return remote_refuse(c, &err);
+    result = p.c->ops->blob_get(p.c, &blob, write_counted, &counted, &err);
+    if (result == BERTH_OK)
+        result = target_finish(&t, &err);
+    if (result == BERTH_OK && o->sync)
+        result = sync_file(o->file, &err);
+    if (result != BERTH_OK)
+        return remote_fail(c, target_error(&t, &err));
+    return cli_wants_text(&r->base)
+               ? cli_printed(c)
+               : cli_print(c, &r->base, document(&(berth_content){.digest = r->reference, .size = size}));
+}
+
+static int check_options(const struct cli_command *c, const struct options *o)
+{
+    const struct remote *r = &o->remote;
+    berth_digest unused;
+    bool to_file = o->file && strcmp(o->file, "-") != 0;
+    const char *option = o->ranges ? "ranges" : o->ranges_from ? "ranges-from" : "sync";
+    bool goes_on = can_go_on(o->file) && !r->layout;
+    if ((!goes_on && (o->ranges || o->ranges_from)) || (!to_file && o->sync))
+        return cli_usage(c->name, r->layout ? "--%s is for registries" : "--%s needs a file: -o FILE",
+                         option);
+    if (!to_file && !cli_wants_text(&r->base))
+        return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
+                         r->base.format ? "format" : "output json");
+    if (r->layout && digest_parse(str_from(r->reference), &unused, NULL) != BERTH_OK)
+        return cli_usage(c->name, "'%s': it names no digest: REF@DIGEST is needed", r->base.operands[0]);
+    return -1;
+}
+
 static int run(const struct cli_command *c, int argc, char **argv)
 {
     struct options o = {.remote = REMOTE_INIT};
@@ -72,15 +130,16 @@ static int run(const struct cli_command *c, int argc, char **argv)
     berth_error err = BERTH_ERROR_INIT;
     berth_call *call = NULL;
     int rc = remote_open(c, argc, argv, r);
+    if (rc < 0)
+        rc = check_options(c, &o);
     if (rc >= 0)
         return rc;
+    if (r->layout)
+        return get_from_layout(c, &o);
     const char *file = can_go_on(o.file) ? o.file : NULL;
     int result = file ? BERTH_OK : target_open(&t, o.file, true, &err);
     if (result != BERTH_OK)
         return remote_refuse(c, &err);
-    if (!file && !t.file && !cli_wants_text(&r->base))
-        return cli_usage(c->name, "standard output is the blob's: with --%s, -o FILE is needed",
-                         r->base.format ? "format" : "output json");
     berth_get_options how = BERTH_GET_OPTIONS_INIT;
     how.ranges = (unsigned)o.ranges;
     how.ranges_from = o.ranges_from;
@@ -118,7 +177,8 @@ const struct cli_command cmd_blob_get = {
         "named after the first digits of the digest, and the same command goes on from there. --ranges "
         "helps where one connection is slow by itself. What the kernel has not written to the disk yet when "
         "the "
-        "power fails is lost, as with any file; --sync waits for it.",
+        "power fails is lost, as with any file; --sync waits for it. REF may be oci:PATH, an image layout on "
+        "disk.",
     .options = options,
     .fields = (const struct cli_field[]){{"digest", "string", "the digest, computed from the bytes"},
                                          {"size", "number", "the bytes"},
@@ -128,7 +188,7 @@ const struct cli_command cmd_blob_get = {
             {"berth blob get localhost:5000/team/app@sha256:… -o layer.tar.gz", NULL},
             {"berth blob get registry.example/team/app@sha256:… | tar tz", NULL},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
     .operand = CLI_OPERAND_DIGEST,
     .run = run,
 };

@@ -1,4 +1,4 @@
-/* cli/blob_put.c - `berth blob put REF FILE`. With --state an upload goes on after it was killed: the file
+/* cli/blob_put.c - `berth blob put REF FILE...`. With --state an upload goes on after it was killed: the file
  * holds what it was of, and where the registry has it. */
 #include <berth/upload.h>
 #include <errno.h>
@@ -7,12 +7,15 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
 #include "cli/remote.h"
 #include "oci/digest.h"
 #include "util/io.h"
 
 #define READ_AT_ONCE (256 * KIB)
 #define CHUNK        (16 * MIB)
+#define AT_ONCE      16 /* files under way */
 
 struct options {
     struct remote remote;
@@ -165,99 +168,186 @@ static const char *outcome_of(const berth_call *call)
     return "stored";
 }
 
-static int print(const struct cli_command *c, const struct remote *r, const berth_call *call)
+/* --- one of the files --- */
+
+struct sending {
+    const char *file;
+    int fd; /* -1: none */
+    bool regular, refused;
+    berth_call *call; /* NULL: not begun, @err says why */
+    struct progress_item *item;
+    int result;
+    berth_error err;
+};
+
+struct work {
+    struct options o;
+    bool named; /* the first operand names @digest */
+    berth_digest digest;
+    struct state state;
+    struct sending *files;
+    size_t n, begun, landed;
+};
+
+static void close_file(struct sending *s)
 {
-    const berth_content *blob = berth_call_content(call);
-    return cli_tell(c, &r->base,
-                    json_pack("{s:s, s:I, s:s}", "digest", blob->digest, "size", (json_int_t)blob->size,
-                              "outcome", outcome_of(call)),
-                    "%s  %s\n", blob->digest, outcome_of(call));
+    if (s->fd != STDIN_FILENO)
+        closep(&s->fd);
+    s->fd = -1;
 }
 
-static int put(const struct cli_command *c, struct options *o, int fd, bool regular)
+static void work_done(struct work *w)
 {
-    const struct remote *r = &o->remote;
-    berth_error err = BERTH_ERROR_INIT;
-    berth_call *call = NULL;
-    berth_digest digest;
+    for (size_t i = 0; i < w->begun; i++) {
+        berth_call_free(w->files[i].call);
+        close_file(&w->files[i]);
+    }
+    free(w->files);
+    state_done(&w->state);
+    remote_done(&w->o.remote);
+}
+
+/* NULL: it can. */
+static const char *what_a_pipe_cannot(const struct work *w)
+{
+    return w->n > 1                        ? "one of several files"
+           : w->o.state                    ? "gone on with: no --state"
+           : w->o.mount && !w->named       ? "mounted without its digest: REF@DIGEST"
+           : w->o.mode == BERTH_PUT_SINGLE ? "sent by a single POST: no --mode single"
+                                           : NULL;
+}
+
+static int look_at(struct work *w, struct sending *s)
+{
+    int r = open_file(s->file, &s->fd, &s->regular, &s->err);
+    const char *cannot = r == BERTH_OK && !s->regular ? what_a_pipe_cannot(w) : NULL;
+    s->refused = cannot;
+    if (cannot)
+        return berth_error_set(&s->err, BERTH_E_INVALID, "what comes through a pipe can't be %s", cannot);
+    return r == BERTH_OK && s->regular && !w->named ? hash_file(s->fd, HASH_SHA256, &w->digest, &s->err) : r;
+}
+
+static int begin(struct work *w, struct sending *s)
+{
+    const struct remote *r = &w->o.remote;
     berth_put_options how = BERTH_PUT_OPTIONS_INIT;
-    bool named = berth_ref_digest(&r->ref, &digest, NULL) == BERTH_OK;
-    int result = regular && !named ? hash_file(fd, HASH_SHA256, &digest, &err) : BERTH_OK;
+    int result = look_at(w, s);
     if (result != BERTH_OK)
-        return remote_fail(c, &err);
-    CLEANUP(state_done)
-    struct state s = {.path = o->state, .host = r->host, .repository = r->repository, .digest = digest.text};
-    how.digest = regular || named ? digest.text : NULL;
-    how.mode = (berth_put_mode)o->mode;
-    how.force = o->force;
-    how.mount_from = o->mount;
-    how.chunk_size = o->chunk_size ? o->chunk_size : r->env.chunk_size;
-    if (o->state) {
-        result = state_read(&s, &err);
+        return result;
+    how.digest = s->regular || w->named ? w->digest.text : NULL;
+    how.mode = (berth_put_mode)w->o.mode;
+    how.force = w->o.force;
+    how.mount_from = w->o.mount;
+    how.chunk_size = w->o.chunk_size ? w->o.chunk_size : r->env.chunk_size;
+    if (w->o.state) {
+        w->state = (struct state){
+            .path = w->o.state, .host = r->host, .repository = r->repository, .digest = w->digest.text};
+        result = state_read(&w->state, &s->err);
         if (result != BERTH_OK)
-            return remote_fail(c, &err);
-        how.resume = s.url;
+            return result;
+        how.resume = w->state.url;
         how.on_upload = state_write;
-        how.arg = &s;
+        how.arg = &w->state;
         how.chunk_above =
             how.chunk_size ? how.chunk_size : CHUNK; /* what a registry has of a PUT it may forget */
     }
-    berth_source source = BERTH_SOURCE_FD(fd);
-    result = berth_blob_put_start(r->client, r->repository, &source, &how, &call, &err);
-    if (result == BERTH_OK) {
-        remote_watch(&o->remote, o->remote.base.operands[1], call);
-        result = berth_call_wait(call, &err);
+    berth_source source = BERTH_SOURCE_FD(s->fd);
+    interrupt_begin(r->client);
+    result = berth_blob_put_start(r->client, r->repository, &source, &how, &s->call, &s->err);
+    if (result == BERTH_OK)
+        s->item = remote_watch(&w->o.remote, s->file, s->call);
+    return result;
+}
+
+static void land(struct work *w, struct sending *s)
+{
+    if (s->call) {
+        s->result = berth_call_wait(s->call, &s->err);
+        if (s->regular && w->named && is_in_doubt(s->result, s->call)) {
+            int checked = check_file(s->fd, &w->digest, &s->err);
+            s->result = checked == BERTH_OK ? s->result : checked;
+        }
+        progress_end(s->item);
     }
-    if (regular && named && is_in_doubt(result, call)) {
-        int checked = check_file(fd, &digest, &err);
-        result = checked == BERTH_OK ? result : checked;
-    }
-    remote_progress_end(&o->remote);
-    if (s.failed)
-        fprintf(stderr, "berth %s: the state could not be written to '%s'\n", c->name, o->state);
-    if (result == BERTH_OK && o->state)
-        unlink(o->state);
-    int rc = result == BERTH_OK ? print(c, r, call) : remote_fail(c, &err);
-    berth_call_free(call);
+    close_file(s);
+}
+
+static int tell(const struct cli_command *c, const struct work *w, const struct sending *s)
+{
+    const struct remote *r = &w->o.remote;
+    if (s->refused)
+        return cli_usage(c->name, "%s", s->err.message);
+    if (s->result != BERTH_OK)
+        return remote_fail(c, &s->err);
+    const berth_content *blob = berth_call_content(s->call);
+    return cli_tell(c, &r->base,
+                    json_pack("{s:s, s:I, s:s}", "digest", blob->digest, "size", (json_int_t)blob->size,
+                              "outcome", outcome_of(s->call)),
+                    "%s%s%s  %s\n", w->n > 1 ? s->file : "", w->n > 1 ? "  " : "", blob->digest,
+                    outcome_of(s->call));
+}
+
+/* --- all of them --- */
+
+static int check(const struct cli_command *c, struct work *w)
+{
+    const struct cli_base *b = &w->o.remote.base;
+    int rc = -1;
+    w->n = b->n_operands - 1;
+    w->named = berth_ref_digest(&w->o.remote.ref, &w->digest, NULL) == BERTH_OK;
+    if (w->n > 1 && (w->named || w->o.state))
+        return cli_usage(c->name, "%s is for one FILE", w->named ? "REF@DIGEST" : "--state");
+    for (size_t i = 0; rc < 0 && i < w->n; i++)
+        rc = remote_check_file(c, &w->o.remote, b->operands[i + 1]);
     return rc;
 }
 
+/* One that fails leaves the others alone; the exit code is of the first. */
 static int run(const struct cli_command *c, int argc, char **argv)
 {
-    struct options o = {.remote = REMOTE_INIT};
-    CLEANUP(remote_donep) struct remote *r = &o.remote;
-    berth_error err = BERTH_ERROR_INIT;
-    bool regular = false;
-    int fd = -1, rc = remote_open(c, argc, argv, r);
+    CLEANUP(work_done) struct work w = {.o.remote = REMOTE_INIT};
+    int failed = EXIT_OK, rc = remote_open(c, argc, argv, &w.o.remote);
     if (rc < 0)
-        rc = remote_check_file(c, r, r->base.operands[1]);
+        rc = check(c, &w);
     if (rc >= 0)
         return rc;
-    if (open_file(r->base.operands[1], &fd, &regular, &err) != BERTH_OK)
-        return remote_fail(c, &err);
-    if (!regular && (o.state || (o.mount && !r->ref.digest_tag) || o.mode == BERTH_PUT_SINGLE))
-        rc = cli_usage(c->name, "what comes through a pipe can't be %s",
-                       o.state   ? "gone on with: no --state"
-                       : o.mount ? "mounted without its digest: REF@DIGEST"
-                                 : "sent by a single POST: no --mode single");
-    else
-        rc = put(c, &o, fd, regular);
-    if (fd != STDIN_FILENO)
-        close(fd);
-    return rc;
+    w.files = calloc(w.n, sizeof(*w.files));
+    if (!w.files)
+        return remote_fail(c, &(berth_error){.code = BERTH_E_NOMEM, .message = "out of memory"});
+    while (w.landed < w.n) {
+        for (; w.begun < w.n && w.begun < w.landed + AT_ONCE; w.begun++) {
+            struct sending *s = &w.files[w.begun];
+            *s = (struct sending){.file = w.o.remote.base.operands[w.begun + 1], .fd = -1};
+            s->result = begin(&w, s);
+        }
+        land(&w, &w.files[w.landed++]);
+    }
+    remote_progress_end(&w.o.remote);
+    if (w.state.failed)
+        fprintf(stderr, "berth %s: the state could not be written to '%s'\n", c->name, w.o.state);
+    if (w.o.state && w.files[0].result == BERTH_OK)
+        unlink(w.o.state);
+    for (size_t i = 0; i < w.n; i++) {
+        rc = tell(c, &w, &w.files[i]);
+        failed = failed == EXIT_OK ? rc : failed;
+    }
+    return failed;
 }
 
 const struct cli_command cmd_blob_put = {
     .name = "blob put",
-    .summary = "bring a file into a registry as a blob",
-    .operands = "REF FILE",
+    .summary = "bring files into a registry as blobs",
+    .operands = "REF FILE...",
     .text = "Brings FILE (- is standard input) into a repository as a blob, unless it is there already, and "
             "prints its digest and what was done: stored, present or mounted. Where REF names a digest, FILE "
             "has to have it: the registry sees to that, and FILE is read only once.\n\n"
             "A broken connection is met by asking the registry how much it has. With --state that outlives "
             "the program: FILE goes up in chunks, and the same command goes on where the last one was "
             "killed. What comes through a pipe needs no length: it goes up in chunks too, and its digest is "
-            "computed on the way.",
+            "computed on the way.\n\n"
+            "Several files go up at once; each has a line that begins with its name, or a document, in the "
+            "order in which they are named. One that fails leaves the others alone, and the exit code is of "
+            "the first that did.",
     .options = options,
     .fields = (const struct cli_field[]){{"digest", "string", "the blob's digest"},
                                          {"size", "number", "its bytes; 0 where it was mounted"},
@@ -268,6 +358,7 @@ const struct cli_command cmd_blob_put = {
             {"berth blob put localhost:5000/team/app layer.tar.gz", NULL},
             {"berth blob put registry.example/team/app layer.tar.gz --state upload.json",
              "again, after it was killed, to go on"},
+            {"berth blob put localhost:5000/team/app layer-1.tar.gz layer-2.tar.gz", NULL},
             {"tar cz folder | berth blob put localhost:5000/team/app - --format '{{.digest}}'", NULL},
             {0}},
     .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/format.h"
+#include "cli/forms.h"
 #ifdef BERTH_CLIENT
 #include "cli/remote.h"
 #endif
@@ -224,6 +225,9 @@ static int take_value(const struct cli_command *c, const struct cli_option *o, c
 {
     void *at = (char *)b + o->at;
     struct cli_words *words = at;
+    berth_error err = BERTH_ERROR_INIT;
+    if (form_check(o->value, v, &err) != BERTH_OK)
+        return cli_usage(c->name, "--%s: %s", o->name, err.message);
     switch (o->kind) {
     case CLI_FLAG:
         *(bool *)at = true;

@@ -26,10 +26,11 @@ enum cli_kind {
 struct cli_option {
     const char *name; /* "accept" is --accept; NULL ends a table */
     enum cli_kind kind;
-    const char *value; /* what stands for its value in texts: "FILE"; NULL: a flag */
-    const char *help;  /* what it does, and its default in brackets; no full stop */
-    size_t at;         /* offset of its value in the command's state */
-    char letter;       /* 'o': -o means the same; 0: none */
+    const char
+        *value; /* what stands for its value in texts, "FILE", and says its form: cli/forms.h; NULL: a flag */
+    const char *help; /* what it does, and its default in brackets; no full stop */
+    size_t at;        /* offset of its value in the command's state */
+    char letter;      /* 'o': -o means the same; 0: none */
     uint64_t max;
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/place.h"
 
 struct options {
@@ -100,7 +101,8 @@ static int is_wanted(const struct cli_words *platforms, const berth_platform *ha
 static int copy(struct work *w, const struct place *from, const berth_manifest *m, berth_error *err)
 {
     bool same = strcmp(from->name, w->to.name) == 0;
-    return same || w->o.dry_run ? BERTH_OK : place_copy(from, &w->to, m, NULL, err);
+    return same || w->o.dry_run ? BERTH_OK
+                                : place_copy(from, &w->to, m, NULL, remote_progress(&w->o.remote), err);
 }
 
 static int add_image(struct work *w, const struct place *from, const berth_manifest *m, berth_error *err)
@@ -177,11 +179,16 @@ static int describe(struct work *w, berth_error *err)
 
 /* --- writing --- */
 
-static int write_index(struct work *w, const berth_manifest *m, berth_error *err)
+/* What is made under a digest has to have it; of what is changed, the digest said where to begin. */
+static int write_index(struct work *w, const berth_manifest *m, bool creates, berth_error *err)
 {
-    const char *reference = w->to.reference;
-    bool by_digest = !reference || strchr(reference, ':'); /* which this one does not have any more */
-    return place_put(&w->to, by_digest ? m->digest : reference, &w->o.tags, m, err);
+    const char *reference = w->to.reference, *tag = w->o.remote.tag;
+    bool by_digest = reference && strchr(reference, ':');
+    if (creates && by_digest && strcmp(reference, m->digest) != 0)
+        return berth_error_set(err, BERTH_E_DIGEST,
+                               "the index has the digest %s, not the %.20s... that was named", m->digest,
+                               reference);
+    return place_put(&w->to, tag ? tag : m->digest, &w->o.tags, m, err);
 }
 
 static int print(const struct cli_command *c, const struct work *w, const berth_manifest *m)
@@ -212,7 +219,7 @@ static int finish(const struct cli_command *c, struct work *w)
     if (r == BERTH_OK)
         r = berth_builder_finish(w->b, &m, &err);
     if (r == BERTH_OK && !w->o.dry_run)
-        r = write_index(w, m, &err);
+        r = write_index(w, m, c == &cmd_index_create, &err);
     int rc = r == BERTH_OK ? print(c, w, m) : remote_fail(c, &err);
     berth_manifest_free(m);
     return rc;
@@ -261,12 +268,14 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (removes && !w.o.platforms.n && !w.o.digests.n)
         return cli_usage(c->name, "say what to remove: --platform or --digest");
     int r = place_open_first(&w.o.remote, creates && !w.o.dry_run, &w.to, &err);
+    interrupt_begin(w.o.remote.client);
     if (r == BERTH_OK && !creates)
         r = load(&w, &err);
     if (r == BERTH_OK && removes)
         r = take_out(&w, &err);
     for (size_t i = 1; r == BERTH_OK && i < w.o.remote.base.n_operands; i++)
         r = add(&w, w.o.remote.base.operands[i], &err);
+    remote_progress_end(&w.o.remote); /* its bars must not stand in what is printed */
     return r == BERTH_OK ? finish(c, &w) : remote_fail(c, &err);
 }
 
@@ -303,7 +312,7 @@ const struct cli_command cmd_index_create = {
              NULL},
             {"berth index create oci:folder:v1 registry.example/team/app:v1 --dry-run", NULL},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };
@@ -321,7 +330,7 @@ const struct cli_command cmd_index_add = {
                                               "localhost:5000/team/app:v1-riscv64",
                                               NULL},
                                              {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };

@@ -1,4 +1,4 @@
-/* cli/manifest_manage.c - `berth manifest put|delete|digest`. */
+/* cli/manifest_manage.c - `berth manifest put|delete`. */
 #include "cli/commands.h"
 #include "cli/remote.h"
 #include "util/io.h"
@@ -41,8 +41,15 @@ static int run_put(const struct cli_command *c, int argc, char **argv)
         return remote_fail(c, &err);
     berth_manifest_put_options how = BERTH_MANIFEST_PUT_OPTIONS_INIT;
     how.media_type = o.media_type;
-    how.tags = o.tags.p;
+    const char **tags = berth_arena_alloc(&r->base.arena, (o.tags.n + 1) * sizeof(*tags));
+    if (!tags)
+        return cli_usage(c->name, "out of memory");
+    if (o.tags.n)
+        memcpy(tags, o.tags.p, o.tags.n * sizeof(*tags));
+    how.tags = tags;
     how.n_tags = o.tags.n;
+    if (r->tag && r->ref.digest_tag) /* REF:TAG@DIGEST */
+        tags[how.n_tags++] = r->tag;
     how.no_fallback = o.no_referrers_tag;
     berth_str bytes = berth_buf_str(&body);
     int result =
@@ -67,30 +74,14 @@ static int run_delete(const struct cli_command *c, int argc, char **argv)
     return cli_tell(c, &r.base, remote_named_json(&r, "digest", r.reference), "%s  deleted\n", r.reference);
 }
 
-static int run_digest(const struct cli_command *c, int argc, char **argv)
-{
-    CLEANUP(remote_done) struct remote r = REMOTE_INIT;
-    berth_error err = BERTH_ERROR_INIT;
-    berth_call *call = NULL;
-    int rc = remote_open(c, argc, argv, &r);
-    if (rc >= 0)
-        return rc;
-    if (berth_manifest_digest(r.client, r.repository, r.reference, &call, &err) != BERTH_OK)
-        return remote_fail(c, &err);
-    const char *digest = berth_call_content(call)->digest;
-    rc = cli_tell(c, &r.base, remote_named_json(&r, "digest", digest), "%s\n", digest);
-    berth_call_free(call);
-    return rc;
-}
-
 const struct cli_command cmd_manifest_put = {
     .name = "manifest put",
     .summary = "put a manifest at a tag or its digest",
     .operands = "REF FILE",
     .text = "Puts FILE (- is standard input), byte for byte, as a manifest at the tag or digest that REF "
-            "names, or "
-            "at its sha256 digest where it names none, and prints its digest. What it refers to has to be "
-            "there.\n\n"
+            "names, or at its sha256 digest where it names none, and prints its digest. Of REF:TAG@DIGEST it "
+            "has to "
+            "have the digest, and gets the tag. What it refers to has to be there.\n\n"
             "Its media type is what it says of itself, or what its fields show. A manifest with a subject is "
             "entered in the subject's referrers tag where the registry has no referrers API.",
     .options = (const struct cli_option[]){{.name = "tag",
@@ -139,19 +130,4 @@ const struct cli_command cmd_manifest_delete = {
     .takes = CLI_REGISTRY | CLI_OUTPUT,
     .operand = CLI_OPERAND_DIGEST,
     .run = run_delete,
-};
-
-const struct cli_command cmd_manifest_digest = {
-    .name = "manifest digest",
-    .summary = "print the digest that a tag points at",
-    .operands = "REF",
-    .text = "Prints the digest of a manifest as the registry names it; where it does not, the manifest is "
-            "fetched and hashed.",
-    .fields = (const struct cli_field[]){{"name", "string", "the repository"},
-                                         {"digest", "string", "the manifest's digest"},
-                                         {0}},
-    .examples = (const struct cli_example[]){{"berth manifest digest localhost:5000/team/app:v1", NULL}, {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT,
-    .operand = CLI_OPERAND_REFERENCE,
-    .run = run_digest,
 };

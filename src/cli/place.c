@@ -40,8 +40,8 @@ int place_open_first(struct remote *r, bool create, struct place *ret, berth_err
 
 int place_open(struct remote *r, const char *text, bool create, struct place *ret, berth_error *err)
 {
-    const char *path, *reference;
-    if (remote_parse_layout(text, &r->base.arena, &path, &reference))
+    const char *path, *tag, *reference;
+    if (remote_parse_layout(text, &r->base.arena, &path, &tag, &reference))
         return open_layout(r, path, reference, create, ret, err);
     int rc = remote_parse(text, CLI_OPERAND_REFERENCE, &ret->ref, err);
     if (rc != BERTH_OK)
@@ -73,6 +73,14 @@ static int this_machine(berth_platform **ret, berth_error *err)
     return berth_platform_parse(text, ret, err);
 }
 
+/* Nothing in a stranger's text shall act on a terminal. */
+static void mask(char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)p[i] < 0x20 || p[i] == 0x7f)
+            p[i] = '?';
+}
+
 static int no_such_platform(const berth_manifest *m, const berth_platform *want, berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf have = BERTH_BUF_INIT(SHOWN_MAX);
@@ -84,9 +92,7 @@ static int no_such_platform(const berth_manifest *m, const berth_platform *want,
             berth_buf_addf(&have, "%s%s", have.n ? ", " : "", text);
         }
     berth_platform_print(want, wanted, sizeof(wanted));
-    for (size_t i = 0; i < have.n; i++)
-        if ((unsigned char)have.p[i] < 0x20 || have.p[i] == 0x7f)
-            have.p[i] = '?';
+    mask(have.p, have.n);
     return berth_error_set(err, BERTH_E_NOT_FOUND, "the index has no image for %s (it has: %.*s)", wanted,
                            (int)MIN(have.n, (size_t)120), have.p ? have.p : "none that says");
 }
@@ -109,12 +115,35 @@ static int choose(const berth_manifest *index, const char *platform, const berth
     return r;
 }
 
+/* One that is no part of an index has to be for @platform, too. */
+static int check_platform(const struct place *p, const berth_manifest *image, const char *platform,
+                          berth_error *err)
+{
+    berth_platform *want = NULL;
+    berth_config *config = NULL;
+    char have[128] = "a platform that it does not name", wanted[128];
+    int r = berth_platform_parse(platform, &want, err);
+    if (r == BERTH_OK)
+        r = place_config(p, image, &config, err);
+    if (r == BERTH_OK && !(config->platform && berth_platform_matches(config->platform, want))) {
+        if (config->platform)
+            berth_platform_print(config->platform, have, sizeof(have));
+        mask(have, strlen(have));
+        berth_platform_print(want, wanted, sizeof(wanted));
+        r = berth_error_set(err, BERTH_E_NOT_FOUND, "it is a single image, for %s and not for %s", have,
+                            wanted);
+    }
+    berth_config_free(config);
+    berth_platform_free(want);
+    return r;
+}
+
 int place_image(const struct place *p, const berth_manifest *m, const char *platform, berth_manifest **ret,
                 berth_error *err)
 {
     const berth_manifest *at = m;
     berth_manifest *owned = NULL;
-    int r = BERTH_OK;
+    int r = platform && m->kind != BERTH_KIND_INDEX ? check_platform(p, m, platform, err) : BERTH_OK;
     for (int depth = 0; r == BERTH_OK && (at->kind == BERTH_KIND_INDEX || at == m); depth++) {
         const berth_descriptor *d = NULL;
         berth_manifest *next = NULL;
@@ -134,6 +163,27 @@ int place_image(const struct place *p, const berth_manifest *m, const char *plat
     else
         berth_manifest_free(owned);
     return r;
+}
+
+int place_manifest(struct remote *r, const char *text, const char *platform, berth_manifest **ret,
+                   berth_error *err)
+{
+    CLEANUP(place_done) struct place p = PLACE_INIT;
+    berth_manifest *m = NULL, *image = NULL;
+    int rc = place_open(r, text, false, &p, err);
+    if (rc == BERTH_OK)
+        rc = p.c->ops->manifest_get(p.c, p.reference, &m, err);
+    if (rc == BERTH_OK && platform && (rc = place_image(&p, m, platform, &image, err)) != BERTH_OK)
+        berth_error_prefix(err, "'%s'", text);
+    if (image) {
+        berth_manifest_free(m);
+        m = image;
+    }
+    if (rc == BERTH_OK)
+        *ret = m;
+    else
+        berth_manifest_free(m);
+    return rc;
 }
 
 /* --- blobs --- */
@@ -226,14 +276,9 @@ void place_progress(struct place *p, struct progress_item *item)
 
 /* --- texts --- */
 
-/* Control characters, and those of ISO 6429 beyond ASCII, which UTF-8 writes as 0xc2 and one of 32 bytes. */
 void place_print(const char *text)
 {
-    for (const unsigned char *p = (const unsigned char *)text; p && *p; p++) {
-        bool beyond = *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
-        putchar(*p < 0x20 || *p == 0x7f || beyond ? '?' : *p);
-        p += beyond;
-    }
+    remote_print(stdout, text);
 }
 
 /* --- documents --- */

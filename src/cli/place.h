@@ -30,8 +30,13 @@ int place_open_first(struct remote *r, bool create, struct place *ret, berth_err
 int place_open(struct remote *r, const char *text, bool create, struct place *ret, berth_error *err);
 void place_done(struct place *p);
 
+/* The manifest that an operand names, the first or another; with @platform the image of an index for it. */
+int place_manifest(struct remote *r, const char *text, const char *platform, berth_manifest **ret,
+                   berth_error *err);
+
 /* The image that is meant: a manifest that is an index is followed to the one for @platform; with @platform
- * NULL to that for this machine, if there is more than one. */
+ * NULL to that for this machine, if there is more than one. BERTH_E_NOT_FOUND: there is none, or a single
+ * image is for another. */
 int place_image(const struct place *p, const berth_manifest *m, const char *platform, berth_manifest **ret,
                 berth_error *err);
 
@@ -47,9 +52,9 @@ int place_blob_file(const struct place *p, const berth_descriptor *blob, int *re
 int place_temporary(int *ret_fd, berth_error *err); /* such a file, empty */
 
 /* Brings @m, and whatever it refers to, from one place to the other; with its own bytes last. Under
- * @reference as in content.h. */
+ * @reference as in content.h. Each blob that moves has an item of @progress. */
 int place_copy(const struct place *from, const struct place *to, const berth_manifest *m,
-               const char *reference, berth_error *err);
+               const char *reference, struct progress *progress, berth_error *err);
 
 /* --- what is built --- */
 

@@ -1,28 +1,63 @@
 /* cli/place_write.c - what the commands share that make images and bring them to a place; see place.h. */
 #include "cli/place.h"
 
+#include <stdio.h>
+
 /* --- copying --- */
 
-static int copy_blob(const struct place *from, const struct place *to, const berth_descriptor *d,
-                     berth_error *err)
+/* Each byte moves twice: it is read, and written. */
+struct moving {
+    struct progress_item *item;
+    uint64_t before;
+};
+
+static void on_moved(void *arg, uint64_t bytes, uint64_t found)
+{
+    (void)found; /* what is there is not moved */
+    struct moving *m = arg;
+    progress_at(m->item, m->before + bytes);
+}
+
+static void watch(content *c, struct moving *m)
+{
+    c->progress = m ? on_moved : NULL;
+    c->progress_arg = m;
+}
+
+static int move_blob(const struct place *from, const struct place *to, const berth_descriptor *d,
+                     struct progress *progress, berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
+    char label[20]; /* "sha256:" and 12 digits: the rest of the line has more to say */
+    snprintf(label, sizeof(label), "%s", d->digest);
+    struct moving m = {.item = progress_add(progress, label, 2 * d->size)};
+    watch(from->c, &m);
+    int r = place_blob_file(from, d, &fd, err);
+    watch(from->c, NULL);
+    if (r != BERTH_OK)
+        return berth_error_prefix(err, "reading from %s", from->name);
+    m.before = d->size;
+    watch(to->c, &m);
+    r = to->c->ops->blob_put(to->c, d, &(struct content_source){.fd = fd}, err);
+    watch(to->c, NULL);
+    progress_end(m.item);
+    return r;
+}
+
+static int copy_blob(const struct place *from, const struct place *to, const berth_descriptor *d,
+                     struct progress *progress, berth_error *err)
+{
     bool there = false;
     int r = BERTH_OK;
     if (to->c->ops->blob_mount)
         r = to->c->ops->blob_mount(to->c, from->c, d->digest, &there, err);
     if (r == BERTH_OK && !there)
         r = to->c->ops->blob_has(to->c, d->digest, &there, err);
-    if (r != BERTH_OK || there)
-        return r;
-    r = place_blob_file(from, d, &fd, err);
-    if (r != BERTH_OK)
-        return berth_error_prefix(err, "reading from %s", from->name);
-    return to->c->ops->blob_put(to->c, d, &(struct content_source){.fd = fd}, err);
+    return r != BERTH_OK || there ? r : move_blob(from, to, d, progress, err);
 }
 
 static int copy_manifest(const struct place *from, const struct place *to, const berth_manifest *m,
-                         const char *reference, int depth, berth_error *err)
+                         const char *reference, int depth, struct progress *progress, berth_error *err)
 {
     int r = BERTH_OK;
     if (depth > PLACE_NESTING_MAX)
@@ -33,21 +68,21 @@ static int copy_manifest(const struct place *from, const struct place *to, const
         berth_manifest *child = NULL;
         r = from->c->ops->manifest_get(from->c, m->manifests[i].digest, &child, err);
         if (r == BERTH_OK)
-            r = copy_manifest(from, to, child, NULL, depth + 1, err);
+            r = copy_manifest(from, to, child, NULL, depth + 1, progress, err);
         berth_manifest_free(child);
     }
     if (r == BERTH_OK && m->config)
-        r = copy_blob(from, to, m->config, err);
+        r = copy_blob(from, to, m->config, progress, err);
     for (size_t i = 0; r == BERTH_OK && i < m->n_layers; i++)
         if (m->layers[i].n_urls == 0) /* what lives elsewhere stays there */
-            r = copy_blob(from, to, &m->layers[i], err);
+            r = copy_blob(from, to, &m->layers[i], progress, err);
     return r == BERTH_OK ? to->c->ops->manifest_put(to->c, reference, m, err) : r;
 }
 
 int place_copy(const struct place *from, const struct place *to, const berth_manifest *m,
-               const char *reference, berth_error *err)
+               const char *reference, struct progress *progress, berth_error *err)
 {
-    return copy_manifest(from, to, m, reference, 0, err);
+    return copy_manifest(from, to, m, reference, 0, progress, err);
 }
 
 /* --- what is built --- */

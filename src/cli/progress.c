@@ -290,18 +290,25 @@ void progress_end(struct progress_item *i)
     progress_tick(i->progress, clock_mono_ms());
 }
 
+void progress_hide(struct progress *p)
+{
+    if (!p)
+        return;
+    clear_rows(p);
+    p->drawn = 0;
+}
+
 void progress_say(struct progress *p, const char *fmt, ...)
 {
     va_list ap;
     if (!p || p->form == PROGRESS_OFF)
         return;
-    clear_rows(p);
+    progress_hide(p);
     fprintf(p->out, "berth %s: ", p->command);
     va_start(ap, fmt);
     vfprintf(p->out, fmt, ap);
     va_end(ap);
     fputc('\n', p->out);
-    p->drawn = 0;
 }
 
 /* --- the whole --- */

@@ -37,6 +37,9 @@ void progress_end(struct progress_item *item);                   /* however it e
 /* One line that stays, above the bars: "layer 3 was there already". */
 void progress_say(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Takes the bars away for what is printed next; they come back. */
+void progress_hide(struct progress *p);
+
 /* From a signal handler: ends the line that stands on the terminal. */
 void progress_interrupted(void);
 

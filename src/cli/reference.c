@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/environment.h"
 #include "util/str.h"
 
 #define TRANSPORT "docker://" /* as podman and skopeo write it */
@@ -65,11 +66,19 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (rc >= 0)
         return rc;
     CLEANUP(berth_ref_done) berth_ref ref = BERTH_REF_INIT;
+    berth_ref_options defaults = BERTH_REF_OPTIONS_INIT;
+    struct environment env;
     berth_digest digest;
     berth_error err = BERTH_ERROR_INIT;
+    if (environment_read(&env, &err) != BERTH_OK)
+        return cli_usage(c->name, "%s", err.message);
+    environment_warn(c->name);
+    defaults.default_registry = env.registry;
+    defaults.default_namespace = env.namespace;
+    defaults.default_tag = env.tag;
     const char *text = b.operands[0];
     bool prefixed = str_starts(str_from(text), STR(TRANSPORT));
-    int e = berth_ref_parse(text + (prefixed ? strlen(TRANSPORT) : 0), &ref, &err);
+    int e = berth_ref_parse_with(text + (prefixed ? strlen(TRANSPORT) : 0), &defaults, &ref, &err);
     if (e == BERTH_OK && ref.tag_type == BERTH_TAG_DIGEST)
         e = berth_ref_digest(&ref, &digest, &err);
     if (e != BERTH_OK)
@@ -83,7 +92,9 @@ const struct cli_command cmd_reference = {
     .operands = "REF",
     .text =
         "Says what an image reference means: where it is, under which name and tag. Nothing is asked over "
-        "the network. docker:// before it is allowed. No tag is made up where there is none.\n\n"
+        "the network. docker:// before it is allowed. BERTH_DEFAULT_REGISTRY, BERTH_DEFAULT_NAMESPACE and "
+        "BERTH_DEFAULT_TAG hold as for all commands; without the last no tag is made up where there is "
+        "none.\n\n"
         "What is not there is printed as -, in JSON as null.",
     .fields =
         (const struct cli_field[]){

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
 
@@ -48,6 +49,7 @@ const struct cli_option remote_options[] = {
 
 void remote_done(struct remote *r)
 {
+    interrupt_end();
     berth_client_free(r->client);
     remote_progress_end(r);
     berth_ref_done(&r->ref);
@@ -95,6 +97,7 @@ int remote_fail(const struct cli_command *c, const berth_error *err)
 {
     bool bare = err->code == BERTH_E_NOT_FOUND && err->http_status == 404 && !err->oci_code[0];
     const char *help = help_with(c, err);
+    interrupt_wait();
     fprintf(stderr, "berth %s: %s%s\n", c->name, err->message, bare ? ": it is not there" : "");
     if (help)
         fprintf(stderr, "try: %s\n", help);
@@ -112,6 +115,16 @@ int remote_check_file(const struct cli_command *c, const struct remote *r, const
     return strcmp(file, "-") == 0 && r->password_stdin
                ? cli_usage(c->name, "standard input has the password already")
                : -1;
+}
+
+/* Control characters, and those of ISO 6429 beyond ASCII, which UTF-8 writes as 0xc2 and one of 32 bytes. */
+void remote_print(FILE *out, const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; p && *p; p++) {
+        bool beyond = *p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+        fputc(*p < 0x20 || *p == 0x7f || beyond ? '?' : *p, out);
+        p += beyond;
+    }
 }
 
 json_t *remote_named_json(const struct remote *r, const char *key, const char *value)
@@ -167,6 +180,16 @@ static int on_retry(void *arg, berth_call *call, const berth_retry *retry)
     return 0;
 }
 
+/* Said whatever is asked for: --quiet is of progress alone. */
+static void on_warning(void *arg, const char *text)
+{
+    const struct remote *r = arg;
+    progress_hide(r->progress);
+    fprintf(stderr, "berth %s: warning: the registry says: ", r->command);
+    remote_print(stderr, text);
+    fputc('\n', stderr);
+}
+
 /* --- the operand --- */
 
 #define LAYOUT "oci:"
@@ -198,21 +221,36 @@ int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, ber
     return BERTH_OK;
 }
 
-bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path,
+/* Where what follows the last '@' begins, if it looks like a digest. */
+static size_t digest_at(berth_str path)
+{
+    size_t i = path.n;
+    while (i && path.p[i - 1] != '@' && path.p[i - 1] != '/')
+        i--;
+    return i && path.p[i - 1] == '@' ? i : 0;
+}
+
+bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path, const char **ret_tag,
                          const char **ret_reference)
 {
     if (!str_starts(str_from(text), STR(LAYOUT)))
         return false;
-    berth_str path = str_from_offset(str_from(text), strlen(LAYOUT)), reference = STR_NULL;
+    berth_str path = str_from_offset(str_from(text), strlen(LAYOUT)), digest = STR_NULL, tag = STR_NULL;
+    size_t at = digest_at(path);
+    if (at) {
+        digest = str_from_offset(path, at);
+        path = str_head(path, at - 1);
+    }
     size_t i = path.n;
-    while (i && path.p[i - 1] != ':' && path.p[i - 1] != '/' && path.p[i - 1] != '@')
+    while (i && path.p[i - 1] != ':' && path.p[i - 1] != '/')
         i--;
-    if (!str_cut(path, '@', &path, &reference) && i && path.p[i - 1] == ':') {
-        reference = str_from_offset(path, i);
+    if (i && path.p[i - 1] == ':') {
+        tag = str_from_offset(path, i);
         path = str_head(path, i - 1);
     }
     *ret_path = berth_arena_dup(arena, path);
-    *ret_reference = reference.n ? berth_arena_dup(arena, reference) : NULL;
+    *ret_tag = tag.n ? berth_arena_dup(arena, tag) : NULL;
+    *ret_reference = digest.n ? berth_arena_dup(arena, digest) : *ret_tag;
     return true;
 }
 
@@ -245,7 +283,7 @@ static int read_operand(const struct cli_command *c, struct remote *r)
     const char *text = r->base.operands[0];
     if (c->operand == CLI_OPERAND_HOST)
         return read_host(c, r, text);
-    if (remote_parse_layout(text, &r->base.arena, &r->layout, &r->reference)) {
+    if (remote_parse_layout(text, &r->base.arena, &r->layout, &r->tag, &r->reference)) {
         if (c->takes & CLI_LAYOUT)
             return -1;
         return cli_usage(c->name,
@@ -259,6 +297,7 @@ static int read_operand(const struct cli_command *c, struct remote *r)
         return cli_usage(c->name, "'%s' is a host without a repository: %s/NAME is needed", text, text);
     r->host = r->ref.netloc;
     r->repository = r->ref.repository;
+    r->tag = r->ref.symbolic_tag;
     r->reference = r->ref.tag;
     return -1;
 }
@@ -270,6 +309,8 @@ static int check_options(const struct cli_command *c, const struct remote *r)
     if (r->plain_http && (r->ca_file || r->insecure))
         return cli_usage(c->name, "--plain-http has no certificates: leave out %s",
                          r->ca_file ? "--ca-file" : "--insecure");
+    if (r->username && !*r->username)
+        return cli_usage(c->name, "--username: it is empty");
     if (c->takes & CLI_ASKS ? !r->username && r->password_stdin : !r->username != !r->password_stdin)
         return cli_usage(c->name, "--username and --password-stdin go together");
     return -1;
@@ -325,6 +366,8 @@ int remote_client(const struct remote *r, const char *host, berth_client **ret_c
     options.insecure = r->insecure;
     options.on_retry = on_retry;
     options.on_retry_arg = (void *)(uintptr_t)r; /* its progress alone is touched */
+    options.on_warning = on_warning;
+    options.on_warning_arg = options.on_retry_arg;
     options.transport = transport_of(r, host);
     return berth_client_new(host, &options, ret_client, err);
 }

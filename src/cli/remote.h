@@ -5,6 +5,7 @@
 
 #include <berth/client.h>
 #include <berth/reference.h>
+#include <stdio.h>
 
 #include "cli/connect.h"
 #include "cli/environment.h"
@@ -19,6 +20,7 @@ struct remote {
     berth_ref ref; /* of the first operand; what follows is lent by it */
     const char *host, *repository;
     const char *reference; /* a tag or a digest */
+    const char *tag;       /* the tag, also where the digest counts; NULL: none */
     const char *layout;    /* "oci:PATH" was given: the path; then there is no host and no client */
     berth_client *client;
     char *asked_name, *password;
@@ -62,6 +64,9 @@ int remote_refuse(const struct cli_command *c, const berth_error *err);
 /* What a FILE operand of "-" needs: standard input, unless the password came that way. -1: go on. */
 int remote_check_file(const struct cli_command *c, const struct remote *r, const char *file);
 
+/* Prints a stranger's text with what could act on a terminal replaced. */
+void remote_print(FILE *out, const char *text);
+
 /* For documents: {"name": the repository, @key: @value}. */
 json_t *remote_named_json(const struct remote *r, const char *key, const char *value);
 /* {"digest":…,"mediaType":…,"size":…} */
@@ -72,8 +77,9 @@ json_t *remote_manifest_json(const berth_content *m);
  * says what is wrong with it. */
 int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, berth_error *err);
 
-/* "oci:PATH[:TAG][@DIGEST]": true, and the parts, in the arena; *@ret_reference is NULL without any. */
-bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path,
+/* "oci:PATH[:TAG][@DIGEST]": true, and the parts, in the arena. *@ret_reference is the digest, or else the
+ * tag; NULL without any. */
+bool remote_parse_layout(const char *text, berth_arena *arena, const char **ret_path, const char **ret_tag,
                          const char **ret_reference);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "cli/commands.h"
 #include "cli/remote.h"
@@ -118,8 +119,20 @@ static int add_words(const struct cli_command *c, const struct options *o, berth
     return -1;
 }
 
-static int set_body(const struct cli_command *c, const char *data, berth_request *q, int *fd)
+static int open_body(const char *file, int *ret_fd, berth_error *err)
 {
+    struct stat st;
+    *ret_fd = open(file, O_RDONLY | O_CLOEXEC);
+    int e = *ret_fd < 0 || fstat(*ret_fd, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? EISDIR : 0;
+    return e ? berth_error_set(err, e == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening '%s': %s", file,
+                               strerror(e))
+             : BERTH_OK;
+}
+
+static int set_body(const struct cli_command *c, const struct remote *r, const char *data, berth_request *q,
+                    int *fd)
+{
+    berth_error err = BERTH_ERROR_INIT;
     if (!data)
         return -1;
     if (data[0] != '@') {
@@ -127,12 +140,11 @@ static int set_body(const struct cli_command *c, const char *data, berth_request
         return -1;
     }
     bool from_input = strcmp(data, "@-") == 0;
-    if (!from_input && (*fd = open(data + 1, O_RDONLY | O_CLOEXEC)) < 0) {
-        berth_error err;
-        berth_error_set(&err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening '%s': %s", data + 1,
-                        strerror(errno));
+    int rc = remote_check_file(c, r, data + 1);
+    if (rc >= 0)
+        return rc;
+    if (!from_input && open_body(data + 1, fd, &err) != BERTH_OK)
         return remote_fail(c, &err);
-    }
     berth_source source = BERTH_SOURCE_FD(from_input ? STDIN_FILENO : *fd);
     berth_request_set_source(q, &source);
     return -1;
@@ -165,7 +177,7 @@ static int make_request(const struct cli_command *c, struct options *o, int *bod
     berth_request_set_redirects(q, !o->no_follow);
     int rc = add_words(c, o, q, arena);
     if (rc < 0)
-        rc = set_body(c, o->data, q, body_fd);
+        rc = set_body(c, &o->remote, o->data, q, body_fd);
     CLEANUP(freep) char *url = NULL;
     if (rc < 0 && berth_request_url(q, &url, &err) != BERTH_OK)
         return cli_usage(c->name, "%s", err.message);

@@ -15,6 +15,7 @@
 #define FROM      (64 * MIB)
 #define AT_ONCE   64 /* each has a connection, and a gap in the record of them */
 #define FOLLOW_MS 10 /* so long at a time: other calls wait */
+#define ABOVE_MAX "the blob has more than the %llu bytes that are allowed"
 
 struct download {
     uint64_t offset, length; /* of the part; length 0: to the end */
@@ -22,6 +23,7 @@ struct download {
     uint64_t size;           /* of the whole blob; HTTP_SIZE_UNKNOWN */
     uint64_t skip;           /* to be passed over: the answer begins earlier */
     char *etag;              /* a strong one; NULL: none */
+    uint64_t max;            /* bytes that it may have */
     uint64_t from, end;      /* of what is asked for now; end UINT64_MAX: all that follows */
     bool part, in_memory, restarted;
     bool probes;     /* it asks for the beginning alone: ranges may follow */
@@ -74,11 +76,19 @@ static void aim(berth_call *call)
 
 /* --- what comes --- */
 
+static int too_big(berth_call *call)
+{
+    return call_fail(call, BERTH_E_TOO_BIG, ABOVE_MAX,
+                     (unsigned long long)((struct download *)call->own)->max);
+}
+
 static int learn_size(berth_call *call, uint64_t size)
 {
     struct download *d = call->own;
     if (size != HTTP_SIZE_UNKNOWN && d->size != HTTP_SIZE_UNKNOWN && size != d->size)
         return call_fail(call, BERTH_E_INVALID, "the blob has another size than before");
+    if (size != HTTP_SIZE_UNKNOWN && size > d->max)
+        return too_big(call);
     if (size != HTTP_SIZE_UNKNOWN)
         d->size = size;
     if (d->size == HTTP_SIZE_UNKNOWN)
@@ -136,6 +146,7 @@ static int on_head(berth_call *call)
         return call_fail(call, BERTH_E_NOMEM, "out of memory");
     if (call->x.status != 206) {
         d->skip = from;
+        d->end = UINT64_MAX; /* all of it comes */
         return learn_size(call, call->x.length >= 0 ? (uint64_t)call->x.length : HTTP_SIZE_UNKNOWN);
     }
     berth_str said = exchange_field(&call->x, STR("Content-Range"), 0);
@@ -157,9 +168,6 @@ static int take(berth_call *call, const void *p, size_t n)
         return partial_write(&d->file, p, n, &err) == BERTH_OK ? BERTH_OK : call_fail_with(call, &err);
     if (d->in_memory) {
         berth_buf_add(&d->memory, p, n);
-        if (berth_buf_exceeded(&d->memory))
-            return call_fail(call, BERTH_E_TOO_BIG, "the blob has more than the %llu bytes that are allowed",
-                             (unsigned long long)d->memory.max);
         if (berth_buf_failed(&d->memory))
             return call_fail(call, BERTH_E_NOMEM, "out of memory");
     } else {
@@ -183,6 +191,8 @@ static int on_piece(berth_call *call, const void *p, size_t n)
     n -= passed;
     if (d->length) /* a registry without ranges goes on to the end */
         n = (size_t)MIN((uint64_t)n, d->length - d->at);
+    if (n > d->max - MIN(d->at, d->max))
+        return too_big(call);
     int r = n ? take(call, (const char *)p + passed, n) : BERTH_OK;
     if (r != BERTH_OK)
         return r;
@@ -387,7 +397,7 @@ static int make(berth_client *client, const char *repository, const char *digest
         call_destroy(call);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
-    *d = (struct download){.size = HTTP_SIZE_UNKNOWN, .file = PARTIAL_INIT};
+    *d = (struct download){.size = HTTP_SIZE_UNKNOWN, .max = UINT64_MAX, .file = PARTIAL_INIT};
     hash_init(&d->hash, call->digest.algorithm);
     call->own = d;
     berth_buf_addf(&call->url, "%s/v2/%s/blobs/%s", client->base, repository, digest);
@@ -437,7 +447,8 @@ int berth_blob_get_memory_start(berth_client *client, const char *repository, co
         return r;
     struct download *d = call->own;
     d->in_memory = true;
-    berth_buf_init(&d->memory, (size_t)MIN(max, (uint64_t)SIZE_MAX / 2));
+    d->max = MIN(max, (uint64_t)SIZE_MAX / 2);
+    berth_buf_init(&d->memory, (size_t)d->max);
     return begin(call, ret_call);
 }
 
@@ -466,29 +477,49 @@ static void plan_ranges(berth_call *call, const berth_get_options *o)
     call->progress.done = call->progress.found = call->broke_at = d->size - left;
 }
 
-int berth_blob_get_file_with_start(berth_client *client, const char *repository, const char *digest,
-                                   const char *path, const berth_get_options *opts, berth_call **ret_call,
-                                   berth_error *err)
+/* Into a file of this name, or with @path NULL into an open one. */
+static int get_file_start(berth_client *client, const char *repository, const char *digest, const char *path,
+                          int fd, const berth_get_options *opts, berth_call **ret_call, berth_error *err)
 {
     berth_call *call = NULL;
     const berth_get_options o = read_options(opts);
-    if (!path)
-        return berth_error_set(err, BERTH_E_INVALID, "a file needs a name");
     if (o.ranges > AT_ONCE)
         return berth_error_set(err, BERTH_E_INVALID, "at most %d ranges may be fetched at once", AT_ONCE);
     int r = make(client, repository, digest, &call, err);
     if (r != BERTH_OK)
         return r;
     struct download *d = call->own;
-    r = partial_open(&d->file, path, &call->digest, err);
+    d->max = o.max ? o.max : UINT64_MAX;
+    r = path ? partial_open(&d->file, path, &call->digest, err)
+             : partial_lend(&d->file, fd, &call->digest, err);
     if (r != BERTH_OK) {
         call_destroy(call);
         return r;
     }
     d->at = call->progress.done = call->progress.found = call->broke_at = d->file.at;
+    if ((d->file.spread ? d->file.size : d->at) > d->max) {
+        berth_error_set(err, BERTH_E_TOO_BIG, ABOVE_MAX, (unsigned long long)d->max);
+        call_destroy(call);
+        return BERTH_E_TOO_BIG;
+    }
     d->restarted = !d->at && !d->file.spread; /* nothing is there that could be wrong */
     plan_ranges(call, &o);
     return begin(call, ret_call);
+}
+
+int berth_blob_get_file_with_start(berth_client *client, const char *repository, const char *digest,
+                                   const char *path, const berth_get_options *opts, berth_call **ret_call,
+                                   berth_error *err)
+{
+    if (!path)
+        return berth_error_set(err, BERTH_E_INVALID, "a file needs a name");
+    return get_file_start(client, repository, digest, path, -1, opts, ret_call, err);
+}
+
+int berth_blob_get_fd_start(berth_client *client, const char *repository, const char *digest, int fd,
+                            const berth_get_options *opts, berth_call **ret_call, berth_error *err)
+{
+    return get_file_start(client, repository, digest, NULL, fd, opts, ret_call, err);
 }
 
 int berth_blob_get_file_start(berth_client *client, const char *repository, const char *digest,
@@ -528,6 +559,14 @@ int berth_blob_get_file_with(berth_client *client, const char *repository, const
 {
     berth_call *call = NULL;
     int r = berth_blob_get_file_with_start(client, repository, digest, path, opts, &call, err);
+    return call_run(r, call, ret_call, err);
+}
+
+int berth_blob_get_fd(berth_client *client, const char *repository, const char *digest, int fd,
+                      const berth_get_options *opts, berth_call **ret_call, berth_error *err)
+{
+    berth_call *call = NULL;
+    int r = berth_blob_get_fd_start(client, repository, digest, fd, opts, &call, err);
     return call_run(r, call, ret_call, err);
 }
 

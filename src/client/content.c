@@ -1,6 +1,7 @@
 /* client/content.c - see content.h. */
 #include "client/content.h"
 
+#include <berth/download.h>
 #include <berth/upload.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ struct content_flight {
     content seen; /* of the place its progress alone, as it was when this began */
     berth_call *call;
     /* Of a blob that is got: no more is handed on than its descriptor promises. */
-    berth_sink_fn fn;
+    berth_sink_fn fn; /* NULL: it goes to a file, which takes no more */
     void *arg;
     uint64_t left, done;
     bool measured, too_long;
@@ -60,6 +61,9 @@ static void drop(struct content_flight *f)
 static int land(struct content_flight *f, berth_error *err)
 {
     int rc = berth_call_wait(f->call, err);
+    if (!f->fn && rc == BERTH_OK)
+        f->left -= berth_call_content(f->call)->size;
+    f->too_long |= !f->fn && rc == BERTH_E_TOO_BIG;
     bool too_short = rc == BERTH_OK && f->measured && f->left;
     if (f->too_long || too_short)
         rc = berth_error_set(err, BERTH_E_DIGEST, "the blob %s... is %s than its descriptor says", f->name,
@@ -109,6 +113,35 @@ static int blob_get_start(content *c, const berth_descriptor *blob, berth_sink_f
     return rc;
 }
 
+static void on_progress(void *arg, const berth_call *call, const berth_progress *progress)
+{
+    (void)call;
+    content_tell(arg, progress->done, progress->found);
+}
+
+static int blob_get_fd_start(content *c, const berth_descriptor *blob, int fd, struct content_flight **ret,
+                             berth_error *err)
+{
+    const struct registry *r = registry_of(c);
+    berth_get_options how = BERTH_GET_OPTIONS_INIT;
+    if (blob->size == 0) /* then no byte may come, and on_piece() sees to that */
+        return blob_get_start(c, blob, NULL, NULL, ret, err);
+    struct content_flight *f = take_off(c, blob);
+    if (!f)
+        return no_memory(err);
+    how.ranges = c->ranges;
+    how.ranges_from = c->ranges_from;
+    how.max = blob->size;
+    int rc = berth_blob_get_fd_start(r->client, r->repository, blob->digest, fd, &how, &f->call, err);
+    if (rc != BERTH_OK) {
+        drop(f);
+        return rc;
+    }
+    berth_call_on_progress(f->call, on_progress, &f->seen);
+    *ret = f;
+    return BERTH_OK;
+}
+
 static int blob_get(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg, berth_error *err)
 {
     struct content_flight *f = NULL;
@@ -126,12 +159,6 @@ static int blob_has(content *c, const char *digest, bool *ret, berth_error *err)
         return rc;
     *ret = rc == BERTH_OK;
     return BERTH_OK;
-}
-
-static void on_progress(void *arg, const berth_call *call, const berth_progress *progress)
-{
-    (void)call;
-    content_tell(arg, progress->done, progress->found);
 }
 
 static int blob_put_start(content *c, const berth_descriptor *blob, const struct content_source *from,
@@ -245,6 +272,7 @@ static const struct content_ops registry_ops = {
     .referrers = referrers,
     .tags = tags,
     .blob_get_start = blob_get_start,
+    .blob_get_fd_start = blob_get_fd_start,
     .blob_put_start = blob_put_start,
     .land = land,
     .drop = drop,

@@ -254,7 +254,7 @@ struct notices {
 /* Driver: the registry's header has come. False: no memory. */
 bool notices_take(berth_call *call);
 
-/* --- calls --- */
+/* --- calls: call*.c --- */
 
 enum call_state {
     CALL_NEW,

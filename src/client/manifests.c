@@ -48,6 +48,10 @@ int call_check_manifest(berth_call *call, berth_digest *ret_digest, berth_str *r
     berth_str type = oci_read_media_type(body, &call->arena);
     if (!type.n)
         type = said_type(call);
+    bool coded =
+        exchange_field(&call->x, STR("Content-Encoding"), 0).n && !str_starts(str_trim(body), STR("{"));
+    if (coded && !(known && digest_eq(&named, &have))) /* whose digest is right needs no other word */
+        return call_fail(call, BERTH_E_INVALID, "the manifest came compressed, which was not asked for");
     if (!known && mediatype_kind(type) == MANIFEST_OTHER)
         return no_manifest(call, type);
     if (known && !digest_eq(&named, &have))

@@ -13,12 +13,16 @@
 #define ATTRIBUTE  "user.berth.partial" /* 8 bytes: how many it covers, big-endian; then the hash's state */
 #define SAVE_EVERY (64 * MIB)           /* so much is read again at most */
 #define PIECE      (64 * KIB)
+#define ROOM_FROM  MIB
+#define ROOM_MAX   (64 * MIB)
 #define NOTE_EVERY (8 * MIB) /* so much is fetched again at most, of a file that is spread */
 
 /* --- the state of the hash --- */
 
 static void save(struct partial *p)
 {
+    if (p->lent)
+        return;
     unsigned char state[8 + HASH_STATE_MAX];
     for (int i = 0; i < 8; i++)
         state[i] = (unsigned char)(p->at >> (56 - 8 * i));
@@ -53,8 +57,10 @@ static uint64_t place_of_record(uint64_t size)
 static int note(struct partial *p, berth_error *err)
 {
     unsigned char record[GAPS_RECORD];
-    gaps_save(&p->gaps, p->size, record);
     p->unnoted = 0;
+    if (p->lent)
+        return BERTH_OK;
+    gaps_save(&p->gaps, p->size, record);
     return io_pwrite_all(p->fd, record, sizeof(record), place_of_record(p->size), err);
 }
 
@@ -139,8 +145,42 @@ int partial_open(struct partial *p, const char *path, const berth_digest *digest
     return catch_up(p, err);
 }
 
+int partial_lend(struct partial *p, int fd, const berth_digest *digest, berth_error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return berth_error_set(err, BERTH_E_INVALID, "the descriptor is not a regular file's");
+    p->unfinished = str_dup(STR("the file"));
+    if (!p->unfinished)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    p->fd = fd;
+    p->lent = true;
+    return partial_restart(p, digest->algorithm, err);
+}
+
+/* As much again as is there: a file system that is told before looks for a place once, not block by block,
+ * which takes longer (docs/performance.md). A help, not a need. */
+static void make_room(struct partial *p, size_t n)
+{
+    if (p->at + n <= p->room || p->at < ROOM_FROM)
+        return;
+    uint64_t more = MIN(p->at, (uint64_t)ROOM_MAX);
+    bool made = fallocate(p->fd, FALLOC_FL_KEEP_SIZE, (off_t)p->at, (off_t)more) == 0;
+    p->room = made ? p->at + more : UINT64_MAX;
+}
+
+/* Off with what lies behind its last byte: the record of gaps, or room, perhaps of a process that was killed.
+ */
+static int trim(struct partial *p, berth_error *err)
+{
+    if (ftruncate(p->fd, (off_t)p->at) < 0)
+        return berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", p->unfinished, strerror(errno));
+    return BERTH_OK;
+}
+
 int partial_write(struct partial *p, const void *data, size_t n, berth_error *err)
 {
+    make_room(p, n);
     int r = io_write_all(p->fd, data, n, err);
     if (r != BERTH_OK)
         return r;
@@ -156,6 +196,7 @@ static int cut(struct partial *p, berth_error *err)
 {
     gaps_done(&p->gaps);
     p->spread = false;
+    p->room = 0;
     if (ftruncate(p->fd, (off_t)p->at) < 0 || lseek(p->fd, (off_t)p->at, SEEK_SET) != (off_t)p->at)
         return berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", p->unfinished, strerror(errno));
     return BERTH_OK;
@@ -173,8 +214,9 @@ int partial_restart(struct partial *p, enum hash_algorithm a, berth_error *err)
 
 int partial_finish(struct partial *p, berth_error *err)
 {
-    if (p->spread && ftruncate(p->fd, (off_t)p->size) < 0) /* off with the record */
-        return berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", p->unfinished, strerror(errno));
+    int r = trim(p, err);
+    if (r != BERTH_OK || p->lent)
+        return r;
     (void)!fremovexattr(p->fd, ATTRIBUTE);
     if (rename(p->unfinished, p->path) < 0)
         return berth_error_set(err, BERTH_E_IO, "naming '%s': %s", p->path, strerror(errno));
@@ -184,9 +226,13 @@ int partial_finish(struct partial *p, berth_error *err)
 
 void partial_done(struct partial *p, bool keep)
 {
-    if (p->fd >= 0 && p->unfinished) {
+    if (p->lent) {
+        p->fd = -1;
+    } else if (p->fd >= 0 && p->unfinished) {
         if (keep && p->spread)
             note(p, NULL);
+        else if (keep)
+            trim(p, NULL);
         if (keep && p->at)
             save(p);
         if (!keep || (!p->at && !p->spread))

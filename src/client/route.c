@@ -28,6 +28,59 @@ static const char **keep_all(struct route *r, const char *const *list, bool *ok)
     return copy;
 }
 
+/* What libcurl knows; without a scheme it is an HTTP proxy. */
+static int check_proxy(const char *proxy, berth_error *err)
+{
+    static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
+    berth_str scheme, rest;
+    const char *end = strstr(proxy, "://");
+    if (!end)
+        return BERTH_OK;
+    str_cut(str_from(proxy), ':', &scheme, &rest);
+    for (size_t i = 0; i < COUNT(schemes); i++)
+        if (str_eq_nocase(scheme, str_from(schemes[i])))
+            return BERTH_OK;
+    return berth_error_set(
+        err, BERTH_E_INVALID,
+        "a proxy is reached by http, https, socks4, socks4a, socks5 or socks5h, not by '%.*s'",
+        (int)MIN(scheme.n, (size_t)20), proxy);
+}
+
+/* [+]HOST:PORT:ADDRESS, or -HOST:PORT, as libcurl reads it and otherwise passes over. */
+static int check_resolve(const char *entry, berth_error *err)
+{
+    berth_str s = str_from(entry), host, port, address, inside = STR_NULL;
+    uint64_t n;
+    bool removes = str_starts(s, STR("-"));
+    if (removes || str_starts(s, STR("+")))
+        s = str_from_offset(s, 1);
+    if (str_starts(s, STR("["))) /* an IPv6 address */
+        str_cut(s, ']', &inside, &s);
+    bool named = str_cut(s, ':', &host, &s) && (host.n || inside.n);
+    bool led = str_cut(s, ':', &port, &address);
+    if (named && str_to_u64(port, &n) && n > 0 && n <= UINT16_MAX && (removes ? !led : led && address.n))
+        return BERTH_OK;
+    return berth_error_set(err, BERTH_E_INVALID, "'%.100s' is not HOST:PORT:ADDRESS", entry);
+}
+
+static int check(const berth_connection_options *o, berth_error *err)
+{
+    int r = o->proxy && *o->proxy ? check_proxy(o->proxy, err) : BERTH_OK;
+    for (size_t i = 0; r == BERTH_OK && o->resolve && o->resolve[i]; i++)
+        r = check_resolve(o->resolve[i], err);
+    if (r == BERTH_OK)
+        r = route_check_file(o->client_certificate, err);
+    return r == BERTH_OK ? route_check_file(o->client_key, err) : r;
+}
+
+int route_check_file(const char *path, berth_error *err)
+{
+    if (!path || access(path, R_OK) == 0)
+        return BERTH_OK;
+    return berth_error_set(err, errno == ENOENT || errno == ENOTDIR ? BERTH_E_NOT_FOUND : BERTH_E_IO,
+                           "opening '%s': %s", path, strerror(errno));
+}
+
 int route_init(struct route *r, const berth_connection_options *given, const char *authority,
                berth_error *err)
 {
@@ -51,6 +104,9 @@ int route_init(struct route *r, const berth_connection_options *given, const cha
         return berth_error_set(err, BERTH_E_INVALID, "a client's key needs its certificate");
     if (o.family != BERTH_FAMILY_ANY && o.family != BERTH_FAMILY_IPV4 && o.family != BERTH_FAMILY_IPV6)
         return berth_error_set(err, BERTH_E_INVALID, "no such family of addresses");
+    int code = check(&o, err);
+    if (code != BERTH_OK)
+        return code;
     return route_find_certs(r, str_from(authority), &r->arena, &r->own, err);
 }
 

@@ -21,7 +21,11 @@ struct route {
     struct route_certs own; /* the registry's */
 };
 
-/* @authority is the registry's. BERTH_E_INVALID: an option that makes no sense, or a file that does not. */
+/* Whether it can be read, if it is named. BERTH_E_NOT_FOUND, BERTH_E_IO. */
+int route_check_file(const char *path, berth_error *err);
+
+/* @authority is the registry's. BERTH_E_INVALID: an option that makes no sense, or a file that does not;
+ * BERTH_E_NOT_FOUND: one that is not there. */
 int route_init(struct route *r, const berth_connection_options *given, const char *authority,
                berth_error *err);
 void route_done(struct route *r);

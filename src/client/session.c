@@ -145,8 +145,10 @@ static void add_form(struct session *s, berth_str service, berth_str identity, s
         identity = str_from(s->identity);
     berth_buf_add_str(&r->identity, identity);
     berth_buf_addf(&r->form, "grant_type=refresh_token&client_id=berth&");
-    add_parameter(&r->form, "service", service);
-    berth_buf_putc(&r->form, '&');
+    if (service.n) {
+        add_parameter(&r->form, "service", service);
+        berth_buf_putc(&r->form, '&');
+    }
     add_parameter(&r->form, "scope", berth_buf_str(&r->scope));
     berth_buf_putc(&r->form, '&');
     add_parameter(&r->form, "refresh_token", identity);
@@ -155,8 +157,11 @@ static void add_form(struct session *s, berth_str service, berth_str identity, s
 /* As docker asks: one parameter for each resource. */
 static void add_query(berth_str realm, berth_str service, bool offline, struct token_request *r)
 {
-    berth_buf_putc(&r->url, realm.n && memchr(realm.p, '?', realm.n) ? '&' : '?');
-    add_parameter(&r->url, "service", service);
+    size_t before = r->url.n;
+    if (service.n) {
+        berth_buf_putc(&r->url, '&');
+        add_parameter(&r->url, "service", service);
+    }
     berth_str left = berth_buf_str(&r->scope), one;
     while (left.n) {
         str_cut(left, ' ', &one, &left);
@@ -165,6 +170,8 @@ static void add_query(berth_str realm, berth_str service, bool offline, struct t
     }
     if (offline)
         berth_buf_addf(&r->url, "&client_id=berth&offline_token=true");
+    if (r->url.n > before && !memchr(realm.p, '?', realm.n))
+        r->url.p[before] = '?';
 }
 
 int session_token_request(struct session *s, const auth_challenge *asked, berth_str scope,

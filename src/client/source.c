@@ -20,6 +20,8 @@ static int open_fd(struct source *s, berth_error *err)
     if (fstat(s->of.fd, &st) < 0)
         return berth_error_set(err, BERTH_E_INVALID, "the content has no open descriptor: %s",
                                strerror(errno));
+    if (S_ISDIR(st.st_mode))
+        return berth_error_set(err, BERTH_E_INVALID, "the content is a folder");
     s->start = S_ISREG(st.st_mode) ? lseek(s->of.fd, 0, SEEK_CUR) : -1;
     s->rewindable = s->start >= 0;
     if (s->rewindable && s->length < 0)

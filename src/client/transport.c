@@ -69,6 +69,8 @@ int transport_new(const berth_client_options *opts, const char *authority, struc
              !copy(&t->ca_file, opts->ca_file))
         r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     if (r == BERTH_OK)
+        r = route_check_file(opts->ca_file, err);
+    if (r == BERTH_OK)
         r = route_init(&t->route, opts->connection, authority, err);
     if (r == BERTH_OK)
         r = plains_new(t, err);

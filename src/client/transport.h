@@ -1,6 +1,6 @@
 /* client/transport.h - what the halves of the transport share: the descriptor that everybody waits on, the
  * steps of exchanges and their time-outs (transport.c), libcurl (client_curl.c), and connections of our own
- * for plain HTTP (plain.c). An exchange is carried by one of the two. */
+ * for plain HTTP (plain*.c). An exchange is carried by one of the two. */
 #ifndef CLIENT_TRANSPORT_H
 #define CLIENT_TRANSPORT_H
 

@@ -46,6 +46,9 @@ struct content_ops {
      * it went, or by drop(). Until then source and functions are lent; those are called while others land. */
     int (*blob_get_start)(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg,
                           struct content_flight **ret, berth_error *err);
+    /* The same into a regular file that is empty, by the place's own means; NULL where it has none. */
+    int (*blob_get_fd_start)(content *c, const berth_descriptor *blob, int fd, struct content_flight **ret,
+                             berth_error *err);
     int (*blob_put_start)(content *c, const berth_descriptor *blob, const struct content_source *from,
                           struct content_flight **ret, berth_error *err);
     int (*land)(struct content_flight *f, berth_error *err);
@@ -59,6 +62,8 @@ struct content { /* each place embeds this first */
      * NULL: nobody asks. A flight keeps what stood here when it began. */
     void (*progress)(void *arg, uint64_t bytes, uint64_t found);
     void *progress_arg;
+    unsigned ranges; /* of blob_get_fd_start(), as in berth_get_options */
+    uint64_t ranges_from;
 };
 
 static inline void content_tell(const content *c, uint64_t bytes, uint64_t found)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "daemon/collector.h"
@@ -36,12 +37,21 @@ struct server {
     berth_error reload_err;
 };
 
+/* To be read too, for whether it ends within a line; a pipe is not, and who may only write need not. */
+static int open_to_append(const char *path)
+{
+    struct stat st;
+    bool file = stat(path, &st) < 0 || S_ISREG(st.st_mode);
+    int fd = open(path, (file ? O_RDWR : O_WRONLY) | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    return fd < 0 && errno == EACCES ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : fd;
+}
+
 static int open_audit(struct server *s, const struct config *c, berth_error *err)
 {
     const char *path = c->log.audit;
     CLEANUP(closep) int fd = -1;
     if (path || s->audit_fd >= 0)
-        fd = open(path ? path : "/dev/null", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        fd = open_to_append(path ? path : "/dev/null");
     if (path && fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening the audit log '%s': %s", path, strerror(errno));
     /* A loop may be about to write to the number it has read: that number must never become an object's or a

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "util/log.h"
 
@@ -25,6 +26,9 @@ int wiring_check_format(int data_fd, const char *path, berth_error *err)
         int rc = io_sync_parents(path, err);
         if (rc != BERTH_OK)
             return rc;
+        /* The store's, which makes it when it is not there: here one sync does for both names. */
+        if (mkdirat(data_fd, "objects", 0700) < 0 && errno != EEXIST)
+            return berth_error_set(err, BERTH_E_IO, "making '%s/objects': %s", path, strerror(errno));
         fd = openat(data_fd, "format", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
             return berth_error_set(err, BERTH_E_IO, "creating '%s/format': %s", path, strerror(errno));

@@ -57,7 +57,7 @@ int blob_link(struct db *db, int64_t repo_id, const char *digest, int64_t now, b
     if (r <= 0)
         return r;
     r = db_run(db, err,
-               "INSERT INTO manifest_blobs(repo_id, manifest, digest) SELECT repo_id, manifest, digest"
+               "INSERT INTO manifest_blobs(manifest_id, repo_id, digest) SELECT manifest_id, repo_id, digest"
                " FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3 ON CONFLICT DO NOTHING",
                "izi", repo_id, digest, (int64_t)META_MISSING_BLOB);
     if (r == BERTH_OK)
@@ -286,10 +286,10 @@ struct blob_delete {
 static int list_referrers(struct db *db, int64_t repo_id, struct blob_delete *op, berth_error *err)
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
-    int r = db_start(
-        db, &st, err,
-        "SELECT manifest FROM manifest_blobs WHERE repo_id=?1 AND digest=?2 ORDER BY manifest LIMIT 11", "iz",
-        repo_id, op->digest->text);
+    int r = db_start(db, &st, err,
+                     "SELECT m.digest FROM manifest_blobs e CROSS JOIN manifests m ON m.id=e.manifest_id"
+                     " WHERE e.repo_id=?1 AND e.digest=?2 LIMIT 11",
+                     "iz", repo_id, op->digest->text);
     if (r != BERTH_OK)
         return r;
     struct list_builder l = {0};

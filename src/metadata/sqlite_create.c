@@ -1,7 +1,7 @@
 /* metadata/sqlite_create.c - a new database is written as one file that appears under its name whole and
- * durable, or not at all. What it holds was made when berth was (tools/embed-database): made by SQLite in
- * place, by way of a rollback journal and a log, the same costs ten syncs instead of two, and made by SQLite
- * in memory it costs FIXME. */
+ * durable, or not at all. What it holds was made when berth was (tools/embed-database). Made by SQLite in
+ * place, by way of a rollback journal and a log, the same costs ten syncs instead of two; made by SQLite in
+ * memory, 7 of the 17 million instructions of a first start. */
 #include "metadata/sqlite_private.h"
 
 #include <errno.h>
@@ -85,5 +85,6 @@ int db_create(struct sqlite_meta *m, berth_error *err)
         memcpy(image + meta_image_runs[i].offset, p, meta_image_runs[i].size);
         p += meta_image_runs[i].size;
     }
+    sqlite3_randomness(META_SECRET_SIZE, image + meta_image_secret_at);
     return place(m, image, meta_image_size, err);
 }

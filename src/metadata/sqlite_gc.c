@@ -12,7 +12,7 @@
 
 /* The manifest in alias m lost its subject. */
 #define MANIFEST_LOST                                                                                        \
-    "EXISTS(SELECT 1 FROM manifest_missing x WHERE x.repo_id=m.repo_id AND x.manifest=m.digest AND "         \
+    "EXISTS(SELECT 1 FROM manifest_missing x WHERE x.manifest_id=m.id AND x.repo_id=m.repo_id AND "          \
     "x.kind=3)"
 _Static_assert(META_LOST_SUBJECT == 3, "stands in the text above");
 
@@ -346,17 +346,17 @@ static int purge_repo(struct db *db, struct gc_step *op, int64_t repo_id, berth_
         "DELETE FROM tags WHERE repo_id=?1 AND name IN (SELECT name FROM tags WHERE repo_id=?1 LIMIT ?2)",
         NULL, err);
     if (r == BERTH_OK)
-        r = purge(
-            db, op, repo_id,
-            "DELETE FROM manifest_children WHERE repo_id=?1 AND (manifest, child) IN (SELECT manifest, child"
-            " FROM manifest_children WHERE repo_id=?1 LIMIT ?2)",
-            NULL, err);
+        r = purge(db, op, repo_id,
+                  "DELETE FROM manifest_children WHERE (manifest_id, repo_id, child) IN (SELECT manifest_id, "
+                  "repo_id, child"
+                  " FROM manifest_children WHERE repo_id=?1 LIMIT ?2)",
+                  NULL, err);
     if (r == BERTH_OK)
-        r = purge(
-            db, op, repo_id,
-            "DELETE FROM manifest_blobs WHERE repo_id=?1 AND (manifest, digest) IN (SELECT manifest, digest"
-            " FROM manifest_blobs WHERE repo_id=?1 LIMIT ?2)",
-            NULL, err);
+        r = purge(db, op, repo_id,
+                  "DELETE FROM manifest_blobs WHERE (manifest_id, repo_id, digest) IN (SELECT manifest_id, "
+                  "repo_id, digest"
+                  " FROM manifest_blobs WHERE repo_id=?1 LIMIT ?2)",
+                  NULL, err);
     if (r == BERTH_OK)
         r = purge(db, op, repo_id,
                   "DELETE FROM manifests WHERE repo_id=?1 AND digest IN (SELECT digest FROM manifests WHERE "

@@ -222,11 +222,12 @@ static int forget_links(struct db *db, const char *digest, int64_t now, berth_er
             db_int(db, &repo_id, err, "SELECT repo_id FROM repo_blobs WHERE digest=?1 LIMIT 1", "z", digest);
         if (r <= 0)
             return r;
-        r = db_run(db, err,
-                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, manifest, "
-                   "?3, digest"
-                   " FROM manifest_blobs WHERE repo_id=?1 AND digest=?2 ON CONFLICT DO NOTHING",
-                   "izi", repo_id, digest, (int64_t)META_MISSING_BLOB);
+        r = db_run(
+            db, err,
+            "INSERT INTO manifest_missing(manifest_id, repo_id, kind, digest) SELECT manifest_id, repo_id, "
+            "?3, digest"
+            " FROM manifest_blobs WHERE repo_id=?1 AND digest=?2 ON CONFLICT DO NOTHING",
+            "izi", repo_id, digest, (int64_t)META_MISSING_BLOB);
         if (r == BERTH_OK)
             r = db_run(db, err, "DELETE FROM manifest_blobs WHERE repo_id=?1 AND digest=?2", "iz", repo_id,
                        digest);

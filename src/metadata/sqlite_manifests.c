@@ -74,13 +74,13 @@ struct manifest_put {
     struct oci_list missing;
 };
 
-static int add_missing(struct db *db, int64_t repo_id, const char *manifest, enum meta_missing_kind kind,
+static int add_missing(struct db *db, int64_t repo_id, int64_t manifest_id, enum meta_missing_kind kind,
                        berth_str digest, berth_error *err)
 {
     return db_run(db, err,
-                  "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) VALUES(?1, ?2, ?3, ?4)"
+                  "INSERT INTO manifest_missing(manifest_id, repo_id, kind, digest) VALUES(?1, ?2, ?3, ?4)"
                   " ON CONFLICT DO NOTHING",
-                  "izis", repo_id, manifest, (int64_t)kind, digest);
+                  "iiis", manifest_id, repo_id, (int64_t)kind, digest);
 }
 
 /* Every absent digest that may not be, before anything is stored. */
@@ -110,42 +110,44 @@ static int collect_missing(struct db *db, int64_t repo_id, struct manifest_put *
         STR_ARG(l.items[0]));
 }
 
-/* The manifest's row. A repeated put writes the bytes again (they have the digest: damage is healed),
- * refreshes what was said about them, and the lease. */
+/* The manifest's row and its id. A repeated put writes the bytes again (they have the digest: damage is
+ * healed), refreshes what was said about them, and the lease. */
 static int put_row(struct db *db, int64_t repo_id, const struct meta_manifest_put *put, int64_t now,
-                   berth_error *err)
+                   int64_t *ret_id, berth_error *err)
 {
     /* Nothing looks at an untagged manifest that is kept for ever. */
     int64_t review = db->m->times.untagged_ms ? untagged_review(db->m, now) : 0;
-    return db_run(
-        db, err,
-        "INSERT INTO manifests(repo_id, digest, media_type, artifact_type, subject, size, created_at,"
+    int r = db_int(
+        db, ret_id, err,
+        "INSERT INTO manifests(id, repo_id, digest, media_type, artifact_type, subject, size, created_at,"
         " lease_until, review_at, annotations, body)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10, ?11)"
+        " VALUES(?12, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, nullif(?9, 0), ?10, ?11)"
         " ON CONFLICT(repo_id, digest) DO UPDATE SET media_type=excluded.media_type,"
         " artifact_type=excluded.artifact_type, subject=excluded.subject, annotations=excluded.annotations,"
         " size=excluded.size, body=excluded.body,"
         " lease_until=max(lease_until, excluded.lease_until),"
-        " review_at=coalesce(excluded.review_at, review_at)",
-        "izssSiiiiSb", repo_id, put->digest->text, put->media_type, put->artifact_type, put->subject,
-        (int64_t)put->body.n, now, now + db->m->times.grace_ms, review, put->annotations, put->body);
+        " review_at=coalesce(excluded.review_at, review_at) RETURNING id",
+        "izssSiiiiSbi", repo_id, put->digest->text, put->media_type, put->artifact_type, put->subject,
+        (int64_t)put->body.n, now, now + db->m->times.grace_ms, review, put->annotations, put->body,
+        sqlite_new_id(db->m));
+    return MIN(r, BERTH_OK);
 }
 
-static int put_edges(struct db *db, int64_t repo_id, const struct manifest_put *op, berth_error *err)
+static int put_edges(struct db *db, int64_t repo_id, int64_t id, const struct manifest_put *op,
+                     berth_error *err)
 {
-    const char *manifest = op->put->digest->text;
     for (size_t i = 0; i < op->blobs.n; i++) {
         int64_t one;
         berth_str digest = op->blobs.items[i].digest;
         int r = db_int(db, &one, err, "SELECT 1 FROM repo_blobs WHERE repo_id=?1 AND digest=?2", "is",
                        repo_id, digest);
         if (r == 0)
-            r = add_missing(db, repo_id, manifest, META_MISSING_BLOB, digest, err);
+            r = add_missing(db, repo_id, id, META_MISSING_BLOB, digest, err);
         else if (r > 0)
             r = db_run(db, err,
-                       "INSERT INTO manifest_blobs(repo_id, manifest, digest) VALUES(?1, ?2, ?3) ON CONFLICT "
-                       "DO NOTHING",
-                       "izs", repo_id, manifest, digest);
+                       "INSERT INTO manifest_blobs(manifest_id, repo_id, digest) VALUES(?1, ?2, ?3)"
+                       " ON CONFLICT DO NOTHING",
+                       "iis", id, repo_id, digest);
         if (r < 0)
             return r;
     }
@@ -153,12 +155,12 @@ static int put_edges(struct db *db, int64_t repo_id, const struct manifest_put *
         berth_str digest = op->children.items[i].digest;
         int r = manifest_exists(db, repo_id, digest, err);
         if (r == 0)
-            r = add_missing(db, repo_id, manifest, META_MISSING_CHILD, digest, err);
+            r = add_missing(db, repo_id, id, META_MISSING_CHILD, digest, err);
         else if (r > 0)
             r = db_run(db, err,
-                       "INSERT INTO manifest_children(repo_id, manifest, child) VALUES(?1, ?2, ?3)"
+                       "INSERT INTO manifest_children(manifest_id, repo_id, child) VALUES(?1, ?2, ?3)"
                        " ON CONFLICT DO NOTHING",
-                       "izs", repo_id, manifest, digest);
+                       "iis", id, repo_id, digest);
         if (r < 0)
             return r;
     }
@@ -167,18 +169,17 @@ static int put_edges(struct db *db, int64_t repo_id, const struct manifest_put *
 
 /* A referrer may come before its subject. One that is pushed again after its subject was deleted waits anew.
  */
-static int put_subject(struct db *db, int64_t repo_id, const struct meta_manifest_put *put, berth_error *err)
+static int put_subject(struct db *db, int64_t repo_id, int64_t id, const struct meta_manifest_put *put,
+                       berth_error *err)
 {
     if (!put->subject.n)
         return BERTH_OK;
     int r = manifest_exists(db, repo_id, put->subject, err);
     if (r != 0)
         return r < 0 ? r : BERTH_OK;
-    r = db_run(db, err, "DELETE FROM manifest_missing WHERE repo_id=?1 AND manifest=?2 AND kind=?3", "izi",
-               repo_id, put->digest->text, (int64_t)META_LOST_SUBJECT);
-    return r == BERTH_OK
-               ? add_missing(db, repo_id, put->digest->text, META_MISSING_SUBJECT, put->subject, err)
-               : r;
+    r = db_run(db, err, "DELETE FROM manifest_missing WHERE manifest_id=?1 AND repo_id=?2 AND kind=?3", "iii",
+               id, repo_id, (int64_t)META_LOST_SUBJECT);
+    return r == BERTH_OK ? add_missing(db, repo_id, id, META_MISSING_SUBJECT, put->subject, err) : r;
 }
 
 /* What waited for this manifest has it now. */
@@ -190,10 +191,11 @@ static int resolve_waiting(struct db *db, int64_t repo_id, const char *digest, b
                    "izi", repo_id, digest, (int64_t)META_MISSING_BLOB);
     if (r <= 0)
         return r;
-    r = db_run(db, err,
-               "INSERT INTO manifest_children(repo_id, manifest, child) SELECT repo_id, manifest, digest"
-               " FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3 ON CONFLICT DO NOTHING",
-               "izi", repo_id, digest, (int64_t)META_MISSING_CHILD);
+    r = db_run(
+        db, err,
+        "INSERT INTO manifest_children(manifest_id, repo_id, child) SELECT manifest_id, repo_id, digest"
+        " FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind=?3 ON CONFLICT DO NOTHING",
+        "izi", repo_id, digest, (int64_t)META_MISSING_CHILD);
     if (r == BERTH_OK)
         r = db_run(db, err, "DELETE FROM manifest_missing WHERE repo_id=?1 AND digest=?2 AND kind<>?3", "izi",
                    repo_id, digest, (int64_t)META_MISSING_BLOB);
@@ -287,7 +289,7 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
 {
     struct manifest_put *op = arg;
     const struct meta_manifest_put *put = op->put;
-    int64_t repo_id, now = sqlite_now(db->m);
+    int64_t repo_id, id = 0, now = sqlite_now(db->m);
     op->missing = (struct oci_list){0};
     int r = repo_ensure(db, put->repo, put->create_repo, &repo_id, err);
     if (r == BERTH_OK)
@@ -295,13 +297,13 @@ static int manifest_put(struct db *db, void *arg, berth_error *err)
     if (r == BERTH_OK)
         r = collect_missing(db, repo_id, op, err);
     if (r == BERTH_OK)
-        r = put_row(db, repo_id, put, now, err);
+        r = put_row(db, repo_id, put, now, &id, err);
     if (r == BERTH_OK)
         r = repo_list_it(db, repo_id, err);
     if (r == BERTH_OK)
-        r = put_edges(db, repo_id, op, err);
+        r = put_edges(db, repo_id, id, op, err);
     if (r == BERTH_OK)
-        r = put_subject(db, repo_id, put, err);
+        r = put_subject(db, repo_id, id, put, err);
     if (r == BERTH_OK)
         r = resolve_waiting(db, repo_id, put->digest->text, err);
     for (size_t i = 0; r == BERTH_OK && i < put->n_tags; i++)
@@ -377,6 +379,7 @@ int sqlite_manifest_lease(meta *base, berth_str repo, const berth_digest *d, ber
 /* A referrer whose subject is going. One that was pushed while the subject was absent waits for it, and is
  * not asked. */
 struct orphan {
+    int64_t id;
     berth_str type, digest;
     bool waits;
 };
@@ -392,7 +395,7 @@ static int read_orphans(struct db *db, int64_t repo_id, berth_str subject, const
     int r = db_start(
         db, &st, err,
         "SELECT m.artifact_type, m.digest, EXISTS(SELECT 1 FROM manifest_missing x"
-        " WHERE x.repo_id=m.repo_id AND x.manifest=m.digest AND x.kind=?6)"
+        " WHERE x.manifest_id=m.id AND x.repo_id=m.repo_id AND x.kind=?6), m.id"
         " FROM manifests m WHERE m.repo_id=?1 AND m.subject=?2 AND (m.artifact_type, m.digest)>(?3, ?4)"
         " ORDER BY m.artifact_type, m.digest LIMIT ?5",
         "isssii", repo_id, subject, after->type, after->digest, (int64_t)limit,
@@ -405,6 +408,7 @@ static int read_orphans(struct db *db, int64_t repo_id, berth_str subject, const
             r = db_copy(db, st, 1, a, &rows[n].digest, err);
         if (r != BERTH_OK)
             return r;
+        rows[n].id = sqlite3_column_int64(st, 3);
         rows[n++].waits = sqlite3_column_int(st, 2);
     }
     *ret = rows;
@@ -415,23 +419,18 @@ static int read_orphans(struct db *db, int64_t repo_id, berth_str subject, const
 static int orphan(struct db *db, int64_t repo_id, const struct orphan *row, berth_str subject, int64_t now,
                   berth_error *err)
 {
-    int r = db_run(db, err,
-                   "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) VALUES(?1, ?2, ?3, ?4)"
-                   " ON CONFLICT DO NOTHING",
-                   "isis", repo_id, row->digest, (int64_t)META_LOST_SUBJECT, subject);
+    int r = add_missing(db, repo_id, row->id, META_LOST_SUBJECT, subject, err);
     if (r != BERTH_OK)
         return r;
-    return db_run(
-        db, err,
-        "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?3 WHERE repo_id=?1 AND digest=?2",
-        "isi", repo_id, row->digest, now + db->m->times.grace_ms);
+    return db_run(db, err, "UPDATE manifests SET lease_until=max(lease_until, ?2), review_at=?2 WHERE id=?1",
+                  "ii", row->id, now + db->m->times.grace_ms);
 }
 
 int referrers_orphan(struct db *db, int64_t repo_id, berth_str subject, berth_str after_type,
                      berth_str after_digest, size_t limit, int64_t now, size_t *ret_n, berth_error *err)
 {
     CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
-    struct orphan after = {after_type, after_digest, false}, *rows = NULL;
+    struct orphan after = {.type = after_type, .digest = after_digest}, *rows = NULL;
     size_t n = 0;
     int r = read_orphans(db, repo_id, subject, &after, limit, &a, &rows, &n, err);
     for (size_t i = 0; r == BERTH_OK && i < n; i++)
@@ -458,15 +457,17 @@ static int lose_subject(struct db *db, int64_t repo_id, const char *digest, int6
     return referrers_orphan(db, repo_id, str_from(digest), STR(""), STR(""), ORPHANS_AT_ONCE, now, &n, err);
 }
 
+#define MANIFEST_ID "(SELECT id FROM manifests WHERE repo_id=?1 AND digest=?2)"
+
 int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err)
 {
     int64_t until = now + db->m->times.grace_ms;
     /* its parents wait for it again */
-    int r = db_run(
-        db, err,
-        "INSERT INTO manifest_missing(repo_id, manifest, kind, digest) SELECT repo_id, manifest, ?3, child"
-        " FROM manifest_children WHERE repo_id=?1 AND child=?2 ON CONFLICT DO NOTHING",
-        "izi", repo_id, digest, (int64_t)META_MISSING_CHILD);
+    int r = db_run(db, err,
+                   "INSERT INTO manifest_missing(manifest_id, repo_id, kind, digest) SELECT manifest_id, "
+                   "repo_id, ?3, child"
+                   " FROM manifest_children WHERE repo_id=?1 AND child=?2 ON CONFLICT DO NOTHING",
+                   "izi", repo_id, digest, (int64_t)META_MISSING_CHILD);
     if (r == BERTH_OK)
         r = db_run(db, err, "DELETE FROM manifest_children WHERE repo_id=?1 AND child=?2", "iz", repo_id,
                    digest);
@@ -477,13 +478,13 @@ int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t 
         r = db_run(db, err,
                    "UPDATE manifests SET lease_until=max(lease_until, ?3), review_at=?4 WHERE repo_id=?1 AND "
                    "digest IN"
-                   " (SELECT child FROM manifest_children WHERE repo_id=?1 AND manifest=?2)",
+                   " (SELECT child FROM manifest_children WHERE manifest_id=" MANIFEST_ID ")",
                    "izii", repo_id, digest, until, untagged_review(db->m, now));
     if (r == BERTH_OK)
         r = db_run(db, err,
                    "UPDATE repo_blobs SET lease_until=max(lease_until, ?3), review_at=?3 WHERE repo_id=?1 "
                    "AND digest IN"
-                   " (SELECT digest FROM manifest_blobs WHERE repo_id=?1 AND manifest=?2)",
+                   " (SELECT digest FROM manifest_blobs WHERE manifest_id=" MANIFEST_ID ")",
                    "izi", repo_id, digest, until);
     if (r == BERTH_OK) /* the rest of its edges goes with the row */
         r = db_run(db, err, "DELETE FROM manifests WHERE repo_id=?1 AND digest=?2", "iz", repo_id, digest);

@@ -89,7 +89,8 @@ struct image_run {
 };
 extern const struct image_run meta_image_runs[];
 extern const unsigned char meta_image[];
-extern const size_t meta_image_runs_n, meta_image_size;
+#define META_SECRET_SIZE 32
+extern const size_t meta_image_runs_n, meta_image_size, meta_image_secret_at;
 /* Makes sure that there is a database at m->path, its owner's alone, and that its name is durable before
  * anything refers to it. SQLite gives its other files the same mode. */
 int db_create(struct sqlite_meta *m, berth_error *err);

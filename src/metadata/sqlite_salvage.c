@@ -21,6 +21,7 @@
 #define ROWS_AT_ONCE 1000 /* in a transaction */
 #define TREES_MAX    128
 #define SHAPES_SINCE 1    /* the first version of the schema whose tables have these columns */
+#define IDS_SINCE    4    /* manifests have ids, and edges name them */
 #define ASIDE_MAX    1000 /* damaged databases put aside */
 
 struct tree {
@@ -61,7 +62,7 @@ struct source {
     {                                                                                                        \
         columns, false                                                                                       \
     }
-/* ?20 now, ?21 G, ?22 D, ?23 when an untagged manifest is looked at */
+/* ?20 now, ?21 G, ?22 D, ?23 when an untagged manifest is looked at, ?24 the rowid */
 #define FRESH_LEASE  "?20+2*?21"
 #define REPO_LIVES   "EXISTS(SELECT 1 FROM repositories WHERE id=?1)"
 #define REPO_DELETED "EXISTS(SELECT 1 FROM salvage_deleted WHERE id=?1)"
@@ -136,7 +137,8 @@ static int bind_row(struct salvage *s, sqlite3_stmt *st, const struct file_row *
                     berth_error *err)
 {
     const struct meta_times *t = &s->db->m->times;
-    const int64_t more[] = {s->now, t->grace_ms, t->drain_ms, untagged_review(s->db->m, s->now)};
+    const int64_t more[] = {s->now, t->grace_ms, t->drain_ms, untagged_review(s->db->m, s->now),
+                            row ? row->rowid : 0};
     int n = sqlite3_bind_parameter_count(st), rc = SQLITE_OK;
     size_t columns = row ? order ? strlen(order) : row->n : 0;
     for (size_t i = 0; rc == SQLITE_OK && i < columns && (int)i < n; i++)
@@ -360,6 +362,9 @@ static const struct source links = {"repo_blobs", INDEX("idiI"), NULL,
 /* An edge needs its link: so there was one. */
 static const struct source links_known[] = {
     {"repo_blobs_digest", INDEX("di"), "10", ADD_LINK(FRESH_LEASE, FRESH_LEASE)},
+    {"manifest_blobs", INDEX("iid"), "12", ADD_LINK(FRESH_LEASE, FRESH_LEASE)},
+    {"manifest_blobs_rev", INDEX("idi"), "01", ADD_LINK(FRESH_LEASE, FRESH_LEASE)},
+    /* before version 4 of the schema */
     {"manifest_blobs", INDEX("idd"), "02", ADD_LINK(FRESH_LEASE, FRESH_LEASE)},
     {"manifest_blobs_rev", INDEX("idd"), "01", ADD_LINK(FRESH_LEASE, FRESH_LEASE)},
 };
@@ -458,7 +463,8 @@ static int salvage_blobs(struct salvage *s, berth_error *err)
 
 /* --- manifests --- */
 
-static const struct source manifests = {"manifests", TABLE("idttDiiiITb"), NULL, {NULL}};
+static const struct source manifests = {"manifests", TABLE("IidttDiiiITb"), NULL, {NULL}};
+static const struct source manifests_without_ids = {"manifests", TABLE("idttDiiiITb"), NULL, {NULL}};
 
 static const struct source manifests_known = {
     "sqlite_autoindex_manifests_1",
@@ -466,8 +472,8 @@ static const struct source manifests_known = {
     NULL,
     {NAME_REPO, "INSERT OR IGNORE INTO salvage_manifests(repo_id, digest) SELECT ?1, ?2 WHERE " REPO_LIVES}};
 
-/* The row alone: its edges need the rows of others. */
-static int salvage_manifest(void *arg, const struct file_row *row, berth_error *err)
+/* The row alone: its edges need the rows of others. It keeps its id, for what names it by that. */
+static int salvage_manifest_without_id(void *arg, const struct file_row *row, berth_error *err)
 {
     struct salvage *s = arg;
     int r = run(s, NAME_REPO, row, NULL, err);
@@ -477,12 +483,33 @@ static int salvage_manifest(void *arg, const struct file_row *row, berth_error *
         return run(s,
                    "INSERT OR IGNORE INTO salvage_manifests(repo_id, digest) SELECT ?1, ?2 WHERE " REPO_LIVES,
                    row, NULL, err);
-    return run(s,
-               "INSERT OR IGNORE INTO manifests(repo_id, digest, media_type, artifact_type, subject, size, "
-               "created_at,"
-               " lease_until, review_at, annotations, body) SELECT ?1, ?2, ?3, ?4, ?5, length(?11), ?7,"
-               " max(?8, ?20+?21), coalesce(?9, ?23), ?10, ?11 WHERE " REPO_LIVES,
-               row, NULL, err);
+    return run(
+        s,
+        "INSERT OR IGNORE INTO manifests(id, repo_id, digest, media_type, artifact_type, subject, size, "
+        "created_at, lease_until, review_at, annotations, body)"
+        " SELECT CASE WHEN NOT EXISTS(SELECT 1 FROM manifests WHERE id=?24) THEN ?24 END, ?1, ?2, ?3, ?4,"
+        " ?5, length(?11), ?7, max(?8, ?20+?21), coalesce(?9, ?23), ?10, ?11 WHERE " REPO_LIVES,
+        row, NULL, err);
+}
+
+static int salvage_manifest(void *arg, const struct file_row *row, berth_error *err)
+{
+    struct file_row rest = {.rowid = row->rowid, .n = row->n - 1};
+    memcpy(rest.v, row->v + 1, rest.n * sizeof(*rest.v));
+    return salvage_manifest_without_id(arg, &rest, err);
+}
+
+/* Of an old database, or of one whose version can't be read, those without ids too. */
+static int pour_manifests(struct salvage *s, bool *ret_whole, berth_error *err)
+{
+    bool with = false, without = false;
+    int r = BERTH_OK;
+    if (!s->version || s->version >= IDS_SINCE)
+        r = pour(s, &manifests, salvage_manifest, &with, err);
+    if (r == BERTH_OK && s->version < IDS_SINCE)
+        r = pour(s, &manifests_without_ids, salvage_manifest_without_id, &without, err);
+    *ret_whole = with || without;
+    return r;
 }
 
 /* The next manifest of the new database: 1, or 0 at the end. */
@@ -491,8 +518,8 @@ static int read_manifest(struct salvage *s, int64_t *row, berth_arena *a, struct
 {
     CLEANUP(db_resetp) sqlite3_stmt *st = NULL;
     int r = db_start(s->db, &st, err,
-                     "SELECT m.rowid, r.name, m.digest, m.media_type, m.body FROM manifests m"
-                     " CROSS JOIN repositories r ON r.id=m.repo_id WHERE m.rowid>?1 ORDER BY m.rowid LIMIT 1",
+                     "SELECT m.id, r.name, m.digest, m.media_type, m.body FROM manifests m"
+                     " CROSS JOIN repositories r ON r.id=m.repo_id WHERE m.id>?1 ORDER BY m.id LIMIT 1",
                      "i", *row);
     if (r != BERTH_OK || (r = db_step(s->db, st, err)) <= 0)
         return r;
@@ -534,27 +561,33 @@ static int salvage_edges(struct salvage *s, berth_error *err)
     }
 }
 
+/* ?2 is the manifest's id; before version 4 of the schema its digest. */
 #define DELETED_SUBJECT                                                                                      \
-    " ?3=3 AND EXISTS(SELECT 1 FROM manifests WHERE repo_id=?1 AND digest=?2)"                               \
+    " FROM manifests WHERE repo_id=?1 AND (id=?2 OR digest=?2) AND ?3=3"                                     \
     " AND NOT EXISTS(SELECT 1 FROM manifests WHERE repo_id=?1 AND digest=?4)"
 _Static_assert(META_MISSING_SUBJECT == 2 && META_LOST_SUBJECT == 3, "stand in the text above and below");
 
 /* The one thing that a manifest can't tell: that its subject was deleted. */
 #define ADD_DELETED_SUBJECT                                                                                  \
     {                                                                                                        \
-        "DELETE FROM manifest_missing WHERE repo_id=?1 AND manifest=?2 AND kind=2 AND" DELETED_SUBJECT,      \
-            "INSERT OR IGNORE INTO manifest_missing(repo_id, manifest, kind, digest)"                        \
-            " SELECT ?1, ?2, ?3, ?4 WHERE" DELETED_SUBJECT                                                   \
+        "DELETE FROM manifest_missing WHERE repo_id=?1 AND kind=2 AND manifest_id IN (SELECT "               \
+        "id" DELETED_SUBJECT ")",                                                                            \
+            "INSERT OR IGNORE INTO manifest_missing(manifest_id, repo_id, kind, digest)"                     \
+            " SELECT id, repo_id, ?3, ?4" DELETED_SUBJECT                                                    \
     }
 
-static const struct source subjects = {"manifest_missing", INDEX("idid"), NULL, ADD_DELETED_SUBJECT};
-static const struct source subjects_known = {"manifest_missing_target", INDEX("iddi"), "0231",
-                                             ADD_DELETED_SUBJECT};
+static const struct source subjects = {"manifest_missing", INDEX("iiid"), "1023", ADD_DELETED_SUBJECT};
+static const struct source subjects_without_ids = {"manifest_missing", INDEX("idid"), NULL,
+                                                   ADD_DELETED_SUBJECT};
+static const struct source subjects_known[] = {
+    {"manifest_missing_target", INDEX("idii"), "0231", ADD_DELETED_SUBJECT},
+    {"manifest_missing_target", INDEX("iddi"), "0231", ADD_DELETED_SUBJECT}, /* before version 4 */
+};
 
 static int salvage_manifests(struct salvage *s, berth_error *err)
 {
     bool whole = true;
-    int r = pour(s, &manifests, salvage_manifest, &whole, err);
+    int r = pour_manifests(s, &whole, err);
     if (r == BERTH_OK && !whole)
         r = pour_known(s, &manifests_known, 1, err);
     if (r == BERTH_OK)
@@ -565,8 +598,9 @@ static int salvage_manifests(struct salvage *s, berth_error *err)
                 " AND EXISTS(SELECT 1 FROM manifests m WHERE m.repo_id=repositories.id)",
                 NULL, NULL, err);
     if (r == BERTH_OK)
-        r = pour(s, &subjects, NULL, &whole, err);
-    return r == BERTH_OK && !whole ? pour_known(s, &subjects_known, 1, err) : r;
+        r = pour(s, s->version && s->version < IDS_SINCE ? &subjects_without_ids : &subjects, NULL, &whole,
+                 err);
+    return r == BERTH_OK && !whole ? pour_known(s, subjects_known, COUNT(subjects_known), err) : r;
 }
 
 /* --- tags --- */

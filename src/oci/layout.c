@@ -174,6 +174,75 @@ int oci_layout_index_put(oci_layout_index *x, const berth_digest *d, berth_str m
     return json_array_append(x->manifests, fresh) == 0 ? remember(x, fresh, err) : no_memory(err);
 }
 
+static const char *digest_in(const json_t *entry)
+{
+    return json_string_value(json_object_get(entry, "digest"));
+}
+
+static bool has_another(const oci_layout_index *x, size_t at)
+{
+    const char *digest = digest_in(json_array_get(x->manifests, at));
+    for (size_t i = 0; i < json_array_size(x->manifests); i++)
+        if (i != at && strcmp(digest_in(json_array_get(x->manifests, i)), digest) == 0)
+            return true;
+    return false;
+}
+
+static void remove_name(oci_layout_index *x, size_t at)
+{
+    json_t *entry = json_array_get(x->manifests, at), *annotations = json_object_get(entry, "annotations");
+    if (has_another(x, at)) {
+        json_array_remove(x->manifests, at);
+        return;
+    }
+    json_object_del(annotations, REF_NAME);
+    if (json_object_size(annotations) == 0)
+        json_object_del(entry, "annotations");
+}
+
+static void remove_digest(oci_layout_index *x, const char *digest)
+{
+    for (size_t i = json_array_size(x->manifests); i-- > 0;)
+        if (strcmp(digest_in(json_array_get(x->manifests, i)), digest) == 0)
+            json_array_remove(x->manifests, i);
+}
+
+/* Finds what changed by its keys. */
+static int remember_all(oci_layout_index *x, berth_error *err)
+{
+    int r = BERTH_OK;
+    json_object_clear(x->named);
+    json_object_clear(x->nameless);
+    x->repeated = false;
+    for (size_t i = 0; r == BERTH_OK && i < json_array_size(x->manifests); i++)
+        r = remember(x, json_array_get(x->manifests, i), err);
+    return r;
+}
+
+int oci_layout_index_remove(oci_layout_index *x, berth_str ref_name, bool purge, berth_error *err)
+{
+    CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+    bool found = false;
+    for (size_t i = json_array_size(x->manifests); i-- > 0;) {
+        const json_t *entry = json_array_get(x->manifests, i);
+        const char *digest;
+        if (!entry || !name_of(entry) || !str_eq(str_from(name_of(entry)), ref_name))
+            continue;
+        found = true;
+        if (!purge) {
+            remove_name(x, i);
+            continue;
+        }
+        digest = berth_arena_dup(&a, str_from(digest_in(entry)));
+        if (!digest)
+            return no_memory(err);
+        remove_digest(x, digest);
+    }
+    return found ? remember_all(x, err)
+                 : berth_error_set_oci(err, BERTH_E_NOT_FOUND, "MANIFEST_UNKNOWN",
+                                       "there is no '" STR_FMT "'", STR_ARG(str_head(ref_name, 150)));
+}
+
 void oci_layout_index_print(const oci_layout_index *x, berth_buf *out)
 {
     oci_json_print(x->root, out);

@@ -35,6 +35,9 @@ int oci_layout_index_open(const void *p, size_t n, oci_layout_index **ret, berth
  * digest. BERTH_E_TOO_BIG beyond OCI_LAYOUT_INDEX_ENTRIES. */
 int oci_layout_index_put(oci_layout_index *x, const berth_digest *d, berth_str media_type, uint64_t size,
                          berth_str ref_name, berth_error *err);
+/* Takes the name from whatever has it; what it leads to stays an entry. With @purge all entries of that go.
+ * BERTH_E_NOT_FOUND. */
+int oci_layout_index_remove(oci_layout_index *x, berth_str ref_name, bool purge, berth_error *err);
 /* Appends the text; failure is left in the buffer. */
 void oci_layout_index_print(const oci_layout_index *x, berth_buf *out);
 void oci_layout_index_free(oci_layout_index *x); /* NULL is fine */

@@ -3,7 +3,6 @@
 #include "registry/private.h"
 
 #include "util/clock.h"
-#include "util/io.h"
 #include "util/log.h"
 
 static void access_line(const http_request *req, int64_t us)
@@ -19,7 +18,7 @@ static void access_line(const http_request *req, int64_t us)
 
 /* {"time":…,"id":…,"peer":…,"method":…,"repository":…,"reference":…,"digest":…,"path":…,"query":…}; the query
  * names the tags of a PUT by digest, and the source of a mount */
-static void audit_line(int fd, const http_request *req)
+static void audit_line(struct audit *to, const http_request *req)
 {
     const struct call *c = call_of(req);
     char time[25];
@@ -30,11 +29,12 @@ static void audit_line(int fd, const http_request *req)
         STR("reference"), c->thing,       STR("digest"),    digest_str(&c->digest), STR("path"),
         req->path,        STR("query"),   req->query,
     };
-    CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(256 * KIB);
+    CLEANUP(berth_buf_done)
+    berth_buf line = BERTH_BUF_INIT(256 * MIB); /* a header of 16 MiB, escaped, twice */
+    berth_buf_putc(&line, '\n');
     oci_print_object(&line, pairs, COUNT(pairs) / 2);
     berth_buf_putc(&line, '\n');
-    if (!berth_buf_failed(&line))
-        io_write_all(fd, line.p, line.n, NULL);
+    audit_append(to, berth_buf_failed(&line) ? STR_NULL : berth_buf_str(&line));
 }
 
 void registry_finished(http_request *req)
@@ -44,10 +44,10 @@ void registry_finished(http_request *req)
     int64_t us = clock_mono_us() - req->started_us;
     if (registry_policy_now(reg)->access_log)
         access_line(req, us);
-    int fd = atomic_load(&reg->audit_fd);
     /* Not req->status: a client that resets the connection before its answer has written all the same. */
     int done = http_answer_status(req);
-    if (fd >= 0 && c && done < 300 && done >= 200 && route_methods_that_write(c->route) & req->method)
-        audit_line(fd, req);
+    if (audit_wanted(&reg->audit) && c && done < 300 && done >= 200 &&
+        route_methods_that_write(c->route) & req->method)
+        audit_line(&reg->audit, req);
     metrics_count(reg, req, us);
 }

@@ -179,6 +179,8 @@ void metrics_get(http_request *req)
     print_number(&out, "counter", "berth_uploads_started_total", "Upload sessions started.",
                  m->uploads_started);
     print_number(&out, "counter", "berth_uploads_finished_total", "Blobs acknowledged.", m->uploads_finished);
+    print_number(&out, "counter", "berth_audit_lines_lost_total", "Lines that the audit log did not take.",
+                 atomic_load(&reg->audit.lines_lost));
     repo_print_metrics(reg->repo, &out);
     answer_json(req, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }

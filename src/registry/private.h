@@ -8,6 +8,7 @@
 #include "http/range.h"
 #include "http/url.h"
 #include "oci/document.h"
+#include "registry/audit.h"
 #include "registry/metrics.h"
 #include "registry/registry.h"
 #include "util/publish.h"
@@ -19,7 +20,7 @@ struct registry {
     struct metrics metrics;
     berth_publisher policy; /* of struct registry_policy */
     atomic_bool stopping;
-    atomic_int audit_fd;
+    struct audit audit;
 };
 
 const struct registry_policy *registry_policy_now(registry *reg);

@@ -53,7 +53,7 @@ int registry_new(repo *r, const struct registry_policy *policy, registry **ret_r
         .refuse = registry_refuse_http,
         .finished = registry_finished,
     };
-    atomic_store(&reg->audit_fd, -1);
+    audit_init(&reg->audit);
     metrics_init(&reg->metrics);
     int rc = registry_set_policy(reg, policy, err);
     if (rc != BERTH_OK) {
@@ -68,6 +68,7 @@ void registry_free(registry *reg)
 {
     if (!reg)
         return;
+    audit_done(&reg->audit);
     metrics_done(&reg->metrics);
     publish_done(&reg->policy);
     free(reg);
@@ -90,5 +91,5 @@ void registry_set_stopping(registry *reg)
 
 void registry_set_audit(registry *reg, int fd)
 {
-    atomic_store(&reg->audit_fd, fd);
+    audit_to(&reg->audit, fd);
 }

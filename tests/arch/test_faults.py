@@ -7,7 +7,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = (ROOT / "tests" / "fault" / "client.c").read_text()
-CALLS = (ROOT / "tests" / "fault" / "calls.c").read_text()
 
 # What the others are made of, or only report: an error that was made elsewhere.
 WITHOUT = {"berth_call_wait", "berth_call_result", "berth_error_set", "berth_error_set_oci", "berth_error_prefix"}
@@ -30,10 +29,3 @@ def test_they_are_found():
 @pytest.mark.parametrize("name", operations())
 def test_every_operation_has_a_row(name):
     assert re.search(rf"\b{name}\(", ROWS), f"{name}() needs a line of OPERATIONS in tests/fault/client.c"
-
-
-def test_every_wrapped_call_is_put_between():
-    """The linker puts between what meson.build lists; calls.c has each of them, and no more."""
-    listed = re.search(r"foreach name : \[(.*?)\]", (ROOT / "tests" / "fault" / "meson.build").read_text(), re.S).group(1)
-    written = set(re.findall(r"^WRAP\([^,]+, (\w+),", CALLS, re.M)) | set(re.findall(r"^int __wrap_(\w+)\([^;]*\)$", CALLS, re.M))
-    assert set(re.findall(r"'(\w+)'", listed)) == written

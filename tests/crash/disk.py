@@ -5,13 +5,15 @@ file makes its bytes and size last (fdatasync) and its mode and attributes (fsyn
 of their folder. Of all the rest each change is kept or lost on its own, writes also in part, by sectors.
 """
 
+import os
 import struct
 from dataclasses import dataclass, field
 
 (CREATE, OPEN, WRITE, TRUNCATE, CHMOD, XATTR, MKDIR, UNLINK, RMDIR, RENAME, LINK, SYNC, SYNCED, MAPPED,
  UNSEEN) = range(1, 16)
 HEAD = struct.Struct("<IIQQQII")
-DATA_ONLY, FOLDER = 1, 2
+DATA_ONLY, FOLDER = 1, 2        # of SYNC
+DIRECT = 1                      # of OPEN
 
 
 @dataclass(slots=True)
@@ -134,6 +136,20 @@ class Disk:
             else:
                 change(file.content, r)
         file.pending = left
+
+
+def lasting(folder):
+    """A disk that holds what is in @folder, all of it synced."""
+    disk = Disk()
+    for path in folder.rglob("*"):
+        name, st = str(path.relative_to(folder)), path.stat()
+        mode = st.st_mode & 0o7777
+        if path.is_dir():
+            disk.names[name] = mode
+        elif path.is_file():
+            attributes = {a: os.getxattr(path, a) for a in os.listxattr(path) if a.startswith("user.")}
+            disk.names[name] = disk.files[st.st_ino] = File(bytearray(path.read_bytes()), mode, attributes)
+    return disk
 
 
 # --- states after a loss of power ------------------------------------------------------------------------------------

@@ -10,13 +10,11 @@ be found wanting, or this test is worth nothing. The exit status is 0 when that 
 
 import argparse
 import collections
-import mmap
 import multiprocessing
 import os
 import pickle
 import random
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -27,9 +25,10 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import disk as disks  # noqa: E402
-from kill_rounds import Failed  # noqa: E402
+from kill_rounds import DIRECT, Failed  # noqa: E402
 from ledger import Ledger  # noqa: E402
-from server import ROOT, Server, berth_path  # noqa: E402
+from recording import Position, RecordedServer, materialise, recorded, roomy, unlike, unsynced  # noqa: E402
+from server import berth_path  # noqa: E402
 from verify import Verifier  # noqa: E402
 from workload import BYTES, Client, Gone, Wire, digest_of, run_clients, with_digest  # noqa: E402
 
@@ -40,30 +39,6 @@ RECORDED = ["--gc-interval", "100ms", "--gc-grace", "1s", "--gc-drain", "200ms",
 EXAMINED = ["--gc-interval", "0", "--gc-grace", "1h", "--log-access=false", "--registry-session-timeout", "1h",
             "--storage-reserve", "0", "--http-loops", "1", "--http-workers", "2", "--log-level", "error"]
 DATA = "srv/berth/data"                  # below the recorded folder, so that its parents are recorded too
-
-
-def recorder_path():
-    if "CRASH_RECORDER" in os.environ:
-        return os.environ["CRASH_RECORDER"]
-    found = sorted(ROOT.glob("build*/tests/crash/recorder.so")) + sorted(ROOT.glob("build-test/*/tests/crash/recorder.so"))
-    if not found:
-        raise SystemExit("recorder.so is not built: meson setup -Dtests=true")
-    return str(found[-1])
-
-
-class Position:
-    """The recorder's count of records, as the clients see it, and the order to die from a number of them on."""
-
-    def __init__(self, path):
-        path.write_bytes(bytes(16))
-        with open(path, "r+b") as f:
-            self.map = mmap.mmap(f.fileno(), 16)
-
-    def __call__(self):
-        return struct.unpack_from("<Q", self.map, 0)[0]
-
-    def die(self, at):
-        struct.pack_into("<Q", self.map, 8, at)
 
 
 def end_by_order(server, position):
@@ -94,12 +69,15 @@ def record(berth, folder, seed, seconds, drop=None):
     root, counter = folder / "root", folder / "counter"
     root.mkdir()
     position = Position(counter)
-    env = {"LD_PRELOAD": recorder_path(), "CRASH_ROOT": root, "CRASH_TRACE": folder / "trace",
-           "CRASH_COUNTER": counter, **({"CRASH_DROP": drop} if drop else {})}
+    env = recorded(root, folder / "trace", counter, drop)
     ledger = Ledger(GRACE, position)
     clients = [Client(i, ledger, seed) for i in range(CLIENTS)]
     server = RecordedServer(berth, root / DATA, folder / "log", *RECORDED, env=env, start=False)
     rng = random.Random(seed)
+
+    def start(part):
+        server.flags = RECORDED + (DIRECT if (seed + part) % 2 else [])
+        server.start()
 
     def work(part):
         stop, threads = run_clients(clients, server, part)
@@ -114,11 +92,11 @@ def record(berth, folder, seed, seconds, drop=None):
         # The first three leave a folder each whose name was not synced.
         for records in (1, 1, 1, *(rng.randrange(1, 30) for _ in range(4))):
             interrupted_start(server, position, records)
-        server.start()
+        start(0)
         work(0)
         died = position()
         ledger.observed = []
-        server.start()
+        start(1)
         turns = [0, died, position()]
         verifier = Verifier(ledger, Wire(server.host, server.port), settle=True)
         verifier.look(ledger.touched | set(ledger.sessions))
@@ -130,7 +108,7 @@ def record(berth, folder, seed, seconds, drop=None):
         turns.append(position())
         server.stop()
         turns.append(position())
-        server.start()
+        start(2)
         work(2)
         turns.append(position())
         server.stop()
@@ -158,57 +136,7 @@ def large_blob(server, ledger):
     wire.close()
 
 
-class RecordedServer(Server):
-    """One whose log is outside the recorded folder, and that makes its data folder itself."""
-
-    def __init__(self, binary, data, log, *flags, env=None, start=True):
-        self.binary, self.data, self.flags = str(binary), data, [str(f) for f in flags]
-        self.env, self.timeout, self.ca, self.log = env or {}, 60, None, log
-        self.process, self.port = None, None
-        if start:
-            self.start()
-
-
-def unlike(folder, records):
-    """Names whose replay differs from what the server has left in @folder; none, or the recorder has missed a call."""
-    disk = disks.Disk()
-    for r in records:
-        disk.feed(r)
-    tree = disks.state(disk, disks.Choice("everything", random.Random(), disk))
-    real = {str(p.relative_to(folder)): p for p in folder.rglob("*")
-            if not p.name.endswith("-shm") and (p.is_dir() or p.is_file())}
-    wrong = sorted(set(tree) ^ set(real))
-    for name in set(tree) & set(real):
-        path, what = real[name], tree[name]
-        if isinstance(what, int):
-            same = path.is_dir()
-        else:
-            attributes = {a: os.getxattr(path, a) for a in os.listxattr(path) if a.startswith("user.")}
-            same = path.is_file() and (path.read_bytes(), path.stat().st_mode & 0o7777, attributes) == what
-        if not same:
-            wrong.append(name)
-    return wrong
-
-
 # --- examining states ------------------------------------------------------------------------------------------------
-
-def materialise(tree, folder):
-    for name, what in tree.items():                    # sorted: folders come before what is in them
-        path = folder / name
-        if isinstance(what, int):
-            path.mkdir(mode=what)
-            continue
-        content, mode, attributes = what
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(fd, content) if content else None
-        for key, value in attributes.items():
-            try:
-                os.setxattr(fd, key, value)
-            except OSError:
-                pass                                   # not every file system has them
-        os.fchmod(fd, mode)
-        os.close(fd)
-
 
 def keys_at(ledger, cut, rng):
     """What was under way shortly before, and a sample of the rest."""
@@ -228,9 +156,8 @@ def examine(berth, ledger, disk, way, seed, folder, whole):
     (folder / "root").mkdir()
     materialise(disks.state(disk, disks.Choice(way, rng, disk)), folder / "root")
     (folder / "root" / DATA).parent.mkdir(parents=True, exist_ok=True)
-    env = {"LD_PRELOAD": recorder_path(), "CRASH_DROP": "all"}
     try:
-        server = RecordedServer(berth, folder / "root" / DATA, folder / "log", *EXAMINED, env=env)
+        server = RecordedServer(berth, folder / "root" / DATA, folder / "log", *EXAMINED, env=unsynced())
     except RuntimeError as e:
         return [f"does not start: {e}"[-600:]]
     try:
@@ -274,12 +201,6 @@ def share(task):
     return done, found
 
 
-def roomy():
-    """A folder in memory where there is one: states are written and thrown away by the thousand."""
-    shm = Path("/dev/shm")
-    return shm if shm.is_dir() and os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > (1 << 29) else None
-
-
 def choose_cuts(records, ledger, turns, n, rng):
     """Sorted (cut, way, seed). Many in the moment of an answer, when least is left to chance; some while the server
     starts or ends."""
@@ -314,6 +235,7 @@ def run(berth, seed, n, seconds=3.0, drop=None, enough=5, width=2, most=None):
         found = [f for p in parts for f in p[1]]
         kinds = collections.Counter(r.kind for r in records)
         figures = {"records": len(records), "syncs": kinds[disks.SYNCED], "bytes": sum(len(r.bytes) for r in records),
+                   "direct": sum(r.kind == disks.OPEN and r.flags == disks.DIRECT for r in records),
                    "operations": ledger.done_count, "states": sum(p[0] for p in parts),
                    "recorded": round(recorded, 1), "seconds": round(time.monotonic() - began, 1)}
         if found and not drop:

@@ -40,7 +40,7 @@
 
 enum kind {
     CREATE = 1, /* a file; name, inode */
-    OPEN,       /* a file that was there; name, inode */
+    OPEN,       /* a file that was there; name, inode; flags: 1 for writing past the page cache */
     WRITE,      /* inode, offset, bytes */
     TRUNCATE,   /* inode, size in offset */
     CHMOD,      /* inode, mode in offset */
@@ -254,7 +254,8 @@ static int open_recorded(int dir_fd, const char *path, int flags, mode_t mode)
     bool there = fstatat(dir_fd, path, &before, 0) == 0;
     int fd = (int)syscall(SYS_openat, dir_fd, path, flags, mode), e = errno;
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-        put(there ? OPEN : CREATE, 0, st.st_ino, st.st_mode & 07777, name, NULL, 0);
+        put(there ? OPEN : CREATE, there && flags & O_DIRECT ? 1 : 0, st.st_ino, st.st_mode & 07777, name,
+            NULL, 0);
         if (there && flags & O_TRUNC)
             put(TRUNCATE, 0, st.st_ino, 0, "", NULL, 0);
     }

@@ -7,9 +7,11 @@ import hashlib
 import itertools
 import json
 import random
+import re
 import socket
 import threading
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -108,7 +110,10 @@ def image(config, layers, subject=None, **annotations):
 
 
 REPOSITORIES = [f"crash/r{i}" for i in range(4)]
-BUFFER = 256 * 1024            # of the server: less than that of a request that breaks off reaches no file
+# Of the server: less than that of a request that breaks off reaches no file. Asked for, as it has changed before.
+OPTIONS = Path(__file__).resolve().parent.parent.parent / "src" / "http" / "options.c"
+BUFFER = int(re.search(r"buffer_bytes, (\d+) \* KIB", OPTIONS.read_text())[1]) * 1024
+LARGEST = 5 * BUFFER           # more than one piece of what is written past the page cache (storage/direct.c)
 KEEP = 12                      # images of one client; above that it rather deletes
 
 
@@ -157,9 +162,9 @@ class Client:
         return self.rng.randbytes(size)
 
     def size(self):
-        """Below and above the size up to which blobs live in the database; a few that fill a buffer of the server."""
+        """Below and above the size up to which blobs live in the database; a few that fill buffers of the server."""
         if self.rng.random() < 0.03:
-            return self.rng.randrange(BUFFER + 10_000, BUFFER + 100_000)
+            return self.rng.randrange(BUFFER + 10_000, LARGEST)
         return self.rng.choice((self.rng.randrange(1, 3000), self.rng.randrange(17_000, 70_000)))
 
     # --- blobs ---
@@ -177,7 +182,7 @@ class Client:
         else:
             where = self.ask("POST", start, good=(202,))[1]["location"]
             if way == "again":             # the first PUT breaks off; nothing of it counts
-                self.wire.cut_off("PUT", with_digest(where, digest), data, len(data) - 5000)
+                self.wire.cut_off("PUT", with_digest(where, digest), data, self.rng.randrange(BUFFER, len(data)))
                 end = time.monotonic() + 60
                 while self.ask("PUT", with_digest(where, digest), data, octets, [(key, True)], (201,), (429,))[0] != 201:
                     if time.monotonic() > end:

@@ -1,6 +1,5 @@
 /* tests/fault/calls.h - the calls of the C library that the client's half makes, each of which may fail: the
- * linker puts calls.c between (--wrap), and tests/fault/meson.build lists them. What util/fault.h counts in
- * the code itself is counted as well. */
+ * linker puts calls.c between (--wrap). What util/fault.h counts in the code itself is counted as well. */
 #ifndef FAULT_CALLS_H
 #define FAULT_CALLS_H
 

@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+import layout
+from older_schema import EDGES, edges_of, make_version_1, schema_of
 from test_operations import OCI_MANIFEST, berth, digest_of, objects, push_blob, push_image
 
 
@@ -406,31 +408,6 @@ def test_progress_is_told_in_lines_and_text_results_can_be_read(berth_binary, ma
 
 # --- an older schema ---
 
-def make_version_1(database):
-    """What later versions of the schema changed, changed back."""
-    with contextlib.closing(sqlite3.connect(database)) as db:
-        db.executescript("""
-            DROP INDEX manifests_referrers;
-            CREATE INDEX manifests_referrers ON manifests(repo_id, subject, artifact_type, digest)
-              WHERE subject IS NOT NULL;
-            CREATE TABLE blobs_1(digest TEXT NOT NULL PRIMARY KEY, size BIGINT NOT NULL, object_key TEXT UNIQUE,
-              created_at BIGINT NOT NULL, review_at BIGINT) WITHOUT ROWID;
-            INSERT INTO blobs_1 SELECT digest, size, object_key, created_at, review_at FROM blobs;
-            DROP TABLE blobs;
-            ALTER TABLE blobs_1 RENAME TO blobs;
-            CREATE INDEX blobs_review ON blobs(review_at) WHERE review_at IS NOT NULL;
-            DELETE FROM schema_version;
-            INSERT INTO schema_version(version, applied_at) VALUES(1, 0);
-            PRAGMA wal_checkpoint(TRUNCATE);""")
-
-
-def schema_of(database):
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        assert not db.execute("PRAGMA foreign_key_check").fetchall()
-        return sorted((name, " ".join(sql.replace('"', "").split()) if sql else "") for name, sql in
-                      db.execute("SELECT name, sql FROM sqlite_schema"))
-
-
 def schema_version(database):
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
         return db.execute("SELECT max(version) FROM schema_version").fetchone()[0]
@@ -443,9 +420,12 @@ def with_referrer(server):
                                   "mediaType": "application/vnd.oci.empty.v1+json"},
                        "layers": [], "annotations": {"a": "b"},
                        "subject": {"mediaType": OCI_MANIFEST, "digest": subject, "size": 1}}).encode()
-    status, _, _ = server.request("PUT", f"/v2/team/app/manifests/{digest_of(body)}", body,
-                                  {"Content-Type": OCI_MANIFEST})
-    assert status == 201
+    orphan = body.replace(subject.encode(), digest_of(b"absent").encode())
+    index = json.dumps({"schemaVersion": 2, "mediaType": layout.INDEX, "manifests": [
+        {"mediaType": OCI_MANIFEST, "digest": digest_of(body), "size": len(body)}]}).encode()
+    for data, kind in ((body, OCI_MANIFEST), (orphan, OCI_MANIFEST), (index, layout.INDEX)):
+        status, _, _ = server.request("PUT", f"/v2/team/app/manifests/{digest_of(data)}", data, {"Content-Type": kind})
+        assert status == 201
     return subject, body
 
 
@@ -461,14 +441,15 @@ def test_a_folder_of_an_older_schema_is_brought_forward_after_a_copy(berth_binar
     subject, body = with_referrer(own)
     own.stop()
     database = Path(own.data) / "berth.db"
-    new = schema_of(database)
+    new, edges = schema_of(database), edges_of(database)
+    assert all(edges[table] for table in EDGES), edges
     make_version_1(database)
     assert schema_of(database) != new
     newer = make_server(data=own.data)
     sees_referrer(newer, subject, body)
     newer.stop()
     assert schema_version(database) > 1 and schema_version(f"{database}.v1.bak") == 1
-    assert schema_of(database) == new
+    assert schema_of(database) == new and edges_of(database) == edges
     check(berth_binary, own.data)
 
 

@@ -37,7 +37,7 @@ class TestRealRegistries:
 
     def test_heads_a_manifest(self, berth, real):
         assert berth("manifest", "head", f"{real.ref}:v1", "--output", "json").json() == {
-            "digest": real.digest, "mediaType": layout.MANIFEST, "size": len(real.manifest)}
+            "reference": f"{real.ref}:v1", "digest": real.digest, "mediaType": layout.MANIFEST, "size": len(real.manifest)}
         assert real.digest in berth("manifest", "head", f"{real.ref}@{real.digest}").out.decode()
 
     def test_gets_a_blob(self, berth, real, tmp_path):
@@ -73,7 +73,7 @@ class TestTls:
         here = f"localhost:{secure.port}"
         berth("ping", here, "--ca-file", certificates.ca)
         assert "certificate" in berth("ping", here, "--ca-file", "/etc/ssl/certs/ca-certificates.crt", code=NETWORK).err
-        assert "can't be used" in berth("ping", here, "--ca-file", "/nowhere", code=FAILED).err
+        assert "'/nowhere'" in berth("ping", here, "--ca-file", "/nowhere", code=NOT_FOUND).err
 
     def test_tells_http_and_https_apart(self, berth, server, certificates):
         assert "plain HTTP" in berth("ping", server.address, "--ca-file", certificates.ca, code=NETWORK).err

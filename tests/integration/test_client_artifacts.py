@@ -104,7 +104,7 @@ class TestLayout:
     def test_what_is_not_there(self, berth, files, tmp_path):
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "nothing", code=NOT_FOUND)
         berth("artifact", "pull", f"oci:{tmp_path}/nowhere:v1", code=NOT_FOUND)
-        berth("artifact", "push", f"oci:{tmp_path}/place:v1", "one.json", "--annotation", "novalue", code=FAILED)
+        berth("artifact", "push", f"oci:{tmp_path}/place:v1", "one.json", "--annotation", "novalue", code=USAGE)
 
 
 class TestWithoutLibarchive:

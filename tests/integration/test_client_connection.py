@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from commandline import DENIED, FAILED, NETWORK, TAGS, USAGE, Berth, fill, says, servers
+from commandline import DENIED, FAILED, NETWORK, NOT_FOUND, TAGS, USAGE, Berth, fill, says, servers
 from server import ROOT, Server
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -168,7 +168,7 @@ class TestCertificates:
         both.write_text(strict.cert.read_text() + strict.key.read_text())
         berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", both)
         berth("ping", strict.host, "--ca-file", strict.ca, code=NETWORK)
-        berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", "/nowhere", code=FAILED)
+        berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", "/nowhere", code=NOT_FOUND)
         berth("ping", strict.host, "--client-key", strict.key, code=USAGE)
 
     def test_lie_in_folders_by_host(self, berth, strict):

@@ -211,6 +211,48 @@ def test_a_read_only_folder_is_said_to_be_one(disk, make_server, tmp_path):
     ledger.verify()
 
 
+def audited(path):
+    """(lines, what is no line but the beginning of one)"""
+    lines, torn = [], []
+    for text in path.read_text().splitlines():
+        try:
+            lines.append(json.loads(text))
+        except ValueError:
+            torn.append(text)
+    return lines, torn
+
+
+def test_an_audit_log_on_a_full_disk_says_what_it_loses(disk, make_server):
+    audit = disk("64k") / "audit"
+    server = make_server("--log-audit", audit)
+    filler = audit.parent / "filler"
+    with open(filler, "wb", buffering=0) as f:
+        f.write(bytes(56 << 10))
+    ledger = Ledger(server)
+    for _ in range(60):
+        assert ledger.blob(100)               # acknowledged, audited or not
+    assert " the audit log loses lines lost=1 reason=\"No space left on device\"" in server.stderr()
+    assert server.stderr().count("audit log") == 1
+    assert len(audited(audit)[1]) == 1        # the disk was full in the middle of a line
+    filler.unlink()
+    assert ledger.blob(100)
+    server.wait_for(lambda: "the audit log is written again" in server.stderr())
+    lost = int(server.stderr().partition("is written again lost=")[2].split()[0])
+    lines, torn = audited(audit)
+    assert len(lines) + lost == 61 and len(torn) == 1, (len(lines), lost, torn)
+    assert f"\nberth_audit_lines_lost_total {lost}\n" in server.request("GET", "/metrics")[2].decode()
+
+
+def test_a_server_goes_on_in_an_audit_log_that_ends_torn(make_server, tmp_path):
+    audit = tmp_path / "audit"
+    audit.write_text('{"time":"2026-')
+    server = make_server("--log-audit", audit)
+    assert Ledger(server).blob(100)
+    server.wait_for(lambda: audit.read_text().endswith("}\n"))
+    lines, torn = audited(audit)
+    assert (len(lines), torn) == (1, ['{"time":"2026-'])
+
+
 def announce(server, way, where, length):
     """The answer to the header of an upload alone."""
     if way == "post":

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from older_schema import make_version_1
 from server import Server
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
@@ -279,8 +280,30 @@ def cases():
 
 @pytest.mark.parametrize("tree, way, place", list(cases()))
 def test_a_damaged_page_costs_what_stood_on_it(filled, berth_binary, tmp_path, tree, way, place):
+    shutil.copytree(filled[0], tmp_path / "data")
+    damage_and_repair(tmp_path / "data", filled[1].copy(), berth_binary, tree, way, place)
+
+
+@pytest.mark.parametrize("tree", ["manifests", "manifest_missing", "repo_blobs", "manifest_blobs_rev", "tags"])
+def test_a_damaged_page_of_an_older_schema_too(filled, berth_binary, tmp_path, tree):
+    """repair finds the damage before anybody brings the schema forward."""
     data, content = tmp_path / "data", filled[1].copy()
     shutil.copytree(filled[0], data)
+    make_version_1(data / "berth.db")
+    database = Database(data / "berth.db")
+    pages = database.pages(tree)[1]
+    database.overwrite(pages[len(pages) // 2], "zeros")
+    lost = repair(berth_binary, data, tree, "leaf")
+    server = Later(berth_binary, data)
+    try:
+        server.start()
+        assert content.missing(server) == lost
+        server.stop()
+    finally:
+        server.end()
+
+
+def damage_and_repair(data, content, berth_binary, tree, way, place):
     database = Database(data / "berth.db")
     pages = database.pages(tree)[place == "leaf"]
     if not pages:

@@ -1,4 +1,4 @@
--- Version 3, as a new database has it; the files beside this one bring older ones forward. Times are ms since the epoch;
+-- Version 4, as a new database has it; the files beside this one bring older ones forward. Times are ms since the epoch;
 -- ids are made by the application: 63 bits, ordered by time. Why it is safe: docs/internals/collector.md. An edge, a link
 -- and a blob are held by foreign keys that refuse at once; nothing here may ever be deferred. Columns that change little
 -- stand before long ones.
@@ -44,7 +44,10 @@ CREATE TABLE repo_blobs(
 CREATE INDEX repo_blobs_digest ON repo_blobs(digest);
 CREATE INDEX repo_blobs_review ON repo_blobs(review_at) WHERE review_at IS NOT NULL;
 
+-- The edges below name a manifest by its id: ids grow, so that new edges lie side by side, where digests lay each in a page
+-- of its own (docs/adr/0039).
 CREATE TABLE manifests(
+  id            INTEGER NOT NULL PRIMARY KEY,
   repo_id       BIGINT NOT NULL REFERENCES repositories(id) ON DELETE RESTRICT,
   digest        TEXT NOT NULL,
   media_type    TEXT NOT NULL,
@@ -56,37 +59,34 @@ CREATE TABLE manifests(
   review_at     BIGINT,
   annotations   TEXT,
   body          BLOB NOT NULL,
-  PRIMARY KEY(repo_id, digest));
+  UNIQUE(repo_id, digest));
 CREATE INDEX manifests_referrers ON manifests(repo_id, subject, artifact_type, digest, media_type, size, annotations)
   WHERE subject IS NOT NULL;
 CREATE INDEX manifests_review ON manifests(review_at) WHERE review_at IS NOT NULL;
 
 CREATE TABLE manifest_blobs(
-  repo_id  BIGINT NOT NULL,
-  manifest TEXT NOT NULL,
-  digest   TEXT NOT NULL,
-  PRIMARY KEY(repo_id, manifest, digest),
-  FOREIGN KEY(repo_id, manifest) REFERENCES manifests(repo_id, digest) ON DELETE CASCADE,
+  manifest_id BIGINT NOT NULL REFERENCES manifests(id) ON DELETE CASCADE,
+  repo_id     BIGINT NOT NULL,
+  digest      TEXT NOT NULL,
+  PRIMARY KEY(manifest_id, repo_id, digest),
   FOREIGN KEY(repo_id, digest) REFERENCES repo_blobs(repo_id, digest) ON DELETE RESTRICT) WITHOUT ROWID;
 CREATE INDEX manifest_blobs_rev ON manifest_blobs(repo_id, digest);
 
 CREATE TABLE manifest_children(
-  repo_id  BIGINT NOT NULL,
-  manifest TEXT NOT NULL,
-  child    TEXT NOT NULL,
-  PRIMARY KEY(repo_id, manifest, child),
-  FOREIGN KEY(repo_id, manifest) REFERENCES manifests(repo_id, digest) ON DELETE CASCADE,
+  manifest_id BIGINT NOT NULL REFERENCES manifests(id) ON DELETE CASCADE,
+  repo_id     BIGINT NOT NULL,
+  child       TEXT NOT NULL,
+  PRIMARY KEY(manifest_id, repo_id, child),
   FOREIGN KEY(repo_id, child) REFERENCES manifests(repo_id, digest) ON DELETE RESTRICT) WITHOUT ROWID;
 CREATE INDEX manifest_children_rev ON manifest_children(repo_id, child);
 
 -- Edges whose target is absent; kind is enum meta_missing_kind. The transaction that brings the target makes them real.
 CREATE TABLE manifest_missing(
-  repo_id  BIGINT NOT NULL,
-  manifest TEXT NOT NULL,
-  kind     SMALLINT NOT NULL,
-  digest   TEXT NOT NULL,
-  PRIMARY KEY(repo_id, manifest, kind, digest),
-  FOREIGN KEY(repo_id, manifest) REFERENCES manifests(repo_id, digest) ON DELETE CASCADE) WITHOUT ROWID;
+  manifest_id BIGINT NOT NULL REFERENCES manifests(id) ON DELETE CASCADE,
+  repo_id     BIGINT NOT NULL,
+  kind        SMALLINT NOT NULL,
+  digest      TEXT NOT NULL,
+  PRIMARY KEY(manifest_id, repo_id, kind, digest)) WITHOUT ROWID;
 CREATE INDEX manifest_missing_target ON manifest_missing(repo_id, digest);
 
 -- Deleted subjects with more referrers than one transaction should touch: the collector goes on after this one.

@@ -74,5 +74,22 @@ static void test_cli_reference__says_what_is_wrong(void **state)
     }
 }
 
+static void test_cli_reference__takes_the_defaults_of_all_commands(void **state)
+{
+    (void)state;
+    setenv("BERTH_DEFAULT_REGISTRY", "localhost:5501", 1);
+    setenv("BERTH_DEFAULT_NAMESPACE", "team", 1);
+    setenv("BERTH_DEFAULT_TAG", "edge", 1);
+    assert_int_equal(berth("reference a --format {{.normalised}}"), EXIT_OK);
+    assert_string_equal(out_text, "localhost:5501/team/a:edge\n");
+    setenv("BERTH_DEFAULT_REGISTRY", "no host", 1);
+    assert_int_equal(berth("reference a"), EXIT_FAILED);
+    CHECK(strstr(err_text, "a default for references: the host 'no host' is not a host name"));
+    unsetenv("BERTH_DEFAULT_REGISTRY");
+    unsetenv("BERTH_DEFAULT_NAMESPACE");
+    unsetenv("BERTH_DEFAULT_TAG");
+}
+
 RUN_TESTS(CLI_TEST(test_cli_reference__prints_every_field), CLI_TEST(test_cli_reference__prints_json),
-          CLI_TEST(test_cli_reference__says_what_is_wrong))
+          CLI_TEST(test_cli_reference__says_what_is_wrong),
+          CLI_TEST(test_cli_reference__takes_the_defaults_of_all_commands))

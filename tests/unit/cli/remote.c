@@ -47,22 +47,25 @@ static void test_cli_remote__knows_layouts(void **state)
 {
     (void)state;
     static const struct {
-        const char *text, *path, *reference;
+        const char *text, *path, *tag, *reference;
     } rows[] = {
-        {"oci:app", "app", NULL},
-        {"oci:./app:v1", "./app", "v1"},
-        {"oci:/srv/a.b/app@" D, "/srv/a.b/app", D},
-        {"oci:/srv/a:b/app", "/srv/a:b/app", NULL},
-        {"oci:app:", "app", NULL},
+        {"oci:app", "app", NULL, NULL},
+        {"oci:./app:v1", "./app", "v1", "v1"},
+        {"oci:/srv/a.b/app@" D, "/srv/a.b/app", NULL, D},
+        {"oci:/srv/a.b/app:v1@" D, "/srv/a.b/app", "v1", D},
+        {"oci:/srv/a:b/app", "/srv/a:b/app", NULL, NULL},
+        {"oci:/srv/a@b/app:v1", "/srv/a@b/app", "v1", "v1"},
+        {"oci:app:", "app", NULL, NULL},
     };
-    const char *path, *reference;
+    const char *path, *tag, *reference;
     for (size_t i = 0; i < COUNT(rows); i++) {
-        CHECK_ROW(i, remote_parse_layout(rows[i].text, &scratch, &path, &reference));
+        CHECK_ROW(i, remote_parse_layout(rows[i].text, &scratch, &path, &tag, &reference));
         CHECK_STR_ROW(i, str_from(path), str_from(rows[i].path));
+        CHECK_STR_ROW(i, str_from(tag), str_from(rows[i].tag));
         CHECK_STR_ROW(i, str_from(reference), str_from(rows[i].reference));
     }
-    CHECK(!remote_parse_layout("docker://oci:app", &scratch, &path, &reference));
-    assert_int_equal(berth("manifest head oci:app:v1"), EXIT_USAGE);
+    CHECK(!remote_parse_layout("docker://oci:app", &scratch, &path, &tag, &reference));
+    assert_int_equal(berth("manifest delete oci:app:v1"), EXIT_USAGE);
     CHECK(strstr(err_text, "write docker://oci:app:v1"));
 }
 

@@ -23,7 +23,11 @@ static void test_client_manifests__keep_bytes_and_check_digests(void **state)
         {OTHER, MANIFEST("Docker-Content-Digest: " OTHER "\r\n"), BERTH_E_DIGEST},
         {"v1", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
          BERTH_E_INVALID},
-        {"v1", MANIFEST("Content-Encoding: gzip\r\n"), BERTH_OK}, /* bytes as they come */
+        {"v1", MANIFEST("Content-Encoding: gzip\r\n"), BERTH_OK}, /* it only says so */
+        {"v1",
+         "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\n"
+         "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08",
+         BERTH_E_INVALID},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct script s = {.answers = {rows[i].answer}};

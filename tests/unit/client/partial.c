@@ -108,7 +108,44 @@ static void test_client_partial__follows_no_link(void **state)
     CHECK(access(path, F_OK) < 0);
 }
 
+/* Bytes that the file has on the disk. */
+static uint64_t takes(const char *file, off_t *ret_size)
+{
+    struct stat st;
+    CHECK(stat(file, &st) == 0);
+    *ret_size = st.st_size;
+    return (uint64_t)st.st_blocks * 512;
+}
+
+static void test_client_partial__has_room_in_advance_and_gives_back_what_it_does_not_need(void **state)
+{
+    (void)state;
+    static char piece[300 * KIB];
+    const uint64_t all = 12 * sizeof(piece);
+    for (int i = 0; i < 3; i++) {
+        struct partial p = PARTIAL_INIT;
+        off_t size = 0;
+        CHECK_OK(partial_open(&p, path, &digest, &test_err));
+        for (uint64_t at = 0; at < all; at += sizeof(piece)) {
+            CHECK_OK(partial_write(&p, piece, sizeof(piece), &test_err));
+            takes(unfinished, &size);
+            CHECK_ROW(i, (uint64_t)size == p.at); /* whoever goes on takes that for what is there */
+        }
+        bool made = p.room > all && p.room < UINT64_MAX;
+        CHECK_ROW(i, !made || takes(unfinished, &size) > all);
+        const char *left = i == 0 ? path : unfinished;
+        if (i == 0)
+            CHECK_OK(partial_finish(&p, &test_err));
+        if (i == 2)
+            CHECK_OK(partial_gather(&p, &test_err));
+        partial_done(&p, true);
+        CHECK_ROW(i, takes(left, &size) < all + 64 * KIB && (uint64_t)size == all);
+        unlink(left);
+    }
+}
+
 #define SET(f) cmocka_unit_test_setup_teardown(f, begin, end)
 RUN_TESTS(SET(test_client_partial__goes_on_from_what_another_left),
           SET(test_client_partial__takes_no_state_that_does_not_fit),
+          SET(test_client_partial__has_room_in_advance_and_gives_back_what_it_does_not_need),
           SET(test_client_partial__is_one_process_alone), SET(test_client_partial__follows_no_link))

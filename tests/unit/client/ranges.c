@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "berth/download.h"
 #include "client/partial.h"
@@ -20,7 +21,8 @@
 
 enum oddity {
     NONE,
-    NO_RANGES,        /* the whole blob, whatever is asked for */
+    STREAMS,          /* the whole blob, whatever is asked for, and of unknown length */
+    NO_RANGES,        /* the same, of known length */
     NO_RANGES_LATER,  /* from that request on */
     BREAKS,           /* each answer after 20 bytes, from that request on */
     REFUSES,          /* with 503, once */
@@ -88,7 +90,7 @@ static void answer(struct registry *s, int fd, const char *request)
         send_text(fd, "HTTP/1.1 416 Behind\r\nContent-Range: bytes */1000\r\nContent-Length: 0\r\n\r\n");
         return;
     }
-    if (odd == NO_RANGES || (odd == NO_RANGES_LATER && from_here))
+    if (odd == NO_RANGES || odd == STREAMS || (odd == NO_RANGES_LATER && from_here))
         range = NULL;
     if (!range)
         first = 0, last = SIZE - 1;
@@ -99,7 +101,7 @@ static void answer(struct registry *s, int fd, const char *request)
     snprintf(length, sizeof(length), "Content-Length: %zu\r\n", last + 1 - first);
     snprintf(of, sizeof(of), "%d", odd == OTHER_SIZE && here ? SIZE + 1 : SIZE);
     snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Type: a/b\r\n%s", range ? "206 Partial" : "200 OK",
-             odd == NO_LENGTH ? "Transfer-Encoding: chunked\r\n" : length);
+             odd == NO_LENGTH || odd == STREAMS ? "Transfer-Encoding: chunked\r\n" : length);
     send_text(fd, head);
     if (range) {
         s->n_ranges++;
@@ -108,7 +110,7 @@ static void answer(struct registry *s, int fd, const char *request)
         send_text(fd, head);
     }
     send_text(fd, "\r\n");
-    send_bytes(s, fd, first, last, odd == NO_LENGTH, odd == BREAKS && from_here);
+    send_bytes(s, fd, first, last, odd == NO_LENGTH || odd == STREAMS, odd == BREAKS && from_here);
 }
 
 static void *serve(void *arg)
@@ -172,7 +174,7 @@ static void end(struct registry *s)
     CHECK(rmdir(s->folder) == 0);
 }
 
-static const berth_get_options in_ranges = {sizeof(in_ranges), 4, FROM};
+static const berth_get_options in_ranges = {sizeof(in_ranges), 4, FROM, 0};
 
 static int get(struct registry *s, const berth_get_options *o)
 {
@@ -202,8 +204,8 @@ static void test_client_ranges__bring_a_blob_whatever_the_registry_is_like(void 
     } rows[] = {
         {NONE, 0, 10},        {NO_RANGES, 0, 0},    {NO_RANGES_LATER, 2, 1}, {NO_RANGES_LATER, 4, 3},
         {REFUSES, 1, 10},     {REFUSES, 3, 10},     {BREAKS, 2, 20},         {BREAKS, 1, 20},
-        {NO_SIZE, 0, 2},      {NO_LENGTH, 0, 10},   {SHORT_RANGES, 0, 100},  {OTHER_BYTES, 1, 10},
-        {OTHER_BYTES, 5, 10}, {OTHER_RANGE, 3, 10}, {OTHER_SIZE, 3, 10},
+        {NO_SIZE, 0, 2},      {STREAMS, 0, 0},      {NO_LENGTH, 0, 10},      {SHORT_RANGES, 0, 100},
+        {OTHER_BYTES, 1, 10}, {OTHER_BYTES, 5, 10}, {OTHER_RANGE, 3, 10},    {OTHER_SIZE, 3, 10},
     };
     for (unsigned at_once = 0; at_once < 3; at_once++)
         for (size_t i = 0; i < COUNT(rows); i++) {
@@ -215,7 +217,8 @@ static void test_client_ranges__bring_a_blob_whatever_the_registry_is_like(void 
             if (r != BERTH_OK && !(may_fail && r == BERTH_E_INVALID))
                 fail_msg("row %zu, %u: %d: %s", i, at_once, r, test_err.message);
             CHECK_ROW(i, r != BERTH_OK || is_there(&s));
-            CHECK_ROW(i, rows[i].ranges ? r != BERTH_OK || s.n_ranges >= rows[i].ranges : s.n_ranges == 0);
+            CHECK_ROW(i, rows[i].ranges ? r != BERTH_OK || s.n_ranges >= rows[i].ranges
+                                        : s.n_ranges == 0 && s.n_requests == 1);
             end(&s);
         }
 }
@@ -227,9 +230,9 @@ static void test_client_ranges__are_for_large_blobs_alone(void **state)
         berth_get_options o;
         int requests;
     } rows[] = {
-        {{sizeof(berth_get_options), 0, FROM}, 1}, {{sizeof(berth_get_options), 1, FROM}, 1},
-        {{sizeof(berth_get_options), 4, 0}, 1},    {{sizeof(berth_get_options), 4, SIZE + 1}, 1},
-        {{sizeof(berth_get_options), 4, SIZE}, 1}, /* which the first range brings */
+        {{sizeof(berth_get_options), 0, FROM, 0}, 1}, {{sizeof(berth_get_options), 1, FROM, 0}, 1},
+        {{sizeof(berth_get_options), 4, 0, 0}, 1},    {{sizeof(berth_get_options), 4, SIZE + 1, 0}, 1},
+        {{sizeof(berth_get_options), 4, SIZE, 0}, 1}, /* which the first range brings */
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct registry s = {0};
@@ -239,7 +242,7 @@ static void test_client_ranges__are_for_large_blobs_alone(void **state)
         end(&s);
     }
     struct registry s = {0};
-    const berth_get_options too_many = {sizeof(too_many), 65, 0};
+    const berth_get_options too_many = {sizeof(too_many), 65, 0, 0};
     begin(&s, 0);
     CHECK_CODE(get(&s, &too_many), BERTH_E_INVALID);
     end(&s);
@@ -258,7 +261,7 @@ static void test_client_ranges__go_on_from_what_is_known_to_be_there(void **stat
             struct partial p = PARTIAL_INIT;
             char left[128];
             unsigned char record[GAPS_RECORD];
-            const berth_get_options o = {sizeof(o), ranges, FROM};
+            const berth_get_options o = {sizeof(o), ranges, FROM, 0};
             begin(&s, 0);
             snprintf(left, sizeof(left), "%s.%.12s.part", s.path, strchr(s.digest.text, ':') + 1);
             int fd = open(left, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -315,6 +318,67 @@ static void test_client_ranges__fail_when_all_have_failed_and_leave_what_came(vo
     end(&s);
 }
 
+static void test_client_ranges__fill_a_file_that_is_open_and_no_more_than_it_may_hold(void **state)
+{
+    (void)state;
+    static const struct {
+        enum oddity oddity;
+        uint64_t max;
+        int code;
+    } rows[] = {{NONE, 0, BERTH_OK},
+                {NONE, SIZE, BERTH_OK},
+                {NONE, SIZE - 1, BERTH_E_TOO_BIG},
+                {NO_RANGES, SIZE, BERTH_OK},
+                {NO_RANGES, SIZE - 1, BERTH_E_TOO_BIG},
+                {STREAMS, SIZE - 1, BERTH_E_TOO_BIG},
+                {NO_SIZE, SIZE - 1, BERTH_E_TOO_BIG},
+                {OTHER_BYTES, SIZE, BERTH_OK}};
+    for (unsigned ranges = 0; ranges <= 4; ranges += 4)
+        for (size_t i = 0; i < COUNT(rows); i++) {
+            struct registry s = {.oddity = rows[i].oddity, .when = 3};
+            struct stat st;
+            char have[SIZE];
+            size_t n;
+            const berth_get_options o = {sizeof(o), ranges, FROM, rows[i].max};
+            begin(&s, 0);
+            int fd = open(s.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+            int none = open("/dev/null", O_RDWR | O_CLOEXEC);
+            CHECK(fd >= 0 && write(fd, "what was there before", 21) == 21);
+            CHECK_CODE(berth_blob_get_fd(s.client, "a", s.digest.text, none, &o, NULL, &test_err),
+                       BERTH_E_INVALID);
+            int r = berth_blob_get_fd(s.client, "a", s.digest.text, fd, &o, NULL, &test_err);
+            if (r != rows[i].code)
+                fail_msg("row %zu, %u ranges: %d: %s", i, ranges, r, test_err.message);
+            CHECK_OK(io_pread(fd, have, SIZE, 0, &n, &test_err));
+            CHECK_ROW(i, r != BERTH_OK || (n == SIZE && memcmp(have, s.blob, SIZE) == 0));
+            CHECK_ROW(i, fstat(fd, &st) == 0 && st.st_size <= SIZE); /* and nothing behind it */
+            CHECK_ROW(i, flistxattr(fd, NULL, 0) <= 0);              /* nor beside it */
+            close(fd);
+            close(none);
+            end(&s);
+        }
+}
+
+/* What was left of it counts as well. */
+static void test_client_ranges__are_refused_where_more_is_there_than_may_be(void **state)
+{
+    (void)state;
+    for (size_t there = SIZE / 2; there <= SIZE; there += SIZE / 2) {
+        struct registry s = {0};
+        char left[128];
+        const berth_get_options o = {sizeof(o), 0, 0, SIZE / 2 - 1};
+        begin(&s, 0);
+        snprintf(left, sizeof(left), "%s.%.12s.part", s.path, strchr(s.digest.text, ':') + 1);
+        int fd = open(left, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        CHECK(fd >= 0);
+        CHECK_OK(io_pwrite_all(fd, s.blob, there, 0, &test_err));
+        close(fd);
+        CHECK_CODE(get(&s, &o), BERTH_E_TOO_BIG);
+        unlink(left);
+        end(&s);
+    }
+}
+
 struct watched {
     berth_call *call;
     uint64_t done, frees_at;
@@ -359,4 +423,6 @@ RUN_TESTS(TEST(test_client_ranges__bring_a_blob_whatever_the_registry_is_like),
           TEST(test_client_ranges__go_on_from_what_is_known_to_be_there),
           TEST(test_client_ranges__fetch_anew_what_another_left_wrong),
           TEST(test_client_ranges__fail_when_all_have_failed_and_leave_what_came),
+          TEST(test_client_ranges__fill_a_file_that_is_open_and_no_more_than_it_may_hold),
+          TEST(test_client_ranges__are_refused_where_more_is_there_than_may_be),
           TEST(test_client_ranges__are_cancelled_and_counted_together))

@@ -61,6 +61,39 @@ static void test_client_route__refuses_what_makes_no_sense(void **state)
     family.family = (berth_family)5;
     CHECK_CODE(open_route(&r, &key), BERTH_E_INVALID);
     CHECK_CODE(open_route(&r, &family), BERTH_E_INVALID);
+    static const struct {
+        const char *proxy, *resolve, *certificate;
+        int code;
+    } rows[] = {
+        {"", NULL, NULL, BERTH_OK},
+        {"proxy.example:3128", NULL, NULL, BERTH_OK},
+        {"HTTP://a:b@proxy.example", NULL, NULL, BERTH_OK},
+        {"socks5h://proxy.example", NULL, NULL, BERTH_OK},
+        {"ftp://proxy.example", NULL, NULL, BERTH_E_INVALID},
+        {NULL, "a.example:443:192.0.2.1", NULL, BERTH_OK},
+        {NULL, "+a.example:443:192.0.2.1,[2001:db8::1]", NULL, BERTH_OK},
+        {NULL, "[2001:db8::1]:443:192.0.2.1", NULL, BERTH_OK},
+        {NULL, "*:443:192.0.2.1", NULL, BERTH_OK},
+        {NULL, "-a.example:443", NULL, BERTH_OK},
+        {NULL, "bad", NULL, BERTH_E_INVALID},
+        {NULL, "a.example:443", NULL, BERTH_E_INVALID},
+        {NULL, "a.example:443:", NULL, BERTH_E_INVALID},
+        {NULL, "a.example:x:192.0.2.1", NULL, BERTH_E_INVALID},
+        {NULL, "a.example:70000:192.0.2.1", NULL, BERTH_E_INVALID},
+        {NULL, ":443:192.0.2.1", NULL, BERTH_E_INVALID},
+        {NULL, "[2001:db8::1", NULL, BERTH_E_INVALID},
+        {NULL, NULL, "/nowhere/client.pem", BERTH_E_NOT_FOUND},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const char *const resolve[] = {rows[i].resolve, NULL};
+        berth_connection_options o = BERTH_CONNECTION_OPTIONS_INIT;
+        o.proxy = rows[i].proxy;
+        o.resolve = resolve;
+        o.client_certificate = rows[i].certificate;
+        CHECK_ROW(i, open_route(&r, &o) == rows[i].code);
+        if (rows[i].code == BERTH_OK)
+            route_done(&r);
+    }
     CHECK_OK(open_route(&r, NULL));
     route_done(&r);
 }

@@ -84,6 +84,26 @@ static void test_client_session__asks_for_tokens_as_docker_does(void **state)
     assert_int_equal(r.authorization.n, 0);
 }
 
+static void test_client_session__names_no_service_where_none_was_named(void **state)
+{
+    (void)state;
+    CLEANUP(session_free) struct session *s = session_new(true, NULL);
+    CLEANUP(token_request_done) struct token_request r = {0};
+    const auth_credentials nobody = {0}, identity = {.identity_token = STR("token")};
+    CHECK_OK(challenge(s, "Bearer realm=\"https://auth.example/token\""));
+    CHECK_OK(
+        session_token_request(s, &nothing_asked, STR("repository:a:pull"), &nobody, false, &r, &test_err));
+    CHECK_STR(berth_buf_str(&r.url), STR("https://auth.example/token?scope=repository:a:pull"));
+    CHECK_OK(session_token_request(s, &nothing_asked, STR(""), &nobody, false, &r, &test_err));
+    CHECK_STR(berth_buf_str(&r.url), STR("https://auth.example/token"));
+    CHECK_OK(session_token_request(s, &nothing_asked, STR(""), &nobody, true, &r, &test_err));
+    CHECK_STR(berth_buf_str(&r.url), STR("https://auth.example/token?client_id=berth&offline_token=true"));
+    CHECK_OK(
+        session_token_request(s, &nothing_asked, STR("repository:a:pull"), &identity, false, &r, &test_err));
+    CHECK_STR(berth_buf_str(&r.form),
+              STR("grant_type=refresh_token&client_id=berth&scope=repository:a:pull&refresh_token=token"));
+}
+
 static void test_client_session__posts_an_identity_token_and_takes_a_newer_one(void **state)
 {
     (void)state;
@@ -193,6 +213,7 @@ static void test_client_session__begins_with_tokens_that_were_given(void **state
 
 RUN_TESTS(TEST(test_client_session__takes_no_realm_on_plain_http_for_a_registry_on_https),
           TEST(test_client_session__asks_for_tokens_as_docker_does),
+          TEST(test_client_session__names_no_service_where_none_was_named),
           TEST(test_client_session__posts_an_identity_token_and_takes_a_newer_one),
           TEST(test_client_session__keeps_tokens_by_scope_until_they_end),
           TEST(test_client_session__lets_go_of_a_token_before_it_ends),

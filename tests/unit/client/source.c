@@ -135,7 +135,11 @@ static void test_client_source__says_what_is_wrong_with_it(void **state)
     close(fd);
     fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     berth_source folder = BERTH_SOURCE_FD(fd);
-    CHECK_OK(source_open(&s, &folder, &test_err));
+    CHECK_CODE(source_open(&s, &folder, &test_err), BERTH_E_INVALID);
+    close(fd);
+    fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    berth_source unreadable = BERTH_SOURCE_FD(fd);
+    CHECK_OK(source_open(&s, &unreadable, &test_err));
     CHECK_CODE(source_read(&s, out, sizeof(out), &n, &test_err), BERTH_E_IO);
     close(fd);
 }

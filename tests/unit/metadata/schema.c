@@ -296,6 +296,29 @@ static void test_metadata_schema__is_the_same_in_a_new_database_and_from_its_mig
     folder_remove(&f);
 }
 
+/* The image of a new database is the same for all; what the names of sessions are signed with must not be. */
+static void test_metadata_schema__gives_every_database_a_secret_of_its_own(void **state)
+{
+    (void)state;
+    unsigned char secrets[2][META_SECRET_SIZE];
+    for (size_t i = 0; i < COUNT(secrets); i++) {
+        struct folder f;
+        folder_make(&f);
+        meta *m;
+        CHECK_OK(meta_sqlite_open(f.db, NULL, &m, &test_err));
+        CHECK_OK(m->ops->secret(m, "sessions", secrets[i], sizeof(secrets[i]), &test_err));
+        m->ops->free(m);
+        folder_remove(&f);
+    }
+    CHECK(memcmp(secrets[0], secrets[1], sizeof(secrets[0])) != 0);
+    for (size_t i = 0; i < COUNT(secrets); i++) { /* random bytes do not stand in a row */
+        size_t steps = 0;
+        for (size_t n = 1; n < sizeof(secrets[i]); n++)
+            steps += secrets[i][n] == (unsigned char)(secrets[i][n - 1] + 1) || secrets[i][n] == 0;
+        CHECK(steps < 8);
+    }
+}
+
 /* As a later version would: one more migration over a database of this one. */
 static void test_metadata_schema__goes_forward_after_a_copy_was_put_aside(void **state)
 {
@@ -499,6 +522,7 @@ RUN_TESTS(TEST(test_metadata_schema__gives_every_operation_an_index),
           TEST(test_metadata_schema__is_made_once_and_leaves_one_private_file),
           TEST(test_metadata_schema__refuses_what_it_does_not_know),
           TEST(test_metadata_schema__goes_forward_after_a_copy_was_put_aside),
+          TEST(test_metadata_schema__gives_every_database_a_secret_of_its_own),
           TEST(test_metadata_schema__is_the_same_in_a_new_database_and_from_its_migrations),
           TEST(test_metadata_schema__counts_a_session_of_before_as_one_with_an_object),
           TEST(test_metadata_schema__says_so_when_the_database_is_beyond_reading),
