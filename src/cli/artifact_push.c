@@ -8,7 +8,6 @@
 #include "cli/artifact.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "content/unpack.h"
 
 #define FILE_TYPE "application/octet-stream"
 
@@ -95,34 +94,6 @@ static void work_done(struct work *w)
 
 /* --- files --- */
 
-/* "path:type/subtype" at its last ':'. */
-static int split(struct work *w, const char *text, const char *type, const char **ret_path,
-                 const char **ret_type, berth_error *err)
-{
-    berth_arena *a = &w->o.remote.base.arena;
-    const char *colon = strrchr(text, ':');
-    bool typed = colon && strchr(colon, '/') && colon[1] != '/';
-    *ret_path = typed ? berth_arena_dup(a, (berth_str){text, (size_t)(colon - text)}) : text;
-    *ret_type = typed ? colon + 1 : type;
-    return *ret_path ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-}
-
-/* What a file is called for who pulls it: its path where that stays below a folder, else its last name. */
-static const char *title_of(berth_arena *a, const char *path)
-{
-    berth_str s = str_from(path), name, rest;
-    while (s.n > 1 && s.p[s.n - 1] == '/')
-        s.n--;
-    while (str_starts(s, STR("./")))
-        s = str_from_offset(s, 2);
-    char *title = berth_arena_dup(a, s);
-    if (!title || unpack_check_path(title, NULL) == BERTH_OK)
-        return title;
-    while (str_cut(s, '/', &name, &rest))
-        s = rest;
-    return berth_arena_dup(a, s);
-}
-
 /* Waits for those that were sent first, until no more than @most are under way. */
 static int land(struct work *w, size_t most, berth_error *err)
 {
@@ -203,17 +174,17 @@ static int add_file(struct work *w, const char *text, berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
     const char *path, *type;
+    const char *title;
     bool folder = false;
     berth_digest digest;
     berth_descriptor d = BERTH_DESCRIPTOR_INIT;
-    int r = split(w, text, NULL, &path, &type, err);
+    int r = artifact_split(&w->o.remote.base.arena, text, NULL, &path, &type, err);
+    if (r == BERTH_OK)
+        r = artifact_title(&w->o.remote.base.arena, path, &title, err);
     if (r == BERTH_OK)
         r = open_regular(path, &fd, &folder, err);
     if (r != BERTH_OK)
         return r;
-    const char *title = title_of(&w->o.remote.base.arena, path);
-    if (!title || !*title)
-        return berth_error_set(err, BERTH_E_INVALID, "'%s' has no name of its own", path);
     if (folder)
         return add_packed(w, path, title, type, err);
     const berth_annotation note = {ARTIFACT_TITLE, title};
@@ -252,7 +223,8 @@ static int set_config(struct work *w, berth_error *err)
         int r = put_empty(w, err);
         return r == BERTH_OK ? berth_builder_set_config(w->b, &empty, err) : r;
     }
-    int r = split(w, w->o.config, "application/vnd.unknown.config.v1+json", &path, &type, err);
+    int r = artifact_split(&w->o.remote.base.arena, w->o.config, "application/vnd.unknown.config.v1+json",
+                           &path, &type, err);
     if (r == BERTH_OK)
         r = open_regular(path, &fd, &folder, err);
     if (r == BERTH_OK && folder)
@@ -328,6 +300,8 @@ static int run(const struct cli_command *c, int argc, char **argv)
         return rc;
     if (attaches && !w.o.artifact_type)
         return cli_usage(c->name, "say what it is: --artifact-type");
+    if (artifact_check_titles(&w.o.remote.base, &err) != BERTH_OK)
+        return remote_refuse(c, &err);
     int r = place_open_first(&w.o.remote, !attaches, &w.to, &err);
     interrupt_begin(w.o.remote.client);
     if (r == BERTH_OK)
@@ -354,8 +328,9 @@ static const struct cli_field fields[] = {
 #define FILES                                                                                                \
     "A FILE may have a media type behind it, file.json:application/json. Its path is its title, which is "   \
     "its "                                                                                                   \
-    "name when it is pulled; of a path that leads elsewhere the last name is. A folder becomes one packed "  \
-    "archive, as oras makes them. "
+    "name when it is pulled; of a path that leads elsewhere the last name is. No title may be another's, "   \
+    "or "                                                                                                    \
+    "below it. A folder becomes one packed archive, as oras makes them. "
 
 const struct cli_command cmd_artifact_push = {
     .name = "artifact push",

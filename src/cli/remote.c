@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "cli/hint.h"
 #include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
@@ -14,7 +15,11 @@ const struct cli_option remote_options[] = {
     {.name = "plain-http",
      .kind = CLI_FLAG,
      .at = offsetof(struct remote, plain_http),
-     .help = "speak HTTP; the rule for localhost, 127.0.0.1 and [::1] unless one of the next two is given"},
+     .help = "speak HTTP; the rule for localhost, 127.0.0.1 and [::1] unless one of the next three is given"},
+    {.name = "https",
+     .kind = CLI_FLAG,
+     .at = offsetof(struct remote, https),
+     .help = "speak HTTPS, to these three as well"},
     {.name = "ca-file",
      .kind = CLI_FILE,
      .value = "FILE",
@@ -39,6 +44,25 @@ const struct cli_option remote_options[] = {
      .max = DAY,
      .at = offsetof(struct remote, timeout),
      .help = "give up without progress for so long (30; 0: never)"},
+    {.name = "connect-timeout",
+     .kind = CLI_NUMBER,
+     .value = "SECONDS",
+     .max = DAY,
+     .at = offsetof(struct remote, connect_timeout),
+     .help = "give up connecting after so long (--timeout)"},
+    {.name = "max-time",
+     .kind = CLI_NUMBER,
+     .value = "SECONDS",
+     .max = 7 * DAY,
+     .at = offsetof(struct remote, max_time),
+     .help = "give up when a request or the transfer of a blob takes longer, its tries and waits included "
+             "(never)"},
+    {.name = "retries",
+     .kind = CLI_NUMBER,
+     .value = "N",
+     .max = 1000,
+     .at = offsetof(struct remote, retries),
+     .help = "so many further tries of what has failed and may not fail again (5)"},
     {.name = "debug",
      .letter = 'v',
      .kind = CLI_FLAG,
@@ -75,32 +99,14 @@ int remote_exit_code(int code)
     }
 }
 
-/* What a person can do about it; NULL: nothing that we know of. */
-static const char *help_with(const struct cli_command *c, const berth_error *err)
-{
-    bool tls = strstr(err->message, "SSL") || strstr(err->message, "certificate");
-    const char *login = "login";
-    int unused;
-    if (err->code == BERTH_E_UNAUTH && c->takes & CLI_ASKS)
-        return NULL; /* who was asked for it knows */
-    if (err->code == BERTH_E_UNAUTH)
-        return cli_find(1, &login, &unused) ? "berth login, or --username NAME with --password-stdin"
-                                            : "docker login, or --username NAME with --password-stdin";
-    if (err->code == BERTH_E_NETWORK && strstr(err->message, "certificate"))
-        return "--ca-file FILE with the authority's certificate";
-    if (err->code == BERTH_E_NETWORK && tls)
-        return "--plain-http, if the registry has no TLS";
-    return NULL;
-}
-
 int remote_fail(const struct cli_command *c, const berth_error *err)
 {
     bool bare = err->code == BERTH_E_NOT_FOUND && err->http_status == 404 && !err->oci_code[0];
-    const char *help = help_with(c, err);
+    const char *hint = hint_for(c, err);
     interrupt_wait();
     fprintf(stderr, "berth %s: %s%s\n", c->name, err->message, bare ? ": it is not there" : "");
-    if (help)
-        fprintf(stderr, "try: %s\n", help);
+    if (hint)
+        fprintf(stderr, "try: %s\n", hint);
     return remote_exit_code(err->code);
 }
 
@@ -306,6 +312,8 @@ static int read_operand(const struct cli_command *c, struct remote *r)
 
 static int check_options(const struct cli_command *c, const struct remote *r)
 {
+    if (r->plain_http && r->https)
+        return cli_usage(c->name, "--plain-http and --https: which?");
     if (r->plain_http && (r->ca_file || r->insecure))
         return cli_usage(c->name, "--plain-http has no certificates: leave out %s",
                          r->ca_file ? "--ca-file" : "--insecure");
@@ -351,7 +359,7 @@ static berth_transport transport_of(const struct remote *r, const char *host)
         return BERTH_TRANSPORT_AUTO; /* it says so itself */
     if (r->plain_http)
         return BERTH_TRANSPORT_HTTP;
-    return r->ca_file || r->connect.client_cert ? BERTH_TRANSPORT_HTTPS : r->env.transport;
+    return r->https || r->ca_file || r->connect.client_cert ? BERTH_TRANSPORT_HTTPS : r->env.transport;
 }
 
 int remote_client(const struct remote *r, const char *host, berth_client **ret_client, berth_error *err)
@@ -362,6 +370,9 @@ int remote_client(const struct remote *r, const char *host, berth_client **ret_c
     options.username = r->username;
     options.password = r->password;
     options.timeout_ms = (uint32_t)r->timeout * 1000;
+    options.connect_timeout_ms = (uint32_t)r->connect_timeout * 1000;
+    options.call_timeout_ms = (uint32_t)r->max_time * 1000;
+    options.retries = (unsigned)r->retries;
     connect_apply(&r->connect, &options);
     options.insecure = r->insecure;
     options.on_retry = on_retry;

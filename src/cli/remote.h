@@ -13,9 +13,10 @@
 /* The state of every command with CLI_REGISTRY begins with it. */
 struct remote {
     struct cli_base base;
-    bool plain_http, insecure, password_stdin;
+    bool plain_http, https, insecure, password_stdin;
     const char *ca_file, *username;
-    uint64_t timeout; /* seconds */
+    uint64_t timeout, connect_timeout, max_time; /* seconds */
+    uint64_t retries;
     struct environment env;
     berth_ref ref; /* of the first operand; what follows is lent by it */
     const char *host, *repository;
@@ -30,7 +31,7 @@ struct remote {
 };
 #define REMOTE_INIT                                                                                          \
     {                                                                                                        \
-        .timeout = 30, .ref = BERTH_REF_INIT                                                                 \
+        .timeout = 30, .retries = 5, .ref = BERTH_REF_INIT                                                   \
     }
 
 extern const struct cli_option remote_options[];

@@ -259,6 +259,12 @@ static bool fall_back(berth_call *call)
     return true;
 }
 
+static void fail_without_answer(berth_call *call, const berth_error *err)
+{
+    call_fail(call, err->code, "%s%s", call->state == CALL_TOKEN ? "asking for a token: " : "", err->message);
+    call->err.http_status = err->http_status; /* a proxy's */
+}
+
 void call_on_end(struct exchange *x, int code, const berth_error *err)
 {
     berth_call *call = CONTAINER_OF(x, berth_call, x);
@@ -269,7 +275,7 @@ void call_on_end(struct exchange *x, int code, const berth_error *err)
         return;
     }
     if (call->code == BERTH_OK && code != BERTH_OK)
-        call_fail(call, code, "%s%s", call->state == CALL_TOKEN ? "asking for a token: " : "", err->message);
+        fail_without_answer(call, err);
     if (call->code == BERTH_OK)
         call_step(call);
     else

@@ -39,10 +39,33 @@ static int code_of(int status)
     return BERTH_E_IO;
 }
 
-/* Servers tell it in pages of their own when they are spoken to in plain HTTP and speak HTTPS. */
-static bool mentions_https(berth_str page)
+/* Registries differ in the status that they put to a code: what is missing is so with any. */
+static int code_of_error(int status, berth_str code)
 {
-    return memmem(page.p, page.n, "HTTPS", 5);
+    static const char *const missing[] = {"BLOB_UNKNOWN", "BLOB_UPLOAD_UNKNOWN", "MANIFEST_BLOB_UNKNOWN",
+                                          "MANIFEST_UNKNOWN", "NAME_UNKNOWN"};
+    for (size_t i = 0; status == 400 && i < COUNT(missing); i++)
+        if (str_eq(code, str_from(missing[i])))
+            return BERTH_E_NOT_FOUND;
+    return code_of(status);
+}
+
+/* Servers tell it in pages of their own when they are spoken to in plain HTTP and speak HTTPS, registries
+ * also in an error of theirs. */
+static bool wants_https(const berth_call *call)
+{
+    berth_str page = berth_buf_str(&call->body);
+    bool json = page.n && page.p[0] == '{';
+    return call->x.status == 400 && call->x.url && str_starts(str_from(call->x.url), STR("http:")) &&
+           page.n && memmem(page.p, page.n, "HTTPS", 5) &&
+           (!json || memmem(page.p, page.n, "HTTP request", 12));
+}
+
+/* As nginx says it. */
+static bool wants_certificate(const berth_call *call)
+{
+    berth_str page = berth_buf_str(&call->body);
+    return call->x.status == 400 && page.n && memmem(page.p, page.n, "No required SSL certificate", 27);
 }
 
 /* What the answer says went wrong, in its own words where it has some. */
@@ -50,15 +73,16 @@ int call_fail_by_answer_of(berth_call *call, const char *who)
 {
     int status = call->x.status;
     berth_str code, message;
-    if (oci_read_error(berth_buf_str(&call->body), &call->arena, &code, &message)) {
-        call_fail(call, code_of(status), STR_FMT "%s" STR_FMT "%s", STR_ARG(message), message.n ? " (" : "",
-                  STR_ARG(code), message.n ? ")" : "");
+    if (wants_https(call)) {
+        call_fail(call, BERTH_E_NETWORK, "%s answered 400 (it speaks HTTPS)", who);
+    } else if (wants_certificate(call)) {
+        call_fail(call, BERTH_E_UNAUTH, "%s wants a client's certificate", who);
+    } else if (oci_read_error(berth_buf_str(&call->body), &call->arena, &code, &message)) {
+        call_fail(call, code_of_error(status, code), STR_FMT "%s" STR_FMT "%s", STR_ARG(message),
+                  message.n ? " (" : "", STR_ARG(code), message.n ? ")" : "");
         snprintf(call->err.oci_code, sizeof(call->err.oci_code), STR_FMT, STR_ARG(code));
     } else {
-        bool confused =
-            status == 400 && !call->client->origin.tls && mentions_https(berth_buf_str(&call->body));
-        call_fail(call, code_of(status), "%s answered %d%s", status == 407 ? "the proxy" : who, status,
-                  confused ? " (it speaks HTTPS)" : "");
+        call_fail(call, code_of(status), "%s answered %d", status == 407 ? "the proxy" : who, status);
     }
     call->err.http_status = status;
     return call->code;

@@ -20,7 +20,8 @@ struct handle {
     CURL *easy;
     struct curl_slist *fields;
     char why[CURL_ERROR_SIZE];
-    struct handle *next; /* of the idle */
+    bool certificate_wanted, certificate_shown; /* of ours */
+    struct handle *next;                        /* of the idle */
 };
 
 struct curls {
@@ -125,6 +126,27 @@ void curls_free(struct curls *s)
     free(s);
 }
 
+/* --- what curl tells beside its answers --- */
+
+/* What curl sends, with what it adds; and that the other end of TLS asks for a certificate of ours, which
+ * nothing else tells. */
+static int on_debug(CURL *easy, curl_infotype what, char *p, size_t n, void *arg)
+{
+    (void)easy;
+    const struct exchange *x = arg;
+    if (what == CURLINFO_HEADER_OUT)
+        carrier_trace(x->handle, BERTH_TRACE_SENT, (berth_str){p, n});
+    else if (what == CURLINFO_TEXT && memmem(p, n, "(IN)", 4) && memmem(p, n, "Request CERT", 12))
+        handle_of(x)->certificate_wanted = true;
+    return 0;
+}
+
+static void hear(struct handle *h, bool on)
+{
+    curl.easy_setopt(h->easy, CURLOPT_VERBOSE, (long)on);
+    curl.easy_setopt(h->easy, CURLOPT_DEBUGFUNCTION, on ? on_debug : NULL);
+}
+
 /* --- steps --- */
 
 /* The connection is there: the request goes out. Perhaps for the second time: curl takes a fresh connection
@@ -134,6 +156,8 @@ static int on_connected(void *arg, char *ip, char *own_ip, int port, int own_por
 {
     (void)ip, (void)own_ip, (void)port, (void)own_port;
     struct exchange *x = arg;
+    if (!x->transport->trace.fn)
+        hear(handle_of(x), false); /* the handshake is over */
     carrier_enter(x->handle, x->has_body ? EXCHANGE_SENDS : EXCHANGE_WAITS);
     return !x->streams || x->events->rewind(x) ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
@@ -217,16 +241,6 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
 }
 
-/* What curl sends, with what it adds. */
-static int on_debug(CURL *easy, curl_infotype what, char *p, size_t n, void *arg)
-{
-    (void)easy;
-    const struct exchange *x = arg;
-    if (what == CURLINFO_HEADER_OUT)
-        carrier_trace(x->handle, BERTH_TRACE_SENT, (berth_str){p, n});
-    return 0;
-}
-
 static bool add_field(struct handle *h, const char *line)
 {
     struct curl_slist *longer = curl.slist_append(h->fields, line);
@@ -254,10 +268,6 @@ static bool set_up(struct transport *t, struct handle *h)
     curl.easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      t->limits_ms[EXCHANGE_CONNECTS] ? 2l * t->limits_ms[EXCHANGE_CONNECTS]
                                                      : (long)INT32_MAX);
-    if (t->trace.fn) {
-        curl.easy_setopt(e, CURLOPT_DEBUGFUNCTION, on_debug);
-        curl.easy_setopt(e, CURLOPT_VERBOSE, 1L);
-    }
     curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl.easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl.easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* digests are of the bytes that come */
@@ -320,7 +330,10 @@ static bool set_body(struct exchange *x, CURL *e)
 static bool set_request(struct transport *t, struct exchange *x, struct handle *h)
 {
     CURL *e = h->easy;
-    bool ok = add_fields(x, h) && set_body(x, e) && curl_route_aim(e, &t->route, t->ca_file, x);
+    bool ok = add_fields(x, h) && set_body(x, e) &&
+              curl_route_aim(e, &t->route, t->ca_file, x, &h->certificate_shown);
+    h->certificate_wanted = false;
+    hear(h, t->trace.fn || str_starts(str_from(x->url), STR("https:")));
     ok &= curl.easy_setopt(e, CURLOPT_URL, x->url) == CURLE_OK;
     ok &= curl.easy_setopt(e, CURLOPT_HTTPHEADER, h->fields) == CURLE_OK;
     curl.easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(x->large ? LARGE_BUFFER : CURL_MAX_WRITE_SIZE));
@@ -399,68 +412,17 @@ void curls_release(struct transport *t, struct carrier *c)
 
 /* --- what has ended --- */
 
-static enum exchange_failure kind_of(CURLcode result)
+static int explain(struct transport *t, CURLcode result, struct handle *h, berth_error *err)
 {
-    switch ((int)result) {
-    case CURLE_OK:
-        return FAILURE_NONE;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_OPERATION_TIMEDOUT: /* curl's own is that of connecting */
-        return FAILURE_UNREACHED;
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_SEND_FAIL_REWIND:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-        return FAILURE_BROKEN;
-    default:
-        return FAILURE_LASTING;
-    }
-}
-
-static int explain(const struct exchange *x, CURLcode result, berth_error *err)
-{
-    const struct handle *h = handle_of(x);
-    const char *why = h->why[0] ? h->why : curl.easy_strerror(result);
-    long proxy_said = 0;
-    curl.easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
-    if (result != CURLE_OK && proxy_said == 407)
-        return berth_error_set(err, BERTH_E_UNAUTH, "the proxy wants other credentials");
-    switch ((int)result) {
-    case CURLE_OK:
-        return BERTH_OK;
-    case CURLE_OUT_OF_MEMORY:
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    case CURLE_SSL_CACERT_BADFILE:
-        return berth_error_set(err, BERTH_E_INVALID, "the file of trusted certificates can't be used: %s",
-                               why);
-    case CURLE_SSL_CERTPROBLEM:
-        return berth_error_set(err, BERTH_E_INVALID, "the client's certificate or key can't be used: %s",
-                               why);
-    case CURLE_UNSUPPORTED_PROTOCOL: /* an answer that is not HTTP/1 */
-        return berth_error_set(err, BERTH_E_NETWORK, "%s (does it speak HTTPS?)", why);
-    case CURLE_PARTIAL_FILE:
-        return berth_error_set(err, BERTH_E_NETWORK, "the body ended early: %s", why);
-    case CURLE_SEND_FAIL_REWIND:
-    case CURLE_ABORTED_BY_CALLBACK: /* by on_connected(), or by a call that knows more about it */
-        return berth_error_set(err, BERTH_E_NETWORK,
-                               "the connection broke, and the content can be sent only once");
-    case CURLE_OPERATION_TIMEDOUT:
-        return berth_error_set(err, BERTH_E_NETWORK, "no progress in time: %s", why);
-    case CURLE_SSL_CONNECT_ERROR:
-        return berth_error_set(err, BERTH_E_NETWORK, "%s (does it speak plain HTTP?)", why);
-    case CURLE_WRITE_ERROR: /* a callback's wish, which its call knows more about; else it is the header */
-        return berth_buf_exceeded(&x->header)
-                   ? berth_error_set(err, BERTH_E_TOO_BIG, "the header of the answer is too long")
-                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    default:
-        return berth_error_set(err, BERTH_E_NETWORK, "%s", why);
-    }
+    struct exchange *x = h->base.x;
+    struct curl_failure f = {.x = x,
+                             .route = &t->route,
+                             .why = h->why[0] ? h->why : curl.easy_strerror(result),
+                             .certificate_wanted = h->certificate_wanted,
+                             .certificate_shown = h->certificate_shown};
+    curl.easy_getinfo(h->easy, CURLINFO_HTTP_CONNECTCODE, &f.proxy_status);
+    curl.easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &f.os_errno);
+    return curl_explain(result, &f, &x->failure, err);
 }
 
 static bool take_ended(struct transport *t)
@@ -473,8 +435,7 @@ static bool take_ended(struct transport *t)
         if (m->msg != CURLMSG_DONE || curl.easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &h) != CURLE_OK)
             continue;
         berth_error err = BERTH_ERROR_INIT;
-        h->base.x->failure = kind_of(m->data.result);
-        int code = explain(h->base.x, m->data.result, &err);
+        int code = explain(t, m->data.result, h, &err);
         carrier_end(t, &h->base, code, &err); /* m is gone from here on */
         any = true;
     }

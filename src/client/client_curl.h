@@ -1,4 +1,5 @@
-/* client/client_curl.h - what the files that see libcurl share: how a handle is told of a route. */
+/* client/client_curl.h - what the files that see libcurl share: how a handle is told of a route,
+ * and what an end means. */
 #ifndef CLIENT_CLIENT_CURL_H
 #define CLIENT_CLIENT_CURL_H
 
@@ -30,7 +31,23 @@ int curl_load(berth_error *err);
 bool curl_route_set_up(CURL *easy, const struct route *r, struct curl_slist *resolve);
 struct curl_slist *curl_route_resolve(const struct route *r, bool *ret_ok);
 
-/* What depends on where this request goes. False: no memory, or certificates that can't be read. */
-bool curl_route_aim(CURL *easy, const struct route *r, const char *ca_file, const struct exchange *x);
+/* What depends on where this request goes. *@ret_shows: there is a certificate of ours to show. False: no
+ * memory, or certificates that can't be read. */
+bool curl_route_aim(CURL *easy, const struct route *r, const char *ca_file, const struct exchange *x,
+                    bool *ret_shows);
+
+/* What is known of an exchange that curl has ended. */
+struct curl_failure {
+    const struct exchange *x;
+    const struct route *route;
+    const char *why;                            /* in curl's words */
+    long proxy_status;                          /* of its answer to CONNECT; 0: there was none */
+    long os_errno;                              /* of connecting; 0: unknown */
+    bool certificate_wanted, certificate_shown; /* of ours; the other end has asked for one */
+};
+
+/* Why it has ended so, in words that say what can be done about it. */
+int curl_explain(CURLcode result, const struct curl_failure *f, enum exchange_failure *ret_kind,
+                 berth_error *err);
 
 #endif

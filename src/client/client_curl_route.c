@@ -50,7 +50,8 @@ static bool show(CURL *e, const char *certificate, const char *key)
            curl.easy_setopt(e, CURLOPT_SSLKEY, key) == CURLE_OK;
 }
 
-bool curl_route_aim(CURL *e, const struct route *r, const char *ca_file, const struct exchange *x)
+bool curl_route_aim(CURL *e, const struct route *r, const char *ca_file, const struct exchange *x,
+                    bool *ret_shows)
 {
     CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
     struct route_certs other = {.authorities = BERTH_BUF_INIT(0)};
@@ -60,6 +61,7 @@ bool curl_route_aim(CURL *e, const struct route *r, const char *ca_file, const s
         ok &= route_find_certs(r, u.authority, &arena, &other, NULL) == BERTH_OK;
     const struct route_certs *certs = x->home ? &r->own : &other;
     bool own = x->home && r->certificate;
+    *ret_shows = own || certs->certificate;
     ok &= show(e, own ? r->certificate : certs->certificate, own ? r->key : certs->key);
     ok &= ca_file || trust(e, &certs->authorities);
     berth_buf_done(&other.authorities);

@@ -62,8 +62,10 @@ static int refused_untag(berth_call *call, const struct step **ret_next)
     if (p->purges && status != 401 && status != 403 && status < 500)
         return delete_manifest(call, ret_next);
     call_fail_by_answer(call);
-    if (status == 400) /* many take a digest alone for a reference here */
-        call->code = call->err.code = BERTH_E_UNSUPPORTED;
+    if (status == 400) { /* many take a digest alone for a reference here, and say something about that */
+        call_fail(call, BERTH_E_UNSUPPORTED, "the registry deletes manifests alone, and no tags");
+        call->err.http_status = status;
+    }
     return call->code;
 }
 

@@ -77,16 +77,30 @@ static int read_index(const berth_layout *l, struct index *ret, berth_error *err
     return r == BERTH_OK ? r : berth_error_prefix(err, "index.json");
 }
 
-/* Adds an entry; other writers wait. */
-static int add_entry(const berth_layout *l, const berth_manifest *m, berth_str name, berth_error *err)
+/* Other writers wait until it is closed. */
+static int lock_folder(const berth_layout *l, int *ret_lock, berth_error *err)
 {
     CLEANUP(closep) int lock = openat(l->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = -1;
+    while (lock >= 0 && (r = flock(lock, LOCK_EX)) < 0 && errno == EINTR)
+        continue;
+    if (r < 0)
+        return berth_error_set(err, BERTH_E_IO, "locking '%s': %s", l->path, strerror(errno));
+    *ret_lock = steal_fd(&lock);
+    return BERTH_OK;
+}
+
+/* Adds an entry. */
+static int add_entry(const berth_layout *l, const berth_manifest *m, berth_str name, berth_error *err)
+{
+    CLEANUP(closep) int lock = -1;
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(OCI_LAYOUT_INDEX_MAX + 1);
     oci_layout_index *index = NULL;
     berth_digest d;
-    if (lock < 0 || flock(lock, LOCK_EX) < 0)
-        return berth_error_set(err, BERTH_E_IO, "locking '%s': %s", l->path, strerror(errno));
-    int r = read_whole(l, "index.json", OCI_LAYOUT_INDEX_MAX, &text, err);
+    int r = lock_folder(l, &lock, err);
+    if (r != BERTH_OK)
+        return r;
+    r = read_whole(l, "index.json", OCI_LAYOUT_INDEX_MAX, &text, err);
     if (r == BERTH_E_NOT_FOUND)
         r = BERTH_OK;
     if (r == BERTH_OK)
@@ -319,12 +333,16 @@ int berth_layout_blob_get(berth_layout *l, const char *digest, berth_sink_fn fn,
 
 /* --- the layout --- */
 
-/* An empty index is an index; a folder without one is none. */
+/* An empty index is an index; a folder without one is none. Another process may be at it, and may have added
+ * to the index already. */
 static int create(berth_layout *l, berth_error *err)
 {
     static const char empty[] = "{\"schemaVersion\":2,\"mediaType\":\"" MT_OCI_INDEX "\",\"manifests\":[]}";
+    CLEANUP(closep) int lock = -1;
     struct stat st;
-    int r = layout_prepare(l->dir_fd, err);
+    int r = lock_folder(l, &lock, err);
+    if (r == BERTH_OK)
+        r = layout_prepare(l->dir_fd, err);
     if (r == BERTH_OK && fstatat(l->dir_fd, "index.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
         r = layout_write(l->dir_fd, "index.json", empty, strlen(empty), err);
     return r;

@@ -4,25 +4,37 @@
  * behind a trusted proxy count for the client that it names, its connections for nobody. */
 #include "http/internal.h"
 
-#define SURPLUS 256 /* connections above the limit that are told so; beyond these they are just closed */
+#define SURPLUS 256 /* connections above a limit that are told so; beyond these they are just closed */
+
+/* It is told so, with TLS after the handshake, or not at all. */
+static int refuse(struct http_conn *c, int status)
+{
+    http_server *s = c->loop->server;
+    c->surplus = atomic_fetch_add(&s->surplus, 1) < SURPLUS;
+    if (!c->surplus)
+        atomic_fetch_sub(&s->surplus, 1);
+    return c->surplus ? status : -1;
+}
 
 int http_conn_admit(struct http_conn *c)
 {
     http_server *s = c->loop->server;
-    uint64_t n = atomic_load(&s->connections);
-    if (n > s->limits.connections)
-        return n > (uint64_t)s->limits.connections + SURPLUS || c->is_tls ? -1 : 503;
+    if (atomic_load(&s->connections) > s->limits.connections)
+        return refuse(c, 503);
     if (!s->limits.connections_per_peer || c->is_unix || c->trusted)
         return 0;
     c->counted = http_peers_enter(s->peers, &c->address, HTTP_PEER_CONNECTIONS);
-    return c->counted ? 0 : c->is_tls ? -1 : 429;
+    return c->counted ? 0 : refuse(c, 429);
 }
 
 void http_conn_dismiss(struct http_conn *c)
 {
+    http_server *s = c->loop->server;
     if (c->counted)
-        http_peers_leave(c->loop->server->peers, &c->address, HTTP_PEER_CONNECTIONS);
-    c->counted = false;
+        http_peers_leave(s->peers, &c->address, HTTP_PEER_CONNECTIONS);
+    if (c->surplus)
+        atomic_fetch_sub(&s->surplus, 1);
+    c->counted = c->surplus = false;
 }
 
 int http_req_admit(struct http_req *req, struct http_refusal *ret_why)

@@ -168,6 +168,17 @@ static void refuse_early(struct http_conn *c, int status, const struct http_refu
     begin_answer(c);
 }
 
+/* It is one connection too many. */
+static void turn_away(struct http_conn *c, int status)
+{
+    const struct http_limits *limits = &c->loop->server->limits;
+    const struct http_refusal by_peer = {.reason = "this address has more connections than the limit",
+                                         .limit = limits->connections_per_peer};
+    const struct http_refusal in_all = {.reason = "there are more connections than the limit",
+                                        .limit = limits->connections};
+    refuse_early(c, status, status == 429 ? &by_peer : &in_all);
+}
+
 /* --- reading --- */
 
 /* Received, the end, or a break: what every read does with its result. */
@@ -627,6 +638,10 @@ static bool step_handshake(struct http_conn *c)
         break_off(c);
         return true;
     }
+    if (c->turned_away) {
+        turn_away(c, c->turned_away);
+        return true;
+    }
     int64_t deadline = c->deadline_ms;
     move(c, CONN_IDLE);
     c->deadline_ms = deadline; /* the first request still has to come in time */
@@ -790,13 +805,11 @@ void http_conn_open(struct http_conn *c, int refuse_status)
     c->deadline_ms = c->loop->now_ms + server->timeouts.header;
     berth_buf_init(&c->hold, server->limits.header_bytes + 2 * HTTP_SCRATCH);
     c->body.complete = true;
-    if (refuse_status) {
-        const struct http_limits *limits = &server->limits;
-        const struct http_refusal by_peer = {.reason = "this address has more connections than the limit",
-                                             .limit = limits->connections_per_peer};
-        const struct http_refusal in_all = {.reason = "there are more connections than the limit",
-                                            .limit = limits->connections};
-        refuse_early(c, refuse_status, refuse_status == 429 ? &by_peer : &in_all);
+    if (refuse_status && c->tls) {
+        c->turned_away = (short)refuse_status;
+        c->deadline_ms = c->loop->now_ms + MIN(server->timeouts.header, HTTP_LINGER_MS);
+    } else if (refuse_status) {
+        turn_away(c, refuse_status);
         if (c->state == CONN_GONE)
             return;
     }

@@ -223,7 +223,8 @@ struct http_conn {
     unsigned char tls_wants;
     unsigned char interim; /* bytes of "100 Continue" still to send */
     bool greeted;          /* TLS: the client's first byte was looked at */
-    bool is_tls, is_unix, counted, trusted;
+    short turned_away;     /* TLS: the status to be told after the handshake */
+    bool is_tls, is_unix, counted, surplus, trusted;
     bool keep; /* for another request after this one */
     bool waiting, ready;
     bool yields;    /* what its buffer holds goes to the handlers now */
@@ -344,6 +345,7 @@ struct http_server {
     void *loops; /* of server.c */
     unsigned n_loops, n_workers, socket_mode;
     atomic_uint_least64_t connections;
+    atomic_uint_least64_t surplus;  /* of these: above a limit, and being told so */
     atomic_uint_least64_t requests; /* in flight; counted where they are limited */
     atomic_bool stopping;
     bool started, joined;

@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+import backup_power
 import kill_rounds
+import once_power
 import power
 from server import berth_path
 
@@ -14,6 +16,7 @@ ROUNDS, STATES = (int(os.environ.get(name, n)) for name, n in (("CRASH_ROUNDS", 
 # A slow machine has shorter rounds and fewer states, unless it is asked for a number.
 SECONDS = None if "CRASH_ROUNDS" in os.environ else 60
 STATE_SECONDS = None if "CRASH_STATES" in os.environ else 40
+FEW = max(12, STATES // 40)              # of a backup's, a restore's and the like
 SEED = int(os.environ.get("CRASH_SEED", time.time()))
 DROPS = ("all", "dirs", "files", "wal", "objects") if "CRASH_STATES" in os.environ else ("all", "dirs")
 
@@ -58,3 +61,22 @@ def test_a_server_whose_syncs_are_swallowed_is_found_out(drop, say):
     figures, found, _ = power.run(berth_path(), SEED, 60, seconds=1.5, drop=drop, enough=1)
     say(figures)
     assert found
+
+
+def test_a_backup_survives_a_loss_of_power_while_it_is_made(say):
+    figures, wrong = backup_power.run(berth_path(), SEED, 2 * FEW)
+    say(figures)
+    assert figures["states"] == 2 * FEW and figures.get("the last") and not wrong, f"seed {SEED}: {wrong[:2]}"
+
+
+@pytest.mark.parametrize("work", once_power.WORKS)
+def test_work_on_a_whole_store_survives_a_loss_of_power(work, say):
+    figures, wrong = once_power.run(berth_path(), work, SEED, FEW)
+    say(figures)
+    assert figures["states"] == FEW and figures["unfinished"] and not wrong, f"seed {SEED}: {wrong[:2]}"
+
+
+def test_work_whose_syncs_are_swallowed_is_found_out():
+    assert backup_power.run(berth_path(), SEED, 40, drop="all", enough=1)[1]
+    for work in once_power.WORKS:
+        assert once_power.run(berth_path(), work, SEED, 40, drop="all", enough=1)[1], work

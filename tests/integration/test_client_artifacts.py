@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -100,6 +101,33 @@ class TestLayout:
         assert f"└── application/sbom  {sbom}" in text and f"    └── application/sig  {signature}" in text
         assert signature not in berth("artifact", "tree", ref, "--depth", "1").out.decode()
         assert berth("artifact", "tree", ref, "--artifact-type", "x/y", "--output", "json").json()["referrers"] == []
+
+    @pytest.mark.parametrize("names", [["."], [".."], ["/"], ["tree/.."], ["one.json", "one.json"], ["tree", "tree/run.sh"],
+                                       ["tree/run.sh", "./tree/"], ["one.json", "./one.json:text/plain"], ["sub//two.bin", "sub/two.bin"],
+                                       ["one.json", "{}/one.json"]])
+    def test_what_could_not_be_pulled_is_not_pushed(self, berth, files, tmp_path, names):
+        names = [name.format(files) for name in names]
+        berth("artifact", "push", f"oci:{tmp_path}/place:v1", *names, code=USAGE)
+        berth("artifact", "attach", f"oci:{tmp_path}/place:v1", *names, "--artifact-type", "x/y", code=USAGE)
+        assert not (tmp_path / "place").exists()
+
+    def test_titles_are_plain_paths(self, berth, files, tmp_path):
+        ref = f"oci:{tmp_path}/place:v1"
+        (files / "tree.txt").write_text("beside")
+        names = ["./one.json", "sub//two.bin", "tree/./run.sh", "tree/deep/", f"{files}/tree.txt", "sub/../tree/" + NOT_ASCII]
+        said = berth("artifact", "push", ref, *names, "--output", "json").json()
+        assert [f["title"] for f in said["files"]] == ["one.json", "sub/two.bin", "tree/run.sh", "tree/deep", "tree.txt", NOT_ASCII]
+        berth("artifact", "pull", ref, "-o", tmp_path / "out")
+
+    @pytest.mark.parametrize("attempt", range(6))
+    def test_many_make_one_at_the_same_time(self, berth, files, tmp_path, attempt):
+        tags = [f"t{i}" for i in range(8)]
+        place = f"oci:{tmp_path}/place"
+        with ThreadPoolExecutor(len(tags)) as pool:
+            list(pool.map(lambda tag: berth("artifact", "push", f"{place}:{tag}", "one.json"), tags))
+        index = json.loads((tmp_path / "place" / "index.json").read_text())
+        assert sorted(m["annotations"]["org.opencontainers.image.ref.name"] for m in index["manifests"]) == tags
+        assert sorted(p.name for p in (tmp_path / "place").iterdir()) == ["blobs", "index.json", "oci-layout"]
 
     def test_what_is_not_there(self, berth, files, tmp_path):
         berth("artifact", "push", f"oci:{tmp_path}/place:v1", "nothing", code=NOT_FOUND)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from commandline import DENIED, FAILED, NETWORK, NOT_FOUND, TAGS, USAGE, Berth, fill, says, servers
-from server import ROOT, Server
+from server import ROOT, Server, berth_path
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -94,6 +94,7 @@ class TestProxy:
         for wrong in (f"http://{squid.address}", f"http://alice:wrong-word@{squid.address}"):
             said = berth("ping", server.address, "--proxy", wrong, code=DENIED).err
             assert "proxy" in said and "wrong-word" not in said
+            assert "try: --proxy" in said and "login" not in said
 
     def test_sees_nothing_of_what_goes_through_tls(self, berth, tls_server, certificates, squid):
         host = f"localhost:{tls_server.port}"
@@ -101,7 +102,7 @@ class TestProxy:
         squid.waits_for(f"CONNECT {host}")
         said = berth("ping", host, "--ca-file", certificates.ca, "--proxy", f"http://alice:wrong-word@{squid.address}",
                      code=DENIED).err
-        assert "the proxy wants other credentials" in said and "wrong-word" not in said
+        assert "the proxy wants other credentials\ntry: --proxy" in said and "wrong-word" not in said
 
     def test_everything_goes_through_it(self, berth, squid, tmp_path):
         contestant = servers.Distribution()
@@ -127,6 +128,21 @@ class TestProxy:
         berth("tag", "list", f"{server.address}/later", "--proxy", proxy, code=4)
         squid.waits_for("/v2/later/")
         assert "/v2/excepted/" not in squid.log.read_text()
+
+    def test_that_is_down_is_named(self, berth, server, tls_server, certificates):
+        nobody = f"127.0.0.1:{servers.free_port()}"
+        for scheme in ("http", "socks5h"):
+            said = berth("ping", server.address, "--proxy", f"{scheme}://{nobody}", code=NETWORK).err
+            assert "the proxy can't be reached" in said and "try: another --proxy" in said
+        said = berth("ping", tls_server.address, "--ca-file", certificates.ca, https_proxy=f"http://{nobody}", code=NETWORK).err
+        assert "the proxy can't be reached" in said
+        said = berth("ping", f"127.0.0.1:{servers.free_port()}", code=NETWORK).err
+        assert "proxy" not in said
+
+    def test_that_lets_nothing_through_is_asked_once(self, berth, scripted, certificates):
+        s = scripted()
+        said = berth("ping", "registry.example", "--ca-file", certificates.ca, "--proxy", s.url, code=NETWORK).err
+        assert "the proxy answered 501" in said and "trying again" not in said
 
     def test_of_socks_is_gone_through(self, berth, server):
         port = servers.free_port()
@@ -167,9 +183,44 @@ class TestCertificates:
         both = berth.home / "both.pem"
         both.write_text(strict.cert.read_text() + strict.key.read_text())
         berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", both)
-        berth("ping", strict.host, "--ca-file", strict.ca, code=NETWORK)
         berth("ping", strict.host, "--ca-file", strict.ca, "--client-cert", "/nowhere", code=NOT_FOUND)
         berth("ping", strict.host, "--client-key", strict.key, code=USAGE)
+
+    @pytest.mark.parametrize("again", range(4))        # what the server says may come too late to be read
+    def test_that_is_wanted_and_not_given_is_asked_for(self, berth, strict, again):
+        said = berth("ping", strict.host, "--ca-file", strict.ca, code=DENIED).err
+        assert said == (f"berth ping: {strict.host}: the registry wants a client's certificate\n"
+                        "try: --client-cert FILE, with --client-key FILE\n")
+
+    def test_is_asked_for_by_pages_too(self, berth, strict, certificates, tmp_path):
+        nginx = servers.Nginx()
+        if not nginx.available():
+            pytest.skip("nginx is not here (tools/bootstrap test)")
+        command = nginx.command
+
+        def with_clients(folder, port, tls):
+            argv = command(folder, port, tls)
+            config = next(folder.glob("*.conf"))
+            config.write_text(config.read_text().replace(
+                "ssl_certificate ", f"ssl_client_certificate {strict.ca}; ssl_verify_client on; ssl_certificate ", 1))
+            return argv
+
+        nginx.command = with_clients
+        running = nginx.start(tmp_path, (str(certificates.certificate), str(certificates.key)))
+        try:
+            said = berth("ping", f"localhost:{running.port}", "--ca-file", strict.ca, code=DENIED).err
+            assert "wants a client's certificate\ntry: --client-cert" in said, said
+        finally:
+            running.close()
+
+    def test_that_is_not_trusted_is_named(self, berth, strict):
+        own = berth.home / "own"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                        "/CN=mallory", "-keyout", f"{own}.key", "-out", f"{own}.cert"], check=True, capture_output=True)
+        done = subprocess.run([berth_path(), "ping", strict.host, "--ca-file", strict.ca, "--client-cert", f"{own}.cert",
+                               "--client-key", f"{own}.key", "--retries", "0"], env=berth.env, capture_output=True, text=True)
+        assert done.returncode in (DENIED, NETWORK)
+        assert "client's certificate" in done.stderr and "try: another --client-cert" in done.stderr
 
     def test_lie_in_folders_by_host(self, berth, strict):
         folder = berth.home / ".docker/certs.d" / strict.host
@@ -184,7 +235,7 @@ class TestCertificates:
         berth("ping", name, "--resolve", f"{name}:127.0.0.1", code=NETWORK)     # another host's folder is empty
         other = berth.home / "elsewhere"
         shutil.move(folder.parent, other)
-        berth("ping", strict.host, "--insecure", code=NETWORK)
+        berth("ping", strict.host, "--insecure", code=DENIED)
         berth("ping", strict.host, "--insecure", "--certs-dir", other, *secure)
         (other / strict.host / "client.key").unlink()
         assert "client.key" in berth("ping", strict.host, "--insecure", "--certs-dir", other, code=USAGE).err
@@ -196,7 +247,7 @@ class TestCertificates:
         shutil.copy(certificates.ca, folder / "ca.crt")
         found = ["--resolve", f"{host}:127.0.0.1", "--certs-dir", folder.parent]
         said = berth("ping", host, *found, code=NETWORK).err
-        assert "subject name" in said or "host name" in said          # trusted, but made out to localhost
+        assert "another host name" in said and "--resolve" in said and "--ca-file" not in said    # trusted, but of localhost
         (folder / "ca.crt").unlink()
         said = berth("ping", host, *found, code=NETWORK).err
         assert "issuer" in said or "self-signed" in said
@@ -216,13 +267,16 @@ class TestInsecure:
         berth("ping", host, *found, "--plain-http")
 
     def test_http_where_https_is_spoken_is_a_clear_error(self, berth, tls_server, tmp_path, certificates):
-        said = berth("ping", f"localhost:{tls_server.port}", "--plain-http", code=FAILED).err
-        assert "HTTPS" in said, said
+        host = f"localhost:{tls_server.port}"
+        for option in ([], ["--plain-http"]):
+            assert "(it speaks HTTPS)\ntry: --https\n" in berth("ping", host, *option, code=NETWORK).err
+        berth("ping", host, "--https", BERTH_CA_FILE=certificates.ca)
+        berth("ping", host, "--https", "--plain-http", code=USAGE)
         nginx = servers.Nginx()
         if nginx.available():
             running = nginx.start(tmp_path, (str(certificates.certificate), str(certificates.key)))
             try:
-                assert "HTTPS" in berth("ping", f"localhost:{running.port}", "--plain-http", code=FAILED).err
+                assert "HTTPS" in berth("ping", f"localhost:{running.port}", "--plain-http", code=NETWORK).err
             finally:
                 running.close()
 
@@ -233,7 +287,8 @@ class TestAddresses:
         make_server("--listen", f"unix:{path}")
         berth("ping", "registry.example", "--plain-http", "--unix-socket", path)
         berth("tag", "list", "registry.example/none", "--plain-http", "--unix-socket", path, code=4)
-        berth("ping", "registry.example", "--plain-http", "--unix-socket", tmp_path / "none", code=NETWORK)
+        said = berth("ping", "registry.example", "--plain-http", "--unix-socket", tmp_path / "none", code=NETWORK).err
+        assert f"connecting to the socket '{tmp_path}/none'" in said
 
     def test_the_family_that_is_alive_is_found(self, berth, make_server):
         six = make_server("--listen", "[::1]:0")

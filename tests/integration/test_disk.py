@@ -4,10 +4,11 @@ space or `berth check --repair` is all that recovery needs (docs/durability.md).
 import hashlib
 import json
 import os
-import sqlite3
 import subprocess
 
 import pytest
+
+from damaged import overwrite_root
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -281,18 +282,6 @@ def test_an_upload_for_which_there_is_no_space_is_refused_before_its_body(make_s
 
 
 # --- a damaged page of the database ---
-
-def overwrite_root(data, name):
-    """Fills the first page of the table or index with what no page looks like."""
-    database = sqlite3.connect(data / "berth.db")
-    page_size = database.execute("PRAGMA page_size").fetchone()[0]
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    (page,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name=?", (name,)).fetchone()
-    database.close()
-    with open(data / "berth.db", "r+b") as f:
-        f.seek((page - 1) * page_size)
-        f.write(b"\xa5" * page_size)
-
 
 def filled(make_server):
     server = make_server()

@@ -360,6 +360,28 @@ static void test_http_tls__bounds_the_handshake_in_time(void **state)
     site_free(s);
 }
 
+static void test_http_tls__tells_one_connection_too_many_so(void **state)
+{
+    (void)state;
+    const struct http_tls tls = {.certificate = certificate, .key = key};
+    struct http_options all = {.limits = {.connections = 1}}, each = {.limits = {.connections_per_peer = 1}};
+    const struct http_options *const options[] = {&all, &each};
+    const int statuses[] = {503, 429};
+    for (size_t i = 0; i < COUNT(options); i++) {
+        struct site *s = site_new(options[i], NULL, &tls);
+        struct session first, one_more;
+        CHECK(session_open(s, &first, 0, NULL, NULL) && ask(&first, REQUEST("GET /hello"), NULL) == 200);
+        for (unsigned n = 0; n < 300; n++) { /* each gives its place back */
+            CHECK_ROW(i, session_open(s, &one_more, 0, NULL, NULL));
+            CHECK_ROW(i, ask(&one_more, REQUEST("GET /hello"), NULL) == statuses[i]);
+            session_close(&one_more);
+        }
+        CHECK(ask(&first, REQUEST("GET /hello"), NULL) == 200);
+        session_close(&first);
+        site_free(s);
+    }
+}
+
 static void test_http_tls__survives_clients_that_vanish(void **state)
 {
     (void)state;
@@ -417,6 +439,7 @@ int main(void)
         TEST(test_http_tls__speaks_tls_1_2_with_the_listed_ciphers_alone),
         TEST(test_http_tls__tells_who_speaks_plainly),
         TEST(test_http_tls__bounds_the_handshake_in_time),
+        TEST(test_http_tls__tells_one_connection_too_many_so),
         TEST(test_http_tls__survives_clients_that_vanish),
         TEST(test_http_tls__refuses_files_it_cannot_use),
     };
