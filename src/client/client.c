@@ -297,7 +297,9 @@ static void take_cancel(berth_client *c)
     pthread_mutex_lock(&c->lock);
     unsigned cancels = c->cancels;
     pthread_mutex_unlock(&c->lock);
-    for (berth_call *call = cancels ? c->first_running : NULL; call;) {
+    if (!cancels)
+        return;
+    for (berth_call *call = c->first_running; call;) {
         bool spared = call->alone;
         if (!spared)
             call_cancel(call, BERTH_E_CANCELLED, "cancelled");
