@@ -142,13 +142,19 @@ typedef struct berth_client_options {
 BERTH_API int berth_client_new(const char *host, const berth_client_options *opts, berth_client **ret_client,
                                berth_error *err);
 
-/** NULL is fine. Calls must have been freed before. */
+/** NULL is fine. Calls must have been freed before. Sessions that failed or freed uploads are taking back get
+ * three seconds for it. */
 BERTH_API void berth_client_free(berth_client *client);
 
 /** Closes the connections, if nothing is under way, and forgets tokens and what the registry has asked for.
  * The client is as it was when it was opened, and may be used again; closing it twice is harmless. Any
  * thread, not only once. */
 BERTH_API void berth_client_close(berth_client *client);
+
+/** Ends every call that is under way with BERTH_E_CANCELLED, and returns when they have ended and the
+ * sessions of uploads are taken back, which gets three seconds; from a callback at once, and they end after
+ * it. Any thread. */
+BERTH_API void berth_client_cancel(berth_client *client);
 
 /** Another default name from now on; NULL: none. BERTH_E_INVALID: not a valid name. */
 BERTH_API int berth_client_set_default_name(berth_client *client, const char *name, berth_error *err);
@@ -190,8 +196,10 @@ typedef enum berth_step {
 typedef struct berth_progress {
     berth_step step;
     unsigned tries; /* that failed so far */
-    uint64_t done;  /* bytes of content that went over, also those of earlier tries */
+    uint64_t done;  /* bytes of content that are over, also those of earlier tries. It goes back when some
+                     * were lost */
     uint64_t total; /* UINT64_MAX: not known */
+    uint64_t found; /* of @done: those that this call found there, and had not to move */
 } berth_progress;
 
 /** Called at each new step and with each piece of content, by the thread that drives the client. */

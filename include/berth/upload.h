@@ -33,7 +33,8 @@ typedef int (*berth_seek_fn)(void *arg, uint64_t offset);
 typedef struct berth_source {
     size_t size; /* set by the initialiser */
     const void *bytes;
-    uint64_t length; /* in bytes; BERTH_LENGTH_UNKNOWN: to the end. Of a regular file it is looked up */
+    uint64_t length; /* in bytes; BERTH_LENGTH_UNKNOWN: to the end, which of a regular file is looked up. A
+                      * function or a pipe has to end there, and is asked whether it does: BERTH_E_INVALID */
     int fd; /* read from where it stands; never closed. One that does not block (O_NONBLOCK) and has nothing
              * yet pauses the call: berth_call_resume() when it is readable. -1: none */
     berth_source_fn read;

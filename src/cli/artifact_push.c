@@ -7,6 +7,7 @@
 
 #include "cli/artifact.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/measure.h"
 
 #define FILE_TYPE "application/octet-stream"
@@ -303,6 +304,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (artifact_check_titles(&w.o.remote.base, &err) != BERTH_OK)
         return remote_refuse(c, &err);
     int r = place_open_first(&w.o.remote, !attaches, &w.to, &err);
+    interrupt_begin(w.o.remote.client);
     if (r == BERTH_OK)
         r = build(&w, attaches, &m, &err);
     if (r == BERTH_OK)

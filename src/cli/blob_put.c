@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/measure.h"
 #include "cli/progress.h"
 #include "cli/remote.h"
@@ -237,6 +238,7 @@ static int begin(struct work *w, struct sending *s)
             how.chunk_size ? how.chunk_size : CHUNK; /* what a registry has of a PUT it may forget */
     }
     berth_source source = BERTH_SOURCE_FD(s->fd);
+    interrupt_begin(r->client);
     result = berth_blob_put_start(r->client, r->repository, &source, &how, &s->call, &s->err);
     if (result == BERTH_OK)
         s->item = remote_watch(&w->o.remote, s->file, s->call);
@@ -329,7 +331,8 @@ const struct cli_command cmd_blob_put = {
             "has to have it: the registry sees to that, and FILE is read only once.\n\n"
             "A broken connection is met by asking the registry how much it has. With --state that outlives "
             "the program: FILE goes up in chunks, and the same command goes on where the last one was "
-            "killed. What comes through a pipe needs no length: it goes up in chunks too, and its digest is "
+            "killed; without it, an upload that fails or is interrupted is cancelled at the registry. What "
+            "comes through a pipe needs no length: it goes up in chunks too, and its digest is "
             "computed on the way.\n\n"
             "Several files go up at once; each has a line that begins with its name, or a document, in the "
             "order in which they are named. One that fails leaves the others alone, and the exit code is of "

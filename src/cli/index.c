@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/interrupt.h"
 #include "cli/place.h"
 
 struct options {
@@ -267,6 +268,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (removes && !w.o.platforms.n && !w.o.digests.n)
         return cli_usage(c->name, "say what to remove: --platform or --digest");
     int r = place_open_first(&w.o.remote, creates && !w.o.dry_run, &w.to, &err);
+    interrupt_begin(w.o.remote.client);
     if (r == BERTH_OK && !creates)
         r = load(&w, &err);
     if (r == BERTH_OK && removes)

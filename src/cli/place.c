@@ -263,8 +263,9 @@ int place_blob_file(const struct place *p, const berth_descriptor *blob, int *re
     return r;
 }
 
-static void on_progress(void *arg, uint64_t bytes)
+static void on_progress(void *arg, uint64_t bytes, uint64_t found)
 {
+    progress_found(arg, found);
     progress_at(arg, bytes);
 }
 

@@ -11,8 +11,9 @@ struct moving {
     uint64_t before;
 };
 
-static void on_moved(void *arg, uint64_t bytes)
+static void on_moved(void *arg, uint64_t bytes, uint64_t found)
 {
+    (void)found; /* what is there is not moved */
     struct moving *m = arg;
     progress_at(m->item, m->before + bytes);
 }

@@ -23,7 +23,7 @@ struct progress_item {
     struct progress *progress;
     struct progress_item *next;
     char *label;
-    uint64_t done, total;
+    uint64_t done, total, found;
     bool ended;
 };
 
@@ -261,10 +261,12 @@ void progress_at(struct progress_item *i, uint64_t done)
     progress_tick(i->progress, clock_mono_ms());
 }
 
-void progress_reach(struct progress_item *i, uint64_t done)
+void progress_found(struct progress_item *i, uint64_t n)
 {
-    if (i && done > i->done)
-        progress_at(i, done);
+    if (!i)
+        return;
+    i->found = n;
+    i->done = MAX(i->done, n);
 }
 
 void progress_advance(struct progress_item *i, uint64_t more)
@@ -350,11 +352,14 @@ void progress_free(struct progress *p)
     int64_t now = clock_mono_ms();
     if (p->form == PROGRESS_LINES && p->began >= 0 && now - p->began >= LINE_MS) { /* the last word */
         CLEANUP(berth_buf_done) berth_buf line = BERTH_BUF_INIT(4 * KIB);
-        progress_bytes(&line, p->moved);
+        uint64_t brought = 0;
+        for (const struct progress_item *i = p->items; i; i = i->next)
+            brought += i->done - MIN(i->found, i->done);
+        progress_bytes(&line, brought);
         berth_buf_addf(&line, " in ");
         progress_seconds(&line, (uint64_t)(now - p->began) / 1000);
         berth_buf_addf(&line, ", ");
-        progress_bytes(&line, p->moved * 1000 / (uint64_t)(now - p->began));
+        progress_bytes(&line, brought * 1000 / (uint64_t)(now - p->began));
         fprintf(p->out, "berth %s: " STR_FMT "/s\n", p->command, STR_ARG(berth_buf_str(&line)));
     }
     fflush(p->out);

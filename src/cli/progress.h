@@ -28,7 +28,8 @@ void progress_free(struct progress *p); /* and its items; takes the bars away */
 /* @total in bytes, or PROGRESS_UNKNOWN. @label is copied; nothing in it acts on a terminal. */
 struct progress_item *progress_add(struct progress *p, const char *label, uint64_t total);
 void progress_at(struct progress_item *item, uint64_t done);
-void progress_reach(struct progress_item *item, uint64_t done); /* the same, but never back */
+void progress_found(struct progress_item *item,
+                    uint64_t n); /* so many of them were there: they have no rate */
 void progress_advance(struct progress_item *item, uint64_t more);
 void progress_total(struct progress_item *item, uint64_t total); /* known by now */
 void progress_end(struct progress_item *item);                   /* however it ended */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/hint.h"
+#include "cli/interrupt.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
 #include "oci/reference.h"
@@ -82,6 +83,7 @@ const struct cli_option remote_options[] = {
 
 void remote_done(struct remote *r)
 {
+    interrupt_end();
     berth_client_free(r->client);
     remote_progress_end(r);
     berth_ref_done(&r->ref);
@@ -112,6 +114,7 @@ int remote_fail(const struct cli_command *c, const berth_error *err)
 {
     bool bare = err->code == BERTH_E_NOT_FOUND && err->http_status == 404 && !err->oci_code[0];
     const char *hint = hint_for(c, err);
+    interrupt_wait();
     fprintf(stderr, "berth %s: %s%s\n", c->name, err->message, bare ? ": it is not there" : "");
     if (hint)
         fprintf(stderr, "try: %s\n", hint);
@@ -171,7 +174,8 @@ static void on_progress(void *arg, const berth_call *call, const berth_progress 
     (void)call;
     if (p->total != UINT64_MAX)
         progress_total(arg, p->total);
-    progress_reach(arg, MIN(p->done, p->total)); /* what came twice counts once */
+    progress_found(arg, p->found);
+    progress_at(arg, MIN(p->done, p->total));
 }
 
 struct progress_item *remote_watch(struct remote *r, const char *label, berth_call *call)

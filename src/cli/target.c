@@ -21,10 +21,14 @@ struct unfinished {
 };
 static struct unfinished *unfinished_files; /* changed while the signals above are held back */
 
+static bool (*volatile first)(int sig);
+
 /* Removes what is not whole, and lets the signal do what it does without us: who started us, a shell in a
  * loop perhaps, sees that we were interrupted. */
 static void on_signal(int sig)
 {
+    if (first && first(sig))
+        return;
     for (const struct unfinished *u = unfinished_files; u; u = u->next)
         unlink(u->path);
     progress_interrupted();
@@ -39,6 +43,11 @@ static void hold(sigset_t *ret_was)
     for (size_t i = 0; i < COUNT(deadly); i++)
         sigaddset(&set, deadly[i]);
     pthread_sigmask(SIG_BLOCK, &set, ret_was);
+}
+
+void target_signal_first(bool (*fn)(int sig))
+{
+    first = fn;
 }
 
 void target_catch_signals(void)

@@ -29,5 +29,7 @@ void target_done(struct target *t);                    /* removes what was not f
 /* Ctrl-C, SIGTERM and SIGHUP remove unfinished files, end the line that stands on the terminal, and then do
  * what they always do: exit code 130 for a shell. target_open() calls it, and so does progress. */
 void target_catch_signals(void);
+/* In the handler, before that: true when the signal will come again after something else. */
+void target_signal_first(bool (*fn)(int sig));
 
 #endif

@@ -231,6 +231,7 @@ static int begin_again(berth_call *call, int r, const berth_error *err, const st
     d->gap = NULL;
     d->probes = d->no_ranges = d->other = false;
     d->at = call->progress.done = call->broke_at = d->file.at;
+    call->progress.found = MIN(call->progress.found, d->at);
     berth_buf_reset(&call->url);
     berth_buf_addf(&call->url, "%s/v2/%s/blobs/%s", call->client->base, call->repository, call->digest.text);
     call->foreign = false;
@@ -473,7 +474,7 @@ static void plan_ranges(berth_call *call, const berth_get_options *o)
     d->ranges.step =
         MIN(MAX(left / (4ull * d->ranges.at_once), MIN(d->least, (uint64_t)FIRST)), (uint64_t)STEP_MAX);
     d->gap = gaps_take(&d->file.gaps, d->ranges.step);
-    call->progress.done = call->broke_at = d->size - left;
+    call->progress.done = call->progress.found = call->broke_at = d->size - left;
 }
 
 /* Into a file of this name, or with @path NULL into an open one. */
@@ -495,7 +496,7 @@ static int get_file_start(berth_client *client, const char *repository, const ch
         call_destroy(call);
         return r;
     }
-    d->at = call->progress.done = call->broke_at = d->file.at;
+    d->at = call->progress.done = call->progress.found = call->broke_at = d->file.at;
     if ((d->file.spread ? d->file.size : d->at) > d->max) {
         berth_error_set(err, BERTH_E_TOO_BIG, ABOVE_MAX, (unsigned long long)d->max);
         call_destroy(call);

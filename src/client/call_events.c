@@ -47,8 +47,6 @@ static int on_send(struct exchange *x, void *p, size_t n, size_t *ret_n)
         return BERTH_PAUSE;
     if (r != BERTH_OK)
         return call_fail_with(call, &err);
-    if (n && !*ret_n && pay->length >= 0)
-        return call_fail(call, BERTH_E_INVALID, "the content is shorter than was announced");
     pay->sent += *ret_n;
     return BERTH_OK;
 }
@@ -75,7 +73,10 @@ static void on_moved(struct exchange *x)
                                        [EXCHANGE_SENDS] = BERTH_STEP_SENDS,
                                        [EXCHANGE_WAITS] = BERTH_STEP_ANSWER,
                                        [EXCHANGE_RECEIVES] = BERTH_STEP_RECEIVES};
-    progress_tell(CONTAINER_OF(x, berth_call, x), steps[x->step]);
+    berth_call *call = CONTAINER_OF(x, berth_call, x);
+    if (call->state == CALL_ASKING && call->payload.present)
+        call->progress.sending = x->streams && x->body_length < 0 ? call->payload.sent : x->sent;
+    progress_tell(call, steps[x->step]);
 }
 
 const struct exchange_events call_events = {.head = on_head,

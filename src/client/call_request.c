@@ -91,6 +91,8 @@ static int begin_payload(berth_call *call)
     struct payload *p = &call->payload;
     struct exchange *x = &call->x;
     p->sent = 0;
+    if (p->present)
+        call->progress.sending = 0;
     if (p->source && !source_seek(p->source, p->offset))
         return call_fail(call, BERTH_E_UNSUPPORTED,
                          "the content has to be sent again, but can be read only once");

@@ -7,7 +7,8 @@
 #include "oci/reference.h"
 #include "util/clock.h"
 
-#define ROUNDS 16 /* in one go: the loop that we are part of has others to serve */
+#define ROUNDS   16   /* in one go: the loop that we are part of has others to serve */
+#define ALONE_MS 3000 /* for a call that nobody waits for */
 
 static bool is_loopback(berth_str host)
 {
@@ -125,23 +126,6 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
     return BERTH_OK;
 }
 
-void berth_client_free(berth_client *client)
-{
-    if (!client)
-        return;
-    if (client->transport)
-        berth_client_process(client); /* calls that were freed from a callback go now */
-    session_done(&client->session);
-    transport_free(client->transport);
-    pthread_cond_destroy(&client->changed);
-    pthread_mutex_destroy(&client->lock);
-    free(client->base);
-    free(client->plain_base);
-    free(client->fields);
-    free(client->default_name);
-    free(client);
-}
-
 int berth_client_set_default_name(berth_client *client, const char *name, berth_error *err)
 {
     char *fresh = NULL;
@@ -202,11 +186,16 @@ static berth_call *take_pending(berth_client *c)
 static void begin(berth_call *call)
 {
     berth_client *c = call->client;
-    if (c->call_timeout_ms)
-        call->deadline_ms = clock_mono_ms() + c->call_timeout_ms;
-    call->prev_running = c->last_running;
-    *(c->last_running ? &c->last_running->next_running : &c->first_running) = call;
-    c->last_running = call;
+    uint32_t time_ms = call->alone ? ALONE_MS : c->call_timeout_ms;
+    if (time_ms)
+        call->deadline_ms = clock_mono_ms() + time_ms;
+    berth_call *before = c->last_running;
+    while (before && before->deadline_ms > call->deadline_ms)
+        before = before->prev_running;
+    call->prev_running = before;
+    call->next_running = before ? before->next_running : c->first_running;
+    *(before ? &before->next_running : &c->first_running) = call;
+    *(call->next_running ? &call->next_running->prev_running : &c->last_running) = call;
     call_step(call);
 }
 
@@ -312,12 +301,31 @@ static void take_close(berth_client *c)
     transport_close(c->transport);
 }
 
+static void take_cancel(berth_client *c)
+{
+    pthread_mutex_lock(&c->lock);
+    unsigned cancels = c->cancels;
+    pthread_mutex_unlock(&c->lock);
+    if (!cancels)
+        return;
+    for (berth_call *call = c->first_running; call;) {
+        bool spared = call->alone;
+        if (!spared)
+            call_cancel(call, BERTH_E_CANCELLED, "cancelled");
+        call = spared ? call->next_running : c->first_running; /* others may have ended with it */
+    }
+    pthread_mutex_lock(&c->lock);
+    c->cancels -= cancels;
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void run_ready(berth_client *c)
 {
     take_close(c);
     run_attended(c);
     do {
         run_pending(c);
+        take_cancel(c);
         run_due(c);
     } while (has_pending(c));
     int64_t due = c->attended ? 0 : limits_due(&c->limits, clock_mono_ms());
@@ -382,12 +390,65 @@ static void wait_settled(berth_call *call)
     }
 }
 
+/* Until no call is under way that has nobody. Under the lock; not by the driver. */
+static void wait_alone(berth_client *c)
+{
+    while (c->n_alone || c->cancels) {
+        if (c->driving)
+            pthread_cond_wait(&c->changed, &c->lock);
+        else
+            drive(c, !c->pending && !c->cancels);
+    }
+}
+
+void berth_client_free(berth_client *client)
+{
+    if (!client)
+        return;
+    if (client->transport) {
+        pthread_mutex_lock(&client->lock);
+        if (!client->driving)
+            drive(client, false); /* calls that were freed from a callback go now */
+        wait_alone(client);
+        pthread_mutex_unlock(&client->lock);
+    }
+    session_done(&client->session);
+    transport_free(client->transport);
+    pthread_cond_destroy(&client->changed);
+    pthread_mutex_destroy(&client->lock);
+    free(client->base);
+    free(client->plain_base);
+    free(client->fields);
+    free(client->default_name);
+    free(client);
+}
+
+void berth_client_cancel(berth_client *client)
+{
+    pthread_mutex_lock(&client->lock);
+    client->cancels++;
+    transport_wake(client->transport);
+    if (!is_driver(client))
+        wait_alone(client);
+    pthread_mutex_unlock(&client->lock);
+}
+
 /* --- calls --- */
 
 void call_start(berth_call *call)
 {
     berth_client *c = call->client;
     pthread_mutex_lock(&c->lock);
+    want_attention(call);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void call_start_alone(berth_call *call)
+{
+    berth_client *c = call->client;
+    pthread_mutex_lock(&c->lock);
+    call->alone = call->orphan = true;
+    c->n_alone++;
     want_attention(call);
     pthread_mutex_unlock(&c->lock);
 }
@@ -418,6 +479,7 @@ void client_settle(berth_call *call)
     if (call->queued)
         forget_pending(call);
     call->settled = true;
+    c->n_alone -= call->alone;
     bool orphan = call->orphan;
     pthread_cond_broadcast(&c->changed);
     pthread_mutex_unlock(&c->lock);
@@ -517,10 +579,17 @@ int call_run(int r, berth_call *call, berth_call **ret_call, berth_error *err)
 {
     if (r != BERTH_OK)
         return r;
+    berth_client *c = call->client;
     r = berth_call_wait(call, err);
     if (r == BERTH_OK && ret_call)
         *ret_call = call;
     else
         berth_call_free(call);
+    if (r != BERTH_OK) { /* it leaves nothing behind */
+        pthread_mutex_lock(&c->lock);
+        if (!is_driver(c))
+            wait_alone(c);
+        pthread_mutex_unlock(&c->lock);
+    }
     return r;
 }

@@ -92,7 +92,7 @@ static int on_piece(void *arg, const void *p, size_t n)
         return 1;
     f->left -= n;
     f->done += n;
-    content_tell(&f->seen, f->done);
+    content_tell(&f->seen, f->done, 0);
     return f->fn(f->arg, p, n);
 }
 
@@ -116,7 +116,7 @@ static int blob_get_start(content *c, const berth_descriptor *blob, berth_sink_f
 static void on_progress(void *arg, const berth_call *call, const berth_progress *progress)
 {
     (void)call;
-    content_tell(arg, progress->done);
+    content_tell(arg, progress->done, progress->found);
 }
 
 static int blob_get_fd_start(content *c, const berth_descriptor *blob, int fd, struct content_flight **ret,

@@ -207,7 +207,8 @@ void retry_step(berth_call *call, const struct step *next);
 struct progress {
     berth_progress_fn fn;
     void *arg;
-    uint64_t done, total; /* of content, as in berth_progress */
+    uint64_t done, total, found; /* of content, as in berth_progress */
+    uint64_t sending; /* on top of done: by the last request with a body; nobody has them for sure */
 };
 
 void progress_tell(const berth_call *call, berth_step step); /* driver */
@@ -221,7 +222,9 @@ struct source {
     int64_t length;  /* -1: unknown */
     bool rewindable; /* it can be read from any offset */
     off_t start;     /* of a file: where it stood */
-    bool hashing;    /* every byte from the first on has been seen so far */
+    bool holds;      /* a last byte, of which it is not known yet whether it is the last */
+    char held;
+    bool hashing; /* every byte from the first on has been seen so far */
     berth_hash hash;
     uint64_t hashed;
 };
@@ -230,7 +233,8 @@ int source_open(struct source *s, const berth_source *of, berth_error *err);
 void source_hash(struct source *s, enum hash_algorithm a); /* hash on the way, before anything is read */
 /* All that is read as its digest; false: not every byte was seen. */
 bool source_digest(const struct source *s, berth_digest *ret);
-/* *@ret_n 0: its end. BERTH_PAUSE: nothing yet. BERTH_E_CANCELLED: what its function said. */
+/* *@ret_n 0: its end. BERTH_PAUSE: nothing yet. BERTH_E_CANCELLED: what its function said. BERTH_E_INVALID:
+ * it is shorter or longer than was announced. */
 int source_read(struct source *s, void *p, size_t n, size_t *ret_n, berth_error *err);
 bool source_seek(struct source *s, uint64_t to); /* false: it can't go there */
 
@@ -352,6 +356,7 @@ struct berth_call {
     uint64_t broke_at; /* of progress.done */
     bool may_retry;    /* for broken() */
     bool recovers;     /* on a detour that a failure made */
+    bool alone;        /* see call_start_alone() */
     /* Of one that rests: what is next, in the place of the step's end(). */
     int (*goes_on)(berth_call *call, const struct step **ret_next);
     bool attended; /* in the client's list of those */
@@ -428,6 +433,8 @@ struct berth_client {
     pthread_cond_t changed;
     /* lock: */
     bool driving, closes;
+    unsigned cancels; /* of all calls, wanted */
+    size_t n_alone;
     pthread_t driver;
     berth_call *pending; /* to be started or cancelled */
     char *default_name;
@@ -442,6 +449,8 @@ int call_new_blob(berth_client *c, const struct operation *op, const char *repos
                   berth_call **ret, berth_error *err);
 void call_destroy(berth_call *call);
 void call_start(berth_call *call);
+/* The same for one that nobody waits for, and nobody hears of: it frees itself, soon at the latest. */
+void call_start_alone(berth_call *call);
 void call_step(berth_call *call);                              /* driver: goes on with what has come */
 void call_cancel(berth_call *call, int code, const char *why); /* driver */
 /* For a step's end() and its like: no request comes next; @goes_on is called after call_attend(). */

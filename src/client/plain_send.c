@@ -185,8 +185,8 @@ static enum outcome send_some(struct transport *t, struct plain *c)
 {
     struct exchange *x = c->base.x;
     enum outcome o = WENT;
-    uint64_t before = x->sent;
-    for (size_t turn = 0; o == WENT && !plain_all_sent(c);) {
+    size_t turn = 0;
+    while (o == WENT && !plain_all_sent(c)) {
         if (turn >= PLAIN_TURN) {
             plain_want_out(t, c, true);
             break;
@@ -195,7 +195,7 @@ static enum outcome send_some(struct transport *t, struct plain *c)
         o = take_sent(t, c, n);
         turn += n > 0 ? (size_t)n : 0;
     }
-    if (o == OVER || x->sent == before)
+    if (o == OVER || !turn)
         return o;
     c->base.since_ms = clock_mono_ms();
     if (x->events->moved)

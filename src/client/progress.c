@@ -4,7 +4,11 @@
 void progress_tell(const berth_call *call, berth_step step)
 {
     const struct progress *p = &call->progress;
-    const berth_progress now = {.step = step, .tries = call->tries, .done = p->done, .total = p->total};
+    const berth_progress now = {.step = step,
+                                .tries = call->tries,
+                                .done = p->done + p->sending,
+                                .total = p->total,
+                                .found = p->found};
     if (p->fn && !atomic_load(&call->cancelled)) /* whoever frees a call hears no more of it */
         p->fn(p->arg, call, &now);
 }

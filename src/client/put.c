@@ -8,10 +8,9 @@
 
 #define CHUNK      (16 * MIB)
 #define CHUNK_MAX  (1 * GIB) /* of one kept in memory because the registry wants it so large */
-#define BREAKS_MAX 5         /* in a row, without the session moving on */
+#define ROUNDS_MAX 5         /* in a row, without the session moving on */
 
-static const struct step heading, opening, single, mounting, asking, patching, putting, closing, dropping,
-    cancelling;
+static const struct step heading, opening, single, mounting, asking, patching, putting, closing, dropping;
 
 static void done(berth_call *call)
 {
@@ -22,39 +21,35 @@ static void done(berth_call *call)
 
 /* --- how it ends --- */
 
+/* So much of the content is there for sure. */
+static void reach(berth_call *call, uint64_t offset)
+{
+    call->progress.done = offset;
+    call->progress.found = MIN(call->progress.found, offset);
+    call->progress.sending = 0;
+}
+
 static int end_well(berth_call *call, berth_put_outcome outcome, uint64_t size)
 {
     call->content = (berth_content){.media_type = "", .digest = call->digest.text, .size = size};
     call->has_content = true;
     call->outcome = outcome;
+    reach(call,
+          outcome == BERTH_PUT_MOUNTED && call->progress.total != UINT64_MAX ? call->progress.total : size);
+    if (outcome != BERTH_PUT_STORED)
+        call->progress.found = call->progress.done;
+    progress_tell(call, BERTH_STEP_RECEIVES);
     return BERTH_OK;
 }
 
-/* With call->code set: the failure is final. The session is cancelled, unless somebody who knows its URL can
- * go on with it. */
-static int give_up(berth_call *call, const struct step **ret_next)
+/* A session of a failed upload is cancelled, unless somebody who knows its URL can go on with it. */
+static void ends(berth_call *call)
 {
-    struct put *p = call->own;
+    const struct put *p = call->own;
     bool can_go_on = call->code == BERTH_E_NETWORK || call->code == BERTH_E_BUSY ||
                      call->code == BERTH_E_UNAUTH || call->code == BERTH_E_CANCELLED;
-    if (!p->upload.url.n || (p->o.on_upload && can_go_on))
-        return call->code;
-    p->failure = call->err;
-    if (client_upload_aim(call, &p->upload) != BERTH_OK) {
-        call->err = p->failure;
-        return call->code = p->failure.code;
-    }
-    call->code = BERTH_OK;
-    *ret_next = &cancelling;
-    return BERTH_OK;
-}
-
-/* Whatever became of the DELETE. */
-static int end_cancel(berth_call *call, const struct step **ret_next)
-{
-    (void)ret_next;
-    call->err = ((struct put *)call->own)->failure;
-    return call->code = call->err.code;
+    if (call->code != BERTH_OK && p->upload.url.n && !(p->o.on_upload && can_go_on))
+        client_upload_take_back(call, &p->upload);
 }
 
 /* --- sessions --- */
@@ -64,15 +59,19 @@ static int open_session(berth_call *call, const struct step **ret_next)
     struct put *p = call->own;
     p->upload.url.n = 0;
     p->upload.offset = 0;
+    p->closed = false;
+    reach(call, 0);
     client_upload_aim_new(call);
     client_upload_add_bytes(call, STR(""));
     *ret_next = &opening;
     return BERTH_OK;
 }
 
+/* The session is there, or has moved. */
 static void tell(berth_call *call)
 {
     struct put *p = call->own;
+    reach(call, p->upload.offset);
     p->upload.seen = (berth_upload){berth_buf_cstr(&p->upload.url), p->upload.offset, p->upload.chunk_min};
     if (p->o.on_upload)
         p->o.on_upload(p->o.arg, &p->upload.seen);
@@ -116,7 +115,7 @@ static int close_session(berth_call *call, const struct step **ret_next)
     if (find_digest(call, p->upload.offset) == BERTH_OK && !call->digest.text[0])
         call_fail(call, BERTH_E_INVALID, "an upload that goes on needs to know its digest");
     if (call->code != BERTH_OK)
-        return give_up(call, ret_next);
+        return call->code;
     p->closed = true;
     int r = client_upload_aim_close(call, &p->upload);
     client_upload_add_bytes(call, STR(""));
@@ -129,6 +128,7 @@ static int patch(berth_call *call, uint64_t n, const struct step **ret_next)
     struct put *p = call->own;
     uint64_t from = p->upload.offset;
     int r = client_upload_aim(call, &p->upload);
+    p->sends = true;
     if (p->kept)
         client_upload_add_bytes(call,
                                 str_from_offset(berth_buf_str(&p->piece), (size_t)(from - p->piece_at)));
@@ -144,7 +144,7 @@ static int patch(berth_call *call, uint64_t n, const struct step **ret_next)
 static int put_whole(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
-    p->closed = true;
+    p->closed = p->sends = true;
     int r = client_upload_aim_close(call, &p->upload);
     if (p->kept)
         client_upload_add_bytes(call, berth_buf_str(&p->piece));
@@ -198,6 +198,12 @@ static int fill(berth_call *call)
 
 static int next_piece(berth_call *call, const struct step **ret_next);
 
+/* Where a line has broken, only what a PATCH brought there stays. */
+static bool may_put_whole(const struct put *p)
+{
+    return p->upload.offset == 0 && p->o.mode != BERTH_PUT_CHUNKED && !p->broke;
+}
+
 static int next_kept(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
@@ -210,10 +216,12 @@ static int next_kept(berth_call *call, const struct step **ret_next)
     if (r == BERTH_PAUSE)
         call_rest(call, next_piece);
     if (r != BERTH_OK)
-        return r == BERTH_PAUSE ? BERTH_OK : give_up(call, ret_next);
-    bool whole = p->at_end && p->piece_at == 0 && from == 0 && p->o.mode != BERTH_PUT_CHUNKED;
+        return r == BERTH_PAUSE ? BERTH_OK : r;
+    if (p->at_end && call->progress.total == UINT64_MAX)
+        call->progress.total = p->piece_at + p->piece.n;
+    bool whole = p->at_end && p->piece_at == 0 && may_put_whole(p);
     if (whole && find_digest(call, p->piece.n) != BERTH_OK)
-        return give_up(call, ret_next);
+        return call->code;
     if (whole && call->digest.text[0])
         return put_whole(call, ret_next);
     uint64_t left = p->piece_at + p->piece.n - from;
@@ -228,7 +236,7 @@ static int next_piece(berth_call *call, const struct step **ret_next)
         return next_kept(call, ret_next);
     uint64_t total = (uint64_t)p->source.length;
     bool chunked = p->o.mode == BERTH_PUT_CHUNKED || (p->o.chunk_above && total > p->o.chunk_above);
-    if (!chunked && from == 0 && call->digest.text[0])
+    if (!chunked && may_put_whole(p) && call->digest.text[0])
         return put_whole(call, ret_next);
     if (from == total)
         return close_session(call, ret_next);
@@ -254,19 +262,27 @@ int client_put_look(berth_call *call, const struct step **ret_next)
     return BERTH_OK;
 }
 
+/* One more round, without the session having moved on? What broke is counted as the call's tries are. */
+static bool is_stuck(struct put *p)
+{
+    if (p->upload.offset > p->furthest)
+        p->rounds = 0;
+    p->furthest = MAX(p->furthest, p->upload.offset);
+    return ++p->rounds > ROUNDS_MAX;
+}
+
 /* With call->code set. After the closing PUT the blob may be there, though nobody said so. */
 static int recover(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
-    if (p->upload.offset > p->broke_at)
-        p->breaks = 0;
-    p->broke_at = p->upload.offset;
-    int status = call->x.status;
-    bool worth = call->may_retry || (call->x.failure == FAILURE_NONE && status == 416);
-    if (!p->upload.url.n)
+    bool other_offset = call->x.failure == FAILURE_NONE && call->x.status == 416;
+    p->breaks = call->may_retry;
+    p->broke |= p->sends && call->x.failure != FAILURE_NONE;
+    bool worth = p->breaks || (other_offset && !is_stuck(p));
+    if (!worth || !can_go_on_from(p, p->upload.offset))
         return call->code;
-    if (!worth || ++p->breaks > BREAKS_MAX || !can_go_on_from(p, p->upload.offset))
-        return give_up(call, ret_next);
+    if (!p->upload.url.n)
+        return BERTH_OK; /* the same question again */
     call->code = BERTH_OK;
     return p->closed ? client_put_look(call, ret_next) : ask_how_far(call, ret_next);
 }
@@ -275,11 +291,16 @@ static int recover(berth_call *call, const struct step **ret_next)
 static int begin_anew(berth_call *call, bool drop, const struct step **ret_next)
 {
     struct put *p = call->own;
-    if (++p->breaks > BREAKS_MAX || !can_go_on_from(p, 0)) {
-        call_fail(call, BERTH_E_NOT_FOUND, "the registry has lost the upload, and it can't begin anew");
-        return give_up(call, ret_next);
-    }
-    p->closed = false;
+    bool broke = p->breaks;
+    p->breaks = false;
+    if (!drop)
+        p->upload.url.n = 0;
+    if (!can_go_on_from(p, 0))
+        return call_fail(call, broke ? BERTH_E_NETWORK : BERTH_E_NOT_FOUND,
+                         "%sthe registry has lost the upload, and its content can be read only once",
+                         broke ? "the connection broke, " : "");
+    if (!broke && is_stuck(p))
+        return call_fail(call, BERTH_E_NOT_FOUND, "the registry loses the upload again and again");
     if (!drop)
         return open_session(call, ret_next);
     *ret_next = &dropping;
@@ -296,8 +317,10 @@ static int end_ask(berth_call *call, const struct step **ret_next)
     if (!client_upload_read_range(call, &offset) || !can_go_on_from(p, offset))
         return begin_anew(call, true, ret_next);
     p->upload.offset = offset;
-    p->closed = false;
+    p->closed = p->breaks = false;
     tell(call);
+    if (!p->sends)
+        call->progress.found = offset;
     return next_piece(call, ret_next);
 }
 
@@ -339,7 +362,7 @@ int client_put_begin(berth_call *call, const struct step **ret_next)
         *ret_next = &mounting;
         return BERTH_OK;
     }
-    if (p->o.mode != BERTH_PUT_SINGLE)
+    if (p->o.mode != BERTH_PUT_SINGLE || p->kept)
         return open_session(call, ret_next);
     berth_buf_addf(&call->url, "?digest=%s", call->digest.text);
     client_upload_add_source(call, &p->source, 0, p->source.length);
@@ -351,7 +374,9 @@ int client_put_begin(berth_call *call, const struct step **ret_next)
 static int refused_head(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
-    return p->closed ? ask_how_far(call, ret_next) : client_put_begin(call, ret_next);
+    return !p->closed        ? client_put_begin(call, ret_next)
+           : p->upload.url.n ? ask_how_far(call, ret_next)
+                             : open_session(call, ret_next);
 }
 
 /* --- answers to what brings it there --- */
@@ -390,6 +415,17 @@ static int refused_single(berth_call *call, const struct step **ret_next)
     return open_session(call, ret_next);
 }
 
+/* Nobody knows what became of it. */
+static int broken_single(berth_call *call, const struct step **ret_next)
+{
+    struct put *p = call->own;
+    p->broke |= call->x.failure != FAILURE_NONE;
+    if (!call->may_retry || !can_go_on_from(p, 0))
+        return call->code;
+    p->closed = true;
+    return client_put_look(call, ret_next);
+}
+
 static int end_mount(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
@@ -401,7 +437,7 @@ static int end_mount(berth_call *call, const struct step **ret_next)
         return end_open(call, ret_next);
     if (client_upload_take_place(call, &p->upload) == BERTH_OK)
         call_fail(call, BERTH_E_NOT_FOUND, "the registry did not mount the blob: it would have it sent");
-    return give_up(call, ret_next);
+    return call->code;
 }
 
 static int refused_mount(berth_call *call, const struct step **ret_next)
@@ -420,19 +456,14 @@ static int end_patch(berth_call *call, const struct step **ret_next)
         return r;
     if (!client_upload_read_range(call, &had))
         had = offset;
-    if (had > offset) {
-        call_fail(call, BERTH_E_RANGE, "the registry says that it has more of the upload than it was sent");
-        return give_up(call, ret_next);
-    }
-    if (had < offset && !can_go_on_from(p, had)) {
-        call_fail(call, BERTH_E_UNSUPPORTED,
-                  "the registry took a part of the content, which can be read only once");
-        return give_up(call, ret_next);
-    }
-    if (had <= p->upload.offset && ++p->breaks > BREAKS_MAX) {
-        call_fail(call, BERTH_E_RANGE, "the upload doesn't move on");
-        return give_up(call, ret_next);
-    }
+    if (had > offset)
+        return call_fail(call, BERTH_E_RANGE,
+                         "the registry says that it has more of the upload than it was sent");
+    if (had < offset && !can_go_on_from(p, had))
+        return call_fail(call, BERTH_E_UNSUPPORTED,
+                         "the registry took a part of the content, which can be read only once");
+    if (had <= p->upload.offset && is_stuck(p))
+        return call_fail(call, BERTH_E_RANGE, "the upload doesn't move on");
     p->upload.offset = had;
     tell(call);
     return next_piece(call, ret_next);
@@ -440,11 +471,12 @@ static int end_patch(berth_call *call, const struct step **ret_next)
 
 static int end_close(berth_call *call, const struct step **ret_next)
 {
-    struct put *p = call->own;
+    (void)ret_next;
+    const struct put *p = call->own;
     uint64_t size =
         p->source.length >= 0 ? (uint64_t)p->source.length : MAX(p->source.hashed, p->upload.offset);
     if (client_upload_check_created(call) != BERTH_OK)
-        return give_up(call, ret_next);
+        return call->code;
     return end_well(call, BERTH_PUT_STORED, size);
 }
 
@@ -465,7 +497,8 @@ static int refused_piece(berth_call *call, const struct step **ret_next)
 static const struct step heading = {
     .method = "HEAD", .end = end_head, .refused = refused_head, .broken = recover};
 static const struct step opening = {.method = "POST", .end = end_open};
-static const struct step single = {.method = "POST", .end = end_single, .refused = refused_single};
+static const struct step single = {
+    .method = "POST", .end = end_single, .refused = refused_single, .broken = broken_single};
 static const struct step mounting = {.method = "POST", .end = end_mount, .refused = refused_mount};
 static const struct step asking = {
     .method = "GET", .end = end_ask, .refused = refused_ask, .broken = recover};
@@ -477,7 +510,6 @@ static const struct step closing = {
     .method = "PUT", .end = end_close, .refused = refused_piece, .broken = recover};
 static const struct step dropping = {
     .method = "DELETE", .end = end_drop, .refused = end_drop, .broken = end_drop};
-static const struct step cancelling = {
-    .method = "DELETE", .end = end_cancel, .refused = end_cancel, .broken = end_cancel};
 
-const struct operation client_put_op = {.actions = "pull,push", .first = &opening, .done = done};
+const struct operation client_put_op = {
+    .actions = "pull,push", .first = &opening, .ends = ends, .done = done};

@@ -15,10 +15,12 @@ struct put {
     uint64_t piece_at; /* where in the source it begins */
     bool at_end;       /* the source has no more behind the piece */
     bool filling;      /* the piece is not whole yet: the source has paused */
-    bool closed;       /* a closing PUT has been sent */
-    unsigned breaks;
-    uint64_t broke_at;
-    berth_error failure; /* why the upload is being cancelled */
+    bool closed;       /* what makes it a blob has been sent: a closing PUT, or a POST with all of it */
+    bool sends;        /* some of the content has been sent */
+    bool broke;        /* a connection has, at least once */
+    bool breaks;       /* a failure that the call's tries count is being met */
+    unsigned rounds;   /* without the session having got further */
+    uint64_t furthest;
 };
 
 extern const struct operation client_put_op;

@@ -58,7 +58,10 @@ static int plan(berth_call *call, berth_error *err)
     bool chunked =
         p->o.mode == BERTH_PUT_CHUNKED || (p->o.mode == BERTH_PUT_AUTO && p->o.chunk_above &&
                                            s->length >= 0 && (uint64_t)s->length > p->o.chunk_above);
-    p->kept = s->length < 0 || (!s->rewindable && (chunked || !known));
+    /* An empty stream is asked whether it is empty. */
+    p->kept = s->length < 0 || (!s->length && (s->of.read || !s->rewindable)) ||
+              (!s->rewindable && (chunked || !known));
+    call->progress.total = s->length >= 0 ? (uint64_t)s->length : UINT64_MAX;
     if (!known || chunked || p->kept)
         source_hash(s, known ? (enum hash_algorithm)call->digest.algorithm : HASH_SHA256);
     return BERTH_OK;

@@ -43,7 +43,7 @@ static bool may_pass(const berth_call *call)
 
 bool retry_is_worth(const berth_call *call)
 {
-    return status_may_pass(call->x.status) && call->tries < call->client->retry.retries;
+    return !call->alone && status_may_pass(call->x.status) && call->tries < call->client->retry.retries;
 }
 
 /* --- places --- */
@@ -175,11 +175,11 @@ bool retry_call(berth_call *call, bool *ret_broken)
     berth_client *c = call->client;
     uint32_t random;
     int64_t asked_ms = 0, now_ms = clock_mono_ms();
-    if (atomic_load(&call->cancelled) || !may_pass(call))
+    if (call->alone || atomic_load(&call->cancelled) || !may_pass(call))
         return false;
     if (is_further(call))
         call->tries = 0;
-    call->broke_at = call->progress.done;
+    call->broke_at = MAX(call->broke_at, call->progress.done);
     call->tries++;
     io_random(&random, sizeof(random));
     int64_t wait_ms = retry_wait_ms(&c->retry, call->tries, random);

@@ -97,10 +97,51 @@ static int read_some(struct source *s, void *p, size_t n, size_t *ret_n, berth_e
     return BERTH_OK;
 }
 
+static bool is_stream(const struct source *s)
+{
+    return s->of.read || (s->of.fd >= 0 && !s->rewindable);
+}
+
+/* Of a known length, to which it is held. A stream's last byte is handed out when it is clear that none
+ * follows. */
+static int check_length(struct source *s, char *p, size_t *n, berth_error *err)
+{
+    uint64_t left = (uint64_t)s->length - s->at;
+    size_t more = 0;
+    char next;
+    if (*n < left)
+        return *n ? BERTH_OK
+                  : berth_error_set(err, BERTH_E_INVALID, "the content is shorter than was announced");
+    int r = *n == left && *n && is_stream(s) ? read_some(s, &next, 1, &more, err) : BERTH_OK;
+    s->holds = r == BERTH_PAUSE;
+    if (s->holds) {
+        s->held = p[--*n];
+        return *n ? BERTH_OK : BERTH_PAUSE;
+    }
+    return r == BERTH_OK && (more || *n > left)
+               ? berth_error_set(err, BERTH_E_INVALID, "the content is longer than was announced")
+               : r;
+}
+
+/* @n is not 0. */
+static int read_checked(struct source *s, char *p, size_t n, size_t *ret_n, berth_error *err)
+{
+    int r = BERTH_OK;
+    if (s->holds) {
+        *p = s->held;
+        *ret_n = 1;
+    } else {
+        if (s->length >= 0 && !is_stream(s))
+            n = (size_t)MIN((uint64_t)n, (uint64_t)s->length - s->at);
+        r = read_some(s, p, n, ret_n, err);
+    }
+    return r == BERTH_OK && s->length >= 0 ? check_length(s, p, ret_n, err) : r;
+}
+
 int source_read(struct source *s, void *p, size_t n, size_t *ret_n, berth_error *err)
 {
     size_t got = 0;
-    int r = read_some(s, p, n, &got, err);
+    int r = read_checked(s, p, n, &got, err);
     if (r != BERTH_OK)
         return r;
     if (s->hashing)
@@ -119,5 +160,6 @@ bool source_seek(struct source *s, uint64_t to)
     if (s->of.read && s->of.fd < 0 && s->of.seek(s->of.arg, to) != 0)
         return false;
     s->at = to;
+    s->holds = false;
     return true;
 }

@@ -195,11 +195,14 @@ static const struct step asking = {.method = "GET", .end = end_status};
 static const struct step appending = {.method = "PATCH", .end = end_append};
 static const struct step closing = {.method = "PUT", .end = end_close, .refused = refused_close};
 static const struct step cancelling = {.method = "DELETE", .end = end_cancel};
+static const struct step taking_back = {
+    .method = "DELETE", .end = end_cancel, .refused = end_cancel, .broken = end_cancel};
 static const struct operation open_op = {.actions = "pull,push", .first = &opening, .done = done};
 static const struct operation status_op = {.actions = "pull,push", .first = &asking, .done = done};
 static const struct operation append_op = {.actions = "pull,push", .first = &appending, .done = done};
 static const struct operation close_op = {.actions = "pull,push", .first = &closing, .done = done};
 static const struct operation cancel_op = {.actions = "pull,push", .first = &cancelling, .done = done};
+static const struct operation take_back_op = {.actions = "pull,push", .first = &taking_back, .done = done};
 
 /* A call on the session at @url, or on none. */
 static int make(berth_client *client, const struct operation *op, const char *repository, const char *url,
@@ -246,6 +249,16 @@ static int begin(int r, berth_call *call, berth_call **ret_call)
     return BERTH_OK;
 }
 
+void client_upload_take_back(berth_call *call, const struct upload *u)
+{
+    berth_call *last = NULL;
+    berth_str url = berth_buf_str(&u->url);
+    CLEANUP(freep) char *copy = str_dup(url);
+    if (copy &&
+        make(call->client, &take_back_op, call->repository, copy, NULL, NULL, &last, NULL) == BERTH_OK)
+        call_start_alone(last);
+}
+
 int berth_upload_open_start(berth_client *client, const char *repository, berth_call **ret_call,
                             berth_error *err)
 {
@@ -276,6 +289,7 @@ int berth_upload_append_start(berth_client *client, const char *repository, cons
     struct session_call *own = call->own;
     int64_t length = own->source.length;
     own->upload.offset = offset;
+    call->progress.total = length >= 0 ? (uint64_t)length : UINT64_MAX;
     client_upload_add_source(call, &own->source, 0, length);
     if (length > 0)
         call_field(call, "Content-Range: %llu-%llu", (unsigned long long)offset,
@@ -293,6 +307,7 @@ int berth_upload_close_start(berth_client *client, const char *repository, const
         return r;
     struct session_call *own = call->own;
     add_digest(call);
+    call->progress.total = !source ? 0 : own->source.length >= 0 ? (uint64_t)own->source.length : UINT64_MAX;
     if (source)
         client_upload_add_source(call, &own->source, 0, own->source.length);
     else

@@ -30,6 +30,10 @@ int client_upload_check_created(berth_call *call);
 /* After a closing PUT was refused. */
 int client_upload_fail_close(berth_call *call);
 
+/* Has the registry forget the session of a call that is about to end: its DELETE is under way when this
+ * returns, has little time, and nobody hears what becomes of it. */
+void client_upload_take_back(berth_call *call, const struct upload *u);
+
 void client_upload_add_bytes(berth_call *call, berth_str bytes); /* the next request's body */
 void client_upload_add_source(berth_call *call, struct source *s, uint64_t offset, int64_t length);
 

@@ -60,18 +60,18 @@ struct content_ops {
 
 struct content { /* each place embeds this first */
     const struct content_ops *ops;
-    /* How many bytes of the blob that is put or got have gone so far; NULL: nobody asks. A flight keeps what
-     * stood here when it began. */
-    void (*progress)(void *arg, uint64_t bytes);
+    /* How many bytes of the blob that is put or got are over so far, and how many of them were there already;
+     * NULL: nobody asks. A flight keeps what stood here when it began. */
+    void (*progress)(void *arg, uint64_t bytes, uint64_t found);
     void *progress_arg;
     unsigned ranges; /* of blob_get_fd_start(), as in berth_get_options */
     uint64_t ranges_from;
 };
 
-static inline void content_tell(const content *c, uint64_t bytes)
+static inline void content_tell(const content *c, uint64_t bytes, uint64_t found)
 {
     if (c->progress)
-        c->progress(c->progress_arg, bytes);
+        c->progress(c->progress_arg, bytes, found);
 }
 
 /* A place without flights does it at once: *@ret is NULL then, and to be landed all the same. */

@@ -69,7 +69,7 @@ static int on_piece(void *arg, const void *p, size_t n)
 {
     struct getting *g = arg;
     g->done += n;
-    content_tell(g->c, g->done);
+    content_tell(g->c, g->done, 0);
     return g->fn(g->arg, p, n);
 }
 
@@ -107,7 +107,7 @@ static int copy(const content *c, const struct content_source *from, uint64_t si
         if (berth_layout_writer_add(w, p, n) != 0)
             break;
         at += n;
-        content_tell(c, at);
+        content_tell(c, at, 0);
     }
     return berth_layout_writer_finish(w, NULL, err);
 }

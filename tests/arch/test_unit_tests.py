@@ -29,6 +29,7 @@ ELSEWHERE = {
     "cli/tag.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/manifest.c": ("a command on a registry: real ones", "tests/integration/test_client.py"),
     "cli/artifact_*.c": ("commands on a registry: real ones", "tests/integration/test_client_artifacts.py"),
+    "cli/interrupt.c": ("what signals do to a program: the real one", "tests/integration/test_client_upload_line.py"),
     "cli/in*.c": ("commands on a registry: real ones", "tests/integration/test_client_documents.py"),
     "cli/place_write.c": ("brings images to registries and layouts", "tests/integration/test_client_documents.py"),
     "cli/place.c": ("commands on a registry: real ones", "tests/integration/test_client_documents.py"),

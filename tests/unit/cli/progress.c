@@ -80,6 +80,27 @@ static void test_cli_progress__sums_up_several(void **state)
     progress_free(p);
 }
 
+/* What was there before moves nothing; what is lost has to come again. */
+static void test_cli_progress__counts_no_bytes_that_were_there(void **state)
+{
+    (void)state;
+    struct progress *p = begin(PROGRESS_LINES, 80);
+    progress_tick(p, HOUR);
+    struct progress_item *i = progress_add(p, "a", 20 << 20);
+    progress_found(i, 10 << 20);
+    progress_at(i, 10 << 20);
+    progress_tick(p, HOUR + 500);
+    progress_at(i, 15 << 20);
+    progress_tick(p, HOUR + 5000);
+    CHECK(strstr(news(), ": a: 15.0 MiB of 20.0 MiB, 1.0 MiB/s, 5s left\n"));
+    progress_found(i, 0);
+    progress_at(i, 0);
+    progress_at(i, 5 << 20);
+    progress_tick(p, HOUR + 10000);
+    CHECK(strstr(news(), ": a: 5.0 MiB of 20.0 MiB, "));
+    progress_free(p);
+}
+
 static void test_cli_progress__draws_bars_within_the_width(void **state)
 {
     (void)state;
@@ -167,6 +188,7 @@ static void test_cli_progress__has_words_for_sizes_and_times(void **state)
 
 #define ENDED(fn) cmocka_unit_test_teardown(fn, end)
 RUN_TESTS(ENDED(test_cli_progress__prints_a_line_at_intervals), ENDED(test_cli_progress__sums_up_several),
+          ENDED(test_cli_progress__counts_no_bytes_that_were_there),
           ENDED(test_cli_progress__draws_bars_within_the_width),
           ENDED(test_cli_progress__draws_many_in_few_rows),
           ENDED(test_cli_progress__says_nothing_when_asked_to),

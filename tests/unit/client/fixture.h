@@ -51,23 +51,23 @@ static UNUSED void answer(struct script *s, int fd, const char *text)
 }
 
 /* Whether the request is there as a whole. */
-static UNUSED bool is_whole(const char *request, size_t received)
+static UNUSED bool is_whole(const char *request, size_t received, const char *tail)
 {
     const char *end = strstr(request, "\r\n\r\n"), *length = strcasestr(request, "\r\nContent-Length:");
     if (!end)
         return false;
     if (length && length < end)
         return received >= (size_t)(end + 4 - request) + strtoul(length + 17, NULL, 10);
-    return !strcasestr(request, "\r\nTransfer-Encoding: chunked") || strstr(request, "\r\n0\r\n\r\n");
+    return !strcasestr(request, "\r\nTransfer-Encoding: chunked") || strcmp(tail, "\r\n0\r\n\r\n") == 0;
 }
 
 /* One that waits to be told to go on is told so, unless it is going to be refused. */
 static UNUSED void receive(struct script *s, int fd, int i)
 {
-    char rest[4096], *to = s->requests[i];
+    char rest[4096], *to = s->requests[i], tail[8] = "";
     size_t n = 0;
     bool refuses = !s->greedy && strlen(s->answers[i]) > 9 && s->answers[i][9] > '2', asked_on = false;
-    while (!is_whole(to, s->received[i])) {
+    while (!is_whole(to, s->received[i], tail)) {
         if (!asked_on && strcasestr(to, "\r\nExpect: 100-continue") && strstr(to, "\r\n\r\n")) {
             if (refuses)
                 break;
@@ -78,6 +78,11 @@ static UNUSED void receive(struct script *s, int fd, int i)
         if (got <= 0)
             break;
         s->received[i] += (size_t)got;
+        const char *end = (room ? to + n : rest) + got;
+        size_t fresh = MIN((size_t)got, sizeof(tail) - 1), kept = MIN(strlen(tail), sizeof(tail) - 1 - fresh);
+        memmove(tail, tail + strlen(tail) - kept, kept);
+        memcpy(tail + kept, end - fresh, fresh);
+        tail[kept + fresh] = '\0';
         n += room ? (size_t)got : 0;
         to[n] = '\0';
     }

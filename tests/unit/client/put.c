@@ -57,10 +57,10 @@ struct row {
     unsigned chunk, above;
     bool force, told;
     const char *mount_from, *resume;
-    const char *answers[12];
+    const char *answers[ANSWERS_MAX];
     struct {
         const char *begins, *body;
-    } asked[12];
+    } asked[ANSWERS_MAX];
     int code;
     berth_put_outcome outcome;
     const char *found; /* the digest in the end */
@@ -312,20 +312,74 @@ static void test_client_put__goes_on_where_it_broke(void **state)
         /* "0-0" is one byte, or none: begin anew. */
         {.text = "abcdef",
          .force = true,
-         .answers = {OPENED, BROKEN, NOT_THERE, HAS("0-0"), GONE, OPENED, CREATED},
+         .answers = {OPENED, BROKEN, NOT_THERE, HAS("0-0"), GONE, OPENED, TOOK("0-5"), CREATED},
          .outcome = BERTH_PUT_STORED,
          .found = ABCDEF,
-         .asked =
-             {{POST}, {"PUT "}, {HEAD_ABCDEF}, {"GET "}, {"DELETE /up/3 HTTP"}, {POST}, {"PUT ", "abcdef"}}},
+         .asked = {{POST},
+                   {"PUT "},
+                   {HEAD_ABCDEF},
+                   {"GET "},
+                   {"DELETE /up/3 HTTP"},
+                   {POST},
+                   {"PATCH /up/1", "abcdef"},
+                   {"PUT /up/2", ""}}},
         {.text = "abcdef",
          .force = true,
-         .answers = {OPENED, BROKEN, NOT_THERE, NOT_THERE, OPENED, CREATED},
+         .answers = {OPENED, BROKEN, NOT_THERE, NOT_THERE, OPENED, TOOK("0-5"), CREATED},
          .outcome = BERTH_PUT_STORED,
          .found = ABCDEF},
+        /* An answer that is no break says nothing against a PUT. */
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, REFUSES(503), NOT_THERE, NOT_THERE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF,
+         .asked = {{POST}, {"PUT "}, {HEAD_ABCDEF}, {"GET "}, {POST}, {"PUT ", "abcdef"}}},
+        /* What a stream still has in memory is not sent as a whole again either. */
+        {.text = "abc",
+         .from = STREAM,
+         .answers = {OPENED, BROKEN, NOT_THERE, NOT_THERE, OPENED, TOOK("0-1"), TOOK("0-2"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC,
+         .asked =
+             {{POST}, {"PUT "}, {HEAD_ABC}, {"GET "}, {POST}, {"PATCH ", "abc"}, {"PATCH ", "c"}, {"PUT "}}},
+        /* A break counts once, whatever it costs to meet it. */
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, BROKEN, NOT_THERE, NOT_THERE, OPENED, BROKEN, NOT_THERE, OPENED, BROKEN,
+                     NOT_THERE, OPENED, BROKEN, NOT_THERE, OPENED, TOOK("0-5"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABCDEF},
+        /* Without a break the registry loses it only so often. */
+        {.text = "abcdef",
+         .force = true,
+         .answers = {OPENED, NOT_THERE, OPENED, NOT_THERE, OPENED, NOT_THERE, OPENED, NOT_THERE, OPENED,
+                     NOT_THERE, OPENED, NOT_THERE},
+         .code = BERTH_E_NOT_FOUND},
+        /* The question whether it is there is asked again, too. */
+        {.text = "abc",
+         .answers = {BROKEN, NOT_THERE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC,
+         .asked = {{HEAD_ABC}, {HEAD_ABC}, {POST}, {"PUT ", "abc"}}},
+        /* A POST with all of it: its answer was lost, or more of it. */
+        {.text = "abc",
+         .mode = BERTH_PUT_SINGLE,
+         .force = true,
+         .answers = {BROKEN, OK_EMPTY},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC},
+        {.text = "abc",
+         .mode = BERTH_PUT_SINGLE,
+         .force = true,
+         .answers = {BROKEN, NOT_THERE, OPENED, TOOK("0-2"), CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .found = ABC,
+         .asked = {{"POST "}, {HEAD_ABC}, {POST, ""}, {"PATCH ", "abc"}, {"PUT ", ""}}},
         /* More than there is can't be ours. */
         {.text = "abcdef",
          .force = true,
-         .answers = {OPENED, BROKEN, NOT_THERE, HAS("0-6"), GONE, OPENED, CREATED},
+         .answers = {OPENED, BROKEN, NOT_THERE, HAS("0-6"), GONE, OPENED, TOOK("0-5"), CREATED},
          .outcome = BERTH_PUT_STORED,
          .found = ABCDEF},
         {.text = "abcdef",
@@ -366,7 +420,7 @@ static void test_client_put__goes_on_where_it_broke(void **state)
          .from = STREAM,
          .chunk = 4,
          .answers = {OPENED, TOOK("0-3"), BROKEN, HAS("0-1"), GONE},
-         .code = BERTH_E_NOT_FOUND}, /* what lies before the chunk is gone */
+         .code = BERTH_E_NETWORK}, /* what lies before the chunk is gone */
         {.text = "abcdef",
          .digest = ABCDEF,
          .from = ONCE,
@@ -604,11 +658,11 @@ static void test_client_put__sends_a_body_again(void **state)
         enum from from = froms[i / COUNT(again)];
         CHECK_ROW(i, put_abc(&s, from) == BERTH_OK);
         CHECK_ROW(i, was(&s, 1, "PUT ", from == ONCE ? "" : "abc") && was(&s, 2, "PUT ", "abc"));
-        struct script greedy = {.greedy = true, .answers = {OPENED, again[i % COUNT(again)]}};
+        struct script greedy = {.greedy = true, .answers = {OPENED, again[i % COUNT(again)], GONE}};
         if (from == ONCE) /* it took the body, and refuses only then */
             CHECK_ROW(i, put_abc(&greedy, from) == BERTH_E_UNSUPPORTED);
     }
-    static struct script s = {.answers = {OPENED, "HTTP/1.1 303 X\r\nLocation: /elsewhere\r\n" EMPTY}};
+    static struct script s = {.answers = {OPENED, "HTTP/1.1 303 X\r\nLocation: /elsewhere\r\n" EMPTY, GONE}};
     berth_source source = BERTH_SOURCE_BYTES("abc", 3);
     berth_put_options how = BERTH_PUT_OPTIONS_INIT;
     how.force = true;
@@ -645,18 +699,88 @@ static void test_client_put__asks_before_it_sends_what_it_can_send_only_once(voi
     free(text);
 }
 
-static void test_client_put__tells_a_source_that_is_too_short(void **state)
+/* In whatever way its bytes go, and the registry gets no blob of another length than was said. */
+static void test_client_put__refuses_a_source_of_another_length(void **state)
 {
     (void)state;
-    static struct script s = {.answers = {OPENED, BROKEN, GONE}};
-    struct feed f = {.text = "ab"};
-    berth_source source = BERTH_SOURCE_FN(feed_read, NULL, &f, 3);
-    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
-    how.digest = ABC;
-    how.force = true;
-    script_begin(&s, NULL);
-    CHECK_CODE(berth_blob_put(s.client, "a", &source, &how, NULL, &test_err), BERTH_E_INVALID);
-    script_end(&s);
+    static const char *const texts[] = {"ab", "abcd", ""};
+    static const struct {
+        berth_put_mode mode;
+        const char *digest;
+        bool again;
+        unsigned chunk;
+        const char *answers[3][6]; /* where there is too little, too much, nothing */
+    } rows[] = {
+        {BERTH_PUT_AUTO,
+         ABC,
+         false,
+         0,
+         {{OPENED, BROKEN, GONE}, {OPENED, BROKEN, GONE}, {OPENED, BROKEN, GONE}}},
+        {BERTH_PUT_AUTO,
+         ABC,
+         true,
+         0,
+         {{OPENED, BROKEN, GONE}, {OPENED, BROKEN, GONE}, {OPENED, BROKEN, GONE}}},
+        {BERTH_PUT_AUTO, NULL, false, 0, {{OPENED, GONE}, {OPENED, GONE}, {OPENED, GONE}}},
+        {BERTH_PUT_AUTO,
+         NULL,
+         true,
+         0,
+         {{OPENED, BROKEN, GONE}, {OPENED, BROKEN, GONE}, {OPENED, BROKEN, GONE}}},
+        {BERTH_PUT_SINGLE, ABC, false, 0, {{BROKEN}, {BROKEN}, {BROKEN}}},
+        {BERTH_PUT_SINGLE, ABC, true, 0, {{BROKEN}, {BROKEN}, {BROKEN}}},
+        {BERTH_PUT_CHUNKED, NULL, false, 0, {{OPENED, GONE}, {OPENED, GONE}, {OPENED, GONE}}},
+        {BERTH_PUT_CHUNKED,
+         ABC,
+         true,
+         0,
+         {{OPENED, BROKEN, GONE}, {OPENED, BROKEN, GONE}, {OPENED, BROKEN, GONE}}},
+        {BERTH_PUT_CHUNKED,
+         NULL,
+         false,
+         2,
+         {{OPENED, TOOK("0-1"), REFUSES(404)}, {OPENED, TOOK("0-1"), REFUSES(404)}, {OPENED, GONE}}},
+    };
+    for (size_t i = 0; i < COUNT(rows) * COUNT(texts); i++) {
+        size_t row = i / COUNT(texts), t = i % COUNT(texts);
+        struct script s = {0};
+        struct feed f = {.text = texts[t]};
+        berth_source source = BERTH_SOURCE_FN(feed_read, rows[row].again ? feed_seek : NULL, &f, 3);
+        berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+        how.digest = rows[row].digest;
+        how.mode = rows[row].mode;
+        how.chunk_size = rows[row].chunk;
+        how.force = true;
+        memcpy(s.answers, rows[row].answers[t], sizeof(rows[row].answers[t]));
+        script_begin(&s, NULL);
+        int code = berth_blob_put(s.client, "a", &source, &how, NULL, &test_err);
+        if (code != BERTH_E_INVALID || !strstr(test_err.message, t == 1 ? "longer" : "shorter"))
+            fail_msg("row %zu, '%s': %d %s", row, texts[t], code, test_err.message);
+        script_end(&s);
+        for (int k = 0; k < 2; k++)
+            CHECK_ROW(i, strcmp(sent(&s, k), "abc") != 0);
+    }
+}
+
+/* One that was said to be empty is asked whether it is. */
+static void test_client_put__refuses_a_source_that_is_not_empty(void **state)
+{
+    (void)state;
+    static const char *const digests[] = {NONE, NULL};
+    for (size_t i = 0; i < 3 * COUNT(digests); i++) {
+        if (i / 2 == BERTH_PUT_SINGLE && !digests[i % 2])
+            continue;
+        struct script s = {.answers = {OPENED, GONE}};
+        struct feed f = {.text = "a"};
+        berth_source source = BERTH_SOURCE_FN(feed_read, NULL, &f, 0);
+        berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+        how.digest = digests[i % 2];
+        how.mode = (berth_put_mode)(i / 2);
+        how.force = true;
+        script_begin(&s, NULL);
+        CHECK_CODE(berth_blob_put(s.client, "a", &source, &how, NULL, &test_err), BERTH_E_INVALID);
+        script_end(&s);
+    }
 }
 
 /* --- sources that have nothing yet --- */
@@ -691,28 +815,33 @@ static void process(const struct script *s, int ms)
         berth_client_process(s->client);
 }
 
-/* One body through libcurl; pieces through memory, of known and of unknown length. */
+/* One body as it comes; pieces through memory, of known and of unknown length. */
 static const struct {
     const char *digest;
     uint64_t length;
     berth_put_mode mode;
-    const char *answers[6];
+    const char *answers[6], *freed[6]; /* freed: where it is given up while it pauses */
 } paused_rows[] = {
-    {ABC, 3, BERTH_PUT_AUTO, {NOT_THERE, OPENED, CREATED}},
-    {NULL, BERTH_LENGTH_UNKNOWN, BERTH_PUT_AUTO, {OPENED, TOOK("0-1"), TOOK("0-2"), CREATED}},
-    {ABC, 3, BERTH_PUT_CHUNKED, {NOT_THERE, OPENED, TOOK("0-1"), TOOK("0-2"), CREATED}},
+    {ABC, 3, BERTH_PUT_AUTO, {NOT_THERE, OPENED, CREATED}, {NOT_THERE, OPENED, BROKEN, GONE}},
+    {NULL, BERTH_LENGTH_UNKNOWN, BERTH_PUT_AUTO, {OPENED, TOOK("0-1"), TOOK("0-2"), CREATED}, {OPENED, GONE}},
+    {ABC,
+     3,
+     BERTH_PUT_CHUNKED,
+     {NOT_THERE, OPENED, TOOK("0-1"), TOOK("0-2"), CREATED},
+     {NOT_THERE, OPENED, GONE}},
 };
 
-static void begin_paused(struct script *s, struct slow *f, size_t row, berth_call **ret_call)
+static void begin_paused(struct script *s, struct slow *f, size_t row, const char *const *answers,
+                         const berth_put_options *how, berth_call **ret_call)
 {
     berth_client_options co = BERTH_CLIENT_OPTIONS_INIT;
     berth_source from = BERTH_SOURCE_FN(slow_read, NULL, f, paused_rows[row].length);
-    berth_put_options o = BERTH_PUT_OPTIONS_INIT;
+    berth_put_options o = *how;
     co.timeout_ms = 1000;
     o.digest = paused_rows[row].digest;
     o.mode = paused_rows[row].mode;
     o.chunk_size = 2;
-    memcpy(s->answers, paused_rows[row].answers, sizeof(paused_rows[row].answers));
+    memcpy(s->answers, answers, sizeof(paused_rows[row].answers));
     script_begin(s, &co);
     CHECK_OK(berth_blob_put_start(s->client, "a", &from, &o, ret_call, &test_err));
 }
@@ -720,12 +849,13 @@ static void begin_paused(struct script *s, struct slow *f, size_t row, berth_cal
 static void test_client_put__pauses_while_its_source_has_nothing(void **state)
 {
     (void)state;
+    static const berth_put_options how = BERTH_PUT_OPTIONS_INIT;
     for (size_t i = 0; i < COUNT(paused_rows); i++) {
         struct script s = {0};
         struct slow f = {.text = "abc"};
         berth_call *call = NULL;
         unsigned heard = 0;
-        begin_paused(&s, &f, i, &call);
+        begin_paused(&s, &f, i, paused_rows[i].answers, &how, &call);
         while (berth_call_result(call, NULL) == BERTH_E_BUSY) {
             process(&s, 1000);
             if (f.pauses == heard)
@@ -747,23 +877,115 @@ static void test_client_put__pauses_while_its_source_has_nothing(void **state)
     }
 }
 
-static void test_client_put__that_has_paused_is_cancelled(void **state)
+/* The last request is the DELETE of the session. */
+static void check_taken_back(struct script *s, size_t row)
+{
+    int last = -1;
+    script_end(s);
+    while (s->answers[last + 1])
+        last++;
+    if (!was(s, last, "DELETE /up/1?state=x%2Fy&b=c HTTP", ""))
+        fail_msg("row %zu: %.100s", row, s->requests[last]);
+}
+
+static void test_client_put__takes_its_session_back_when_it_is_freed(void **state)
 {
     (void)state;
+    static const berth_put_options how = BERTH_PUT_OPTIONS_INIT;
     for (size_t i = 0; i < COUNT(paused_rows); i++) {
         struct script s = {0};
         struct slow f = {.text = "abc"};
         berth_call *call = NULL;
-        begin_paused(&s, &f, i, &call);
+        begin_paused(&s, &f, i, paused_rows[i].freed, &how, &call);
         while (!f.pauses)
             process(&s, 1000);
         berth_call_resume(call); /* before it is asked for */
         berth_call_free(call);
-        berth_client_free(s.client);
-        shutdown(s.listener, SHUT_RDWR);
-        pthread_join(s.thread, NULL);
-        close(s.listener);
+        check_taken_back(&s, i);
     }
+}
+
+static void count_end(berth_call *call, void *arg)
+{
+    CHECK(berth_call_result(call, NULL) == BERTH_E_CANCELLED);
+    ++*(int *)arg;
+}
+
+static void *cancel(void *client)
+{
+    berth_client_cancel(client);
+    return NULL;
+}
+
+/* By whoever drives the client, and by another thread. */
+static void test_client_put__takes_its_session_back_when_all_are_cancelled(void **state)
+{
+    (void)state;
+    static const berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+    for (size_t i = 0; i < 2 * COUNT(paused_rows); i++) {
+        struct script s = {0};
+        struct slow f = {.text = "abc"};
+        berth_call *call = NULL;
+        pthread_t thread;
+        int ended = 0;
+        begin_paused(&s, &f, i / 2, paused_rows[i / 2].freed, &how, &call);
+        berth_call_on_done(call, count_end, &ended);
+        while (!f.pauses)
+            process(&s, 1000);
+        if (i % 2) {
+            CHECK(pthread_create(&thread, NULL, cancel, s.client) == 0);
+            CHECK_CODE(berth_call_wait(call, &test_err), BERTH_E_CANCELLED);
+            pthread_join(thread, NULL);
+        } else {
+            berth_client_cancel(s.client);
+            CHECK_CODE(berth_call_result(call, &test_err), BERTH_E_CANCELLED);
+        }
+        CHECK_ROW(i, ended == 1);
+        CHECK_ROW(i, s.answers[atomic_load(&s.n_requests)] == NULL); /* not only when the client is freed */
+        berth_call_free(call);
+        check_taken_back(&s, i);
+    }
+}
+
+/* Somebody knows the session, and may go on with it: it stays. */
+static void test_client_put__leaves_a_session_that_somebody_knows(void **state)
+{
+    (void)state;
+    static const char *const answers[6] = {NOT_THERE, OPENED};
+    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+    struct script s = {0};
+    struct slow f = {.text = "abc"};
+    berth_call *call = NULL;
+    int told = 0;
+    how.on_upload = count;
+    how.arg = &told;
+    begin_paused(&s, &f, 2, answers, &how, &call);
+    while (!f.pauses)
+        process(&s, 1000);
+    berth_client_cancel(s.client);
+    berth_call_free(call);
+    script_end(&s); /* which finds every request answered */
+    CHECK(told == 1);
+}
+
+/* A registry that says nothing any more does not hold anybody for long. */
+static void test_client_put__takes_its_session_back_in_short_time_or_not(void **state)
+{
+    (void)state;
+    struct script s = {.answers = {OPENED, BROKEN, GONE}, .holds = 2};
+    struct feed f = {.text = "abc"};
+    berth_client_options co = BERTH_CLIENT_OPTIONS_INIT;
+    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+    how.digest = ABC;
+    how.force = true;
+    berth_source source = BERTH_SOURCE_FN(feed_read, NULL, &f, 3);
+    script_begin(&s, &co);
+    int64_t began = clock_mono_ms();
+    CHECK_CODE(berth_blob_put(s.client, "a", &source, &how, NULL, &test_err), BERTH_E_NETWORK);
+    int64_t took = clock_mono_ms() - began;
+    CHECK(took >= 2500 && took < 10000);
+    atomic_store(&s.released, true);
+    script_end(&s);
 }
 
 struct writer {
@@ -805,7 +1027,10 @@ static void test_client_put__is_resumed_by_another_thread(void **state)
 }
 
 RUN_TESTS(TEST(test_client_put__pauses_while_its_source_has_nothing),
-          TEST(test_client_put__that_has_paused_is_cancelled),
+          TEST(test_client_put__takes_its_session_back_when_it_is_freed),
+          TEST(test_client_put__takes_its_session_back_when_all_are_cancelled),
+          TEST(test_client_put__leaves_a_session_that_somebody_knows),
+          TEST(test_client_put__takes_its_session_back_in_short_time_or_not),
           TEST(test_client_put__is_resumed_by_another_thread), TEST(test_client_put__is_a_post_and_a_put),
           TEST(test_client_put__goes_in_chunks), TEST(test_client_put__goes_on_where_it_broke),
           TEST(test_client_put__goes_on_with_a_session_of_another_process),
@@ -815,4 +1040,5 @@ RUN_TESTS(TEST(test_client_put__pauses_while_its_source_has_nothing),
           TEST(test_client_put__sends_no_credentials_to_another_hosts_location),
           TEST(test_client_put__sends_a_body_again),
           TEST(test_client_put__asks_before_it_sends_what_it_can_send_only_once),
-          TEST(test_client_put__tells_a_source_that_is_too_short))
+          TEST(test_client_put__refuses_a_source_of_another_length),
+          TEST(test_client_put__refuses_a_source_that_is_not_empty))

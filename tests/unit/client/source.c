@@ -112,6 +112,66 @@ static void test_client_source__has_no_digest_of_what_it_passed_over(void **stat
     CHECK(!source_digest(&s, &have));
 }
 
+/* As much as it said, whatever it gives; its last byte when that is clear. */
+static void test_client_source__is_held_to_its_length(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t length;
+        size_t most;
+        bool pipe;
+        int code;
+        uint64_t read;
+    } rows[] = {
+        {"hello", 5, 2, false, BERTH_OK, 5},         {"hello", 5, 64, false, BERTH_OK, 5},
+        {"hello", 6, 2, false, BERTH_E_INVALID, 5},  {"hello", 4, 2, false, BERTH_E_INVALID, 2},
+        {"hello", 4, 64, false, BERTH_E_INVALID, 0}, {"hello", 4, 4, false, BERTH_E_INVALID, 0},
+        {"hello", 0, 2, false, BERTH_E_INVALID, 0},  {"", 0, 2, false, BERTH_OK, 0},
+        {"hello", 5, 64, true, BERTH_OK, 5},         {"hello", 4, 64, true, BERTH_E_INVALID, 0},
+        {"hello", 6, 64, true, BERTH_E_INVALID, 5},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct feed f = {.text = rows[i].text, .most = rows[i].most};
+        struct source s;
+        char out[64];
+        int pipes[2], r = BERTH_OK;
+        size_t n = 1;
+        CHECK(pipe(pipes) == 0 && write(pipes[1], rows[i].text, strlen(rows[i].text)) >= 0);
+        close(pipes[1]);
+        berth_source fn = BERTH_SOURCE_FN(feed_read, NULL, &f, (uint64_t)rows[i].length);
+        berth_source fd = BERTH_SOURCE_FD(pipes[0]);
+        fd.length = (uint64_t)rows[i].length;
+        CHECK_OK(source_open(&s, rows[i].pipe ? &fd : &fn, &test_err));
+        while (r == BERTH_OK && n)
+            r = source_read(&s, out, sizeof(out), &n, &test_err);
+        CHECK_ROW(i, r == rows[i].code && s.at == rows[i].read);
+        close(pipes[0]);
+    }
+}
+
+/* Of a regular file a part may be meant. */
+static void test_client_source__is_a_part_of_a_file(void **state)
+{
+    (void)state;
+    char out[64];
+    struct source s;
+    int fd = file_with("hello");
+    berth_source part = BERTH_SOURCE_FD(fd);
+    part.length = 3;
+    CHECK_OK(source_open(&s, &part, &test_err));
+    read_all(&s, out);
+    assert_string_equal(out, "hel");
+    part.length = 6;
+    size_t n = 1;
+    int r = BERTH_OK;
+    CHECK_OK(source_open(&s, &part, &test_err));
+    while (r == BERTH_OK && n)
+        r = source_read(&s, out, sizeof(out), &n, &test_err);
+    CHECK(r == BERTH_E_INVALID);
+    close(fd);
+}
+
 static void test_client_source__says_what_is_wrong_with_it(void **state)
 {
     (void)state;
@@ -146,4 +206,5 @@ static void test_client_source__says_what_is_wrong_with_it(void **state)
 
 RUN_TESTS(TEST(test_client_source__is_memory_a_file_a_pipe_or_a_function),
           TEST(test_client_source__has_no_digest_of_what_it_passed_over),
+          TEST(test_client_source__is_held_to_its_length), TEST(test_client_source__is_a_part_of_a_file),
           TEST(test_client_source__says_what_is_wrong_with_it))
