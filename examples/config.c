@@ -24,9 +24,10 @@ int main(int argc, char **argv)
             BERTH_OK) {
         const berth_content *m = berth_call_content(found);
         if (berth_manifest_parse(m->data, m->size, m->media_type, &manifest, &err) == BERTH_OK &&
-            manifest->config &&
-            berth_blob_get_memory(registry, image.repository, manifest->config->digest, CONFIG_MAX, &got,
-                                  &err) == BERTH_OK)
+            !manifest->config) /* registries need not mind what is asked for */
+            fprintf(stderr, "%s is an index: name one of its images by digest\n", image.normalised);
+        else if (manifest && berth_blob_get_memory(registry, image.repository, manifest->config->digest,
+                                                   CONFIG_MAX, &got, &err) == BERTH_OK)
             fwrite(berth_call_content(got)->data, 1, berth_call_content(got)->size, stdout);
     }
     if (err.code != BERTH_OK)

@@ -20,6 +20,10 @@ ROOT = Path(__file__).resolve().parent.parent
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|WARNING: ThreadSanitizer|FATAL: ThreadSanitizer")
 
 
+# What the server reads of a body before a worker gets it. Asked for: it has changed before, and tests went on, of less.
+UPLOAD_BUFFER = int(re.search(r"buffer_bytes, (\d+) \* KIB", (ROOT / "src/http/options.c").read_text())[1]) * 1024
+
+
 def berth_path():
     return os.environ.get("BERTH", str(ROOT / "build" / "berth"))
 

@@ -73,6 +73,10 @@ BERTH_API int berth_layout_manifest_put(berth_layout *layout, const char *refere
 BERTH_API int berth_layout_tag(berth_layout *layout, const char *reference, const char *tag,
                                berth_error *err);
 
+/** Takes @tag away; what it points at stays, without a name if it has no other. With @purge its manifest
+ * leaves index.json, with every tag on it. Blobs stay in any case. BERTH_E_NOT_FOUND. */
+BERTH_API int berth_layout_untag(berth_layout *layout, const char *tag, bool purge, berth_error *err);
+
 /* Valid for the time of the call; another answer than 0 ends the listing with BERTH_E_CANCELLED. */
 typedef int (*berth_descriptor_fn)(void *arg, const berth_descriptor *descriptor);
 

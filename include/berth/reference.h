@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <berth/digest.h>
 #include <berth/error.h>
@@ -84,6 +85,17 @@ BERTH_API void berth_ref_done(berth_ref *ref);
 
 /** Whether both name the same: their normalised forms are equal. */
 BERTH_API bool berth_ref_equal(const berth_ref *a, const berth_ref *b);
+
+/** An order of references, by the bytes of their normalised forms: less than, equal to or greater than 0, as
+ * strcmp() has it, and 0 exactly where berth_ref_equal() is true. */
+BERTH_API int berth_ref_compare(const berth_ref *a, const berth_ref *b);
+
+/** Equal references have equal hashes, in every process and version. Whoever names the references may make
+ * them collide: no key is in it. */
+BERTH_API uint64_t berth_ref_hash(const berth_ref *ref);
+
+/** A copy that lives by itself. *@ret_ref as in berth_ref_parse(); it may not be @ref. BERTH_E_NOMEM. */
+BERTH_API int berth_ref_copy(const berth_ref *ref, berth_ref *ret_ref, berth_error *err);
 
 /**
  * The digest of @ref, checked. Returns BERTH_OK, or BERTH_E_INVALID where @ref has no digest, or one that is

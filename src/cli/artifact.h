@@ -28,7 +28,4 @@ int artifact_check_titles(struct cli_base *b, berth_error *err);
 int artifact_pack(const char *path, const char *name, int *ret_fd, uint64_t *ret_size,
                   berth_digest *ret_digest, berth_digest *ret_tar, berth_error *err);
 
-/* Size and digest of a regular file, from its beginning. */
-int artifact_measure(int fd, uint64_t *ret_size, berth_digest *ret_digest, berth_error *err);
-
 #endif

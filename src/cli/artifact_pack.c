@@ -163,20 +163,3 @@ int artifact_pack(const char *path, const char *name, int *ret_fd, uint64_t *ret
     *ret_fd = steal_fd(&fd);
     return BERTH_OK;
 }
-
-int artifact_measure(int fd, uint64_t *ret_size, berth_digest *ret_digest, berth_error *err)
-{
-    char piece[PIECE];
-    uint64_t at = 0;
-    size_t n = 0;
-    berth_hash h;
-    int r;
-    hash_init(&h, HASH_SHA256);
-    while ((r = io_pread(fd, piece, sizeof(piece), at, &n, err)) == BERTH_OK && n) {
-        hash_update(&h, piece, n);
-        at += n;
-    }
-    digest_from_hash(&h, ret_digest);
-    *ret_size = at;
-    return r;
-}

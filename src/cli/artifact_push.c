@@ -7,6 +7,7 @@
 
 #include "cli/artifact.h"
 #include "cli/commands.h"
+#include "cli/measure.h"
 
 #define FILE_TYPE "application/octet-stream"
 
@@ -187,7 +188,7 @@ static int add_file(struct work *w, const char *text, berth_error *err)
     if (folder)
         return add_packed(w, path, title, type, err);
     const berth_annotation note = {ARTIFACT_TITLE, title};
-    r = artifact_measure(fd, &d.size, &digest, err);
+    r = measure_file(fd, HASH_SHA256, &d.size, &digest, err);
     d.media_type = type ? type : FILE_TYPE;
     d.digest = digest.text;
     d.annotations = &note;
@@ -229,7 +230,7 @@ static int set_config(struct work *w, berth_error *err)
     if (r == BERTH_OK && folder)
         r = berth_error_set(err, BERTH_E_INVALID, "'%s' is a folder, and a config is a file", path);
     if (r == BERTH_OK)
-        r = artifact_measure(fd, &d.size, &digest, err);
+        r = measure_file(fd, HASH_SHA256, &d.size, &digest, err);
     if (r != BERTH_OK)
         return r;
     d.media_type = type;

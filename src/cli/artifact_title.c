@@ -16,6 +16,8 @@ int artifact_title(berth_arena *a, const char *path, const char **ret, berth_err
 {
     CLEANUP(berth_buf_done) berth_buf title = BERTH_BUF_INIT(MIB);
     berth_str rest = str_from(path), name;
+    if (strcmp(path, "-") == 0)
+        return berth_error_set(err, BERTH_E_INVALID, "standard input has no name; './-' is the file '-'");
     bool below = unpack_check_path(path, NULL) == BERTH_OK;
     while (rest.n) {
         str_cut(rest, '/', &name, &rest);

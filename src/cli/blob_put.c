@@ -7,14 +7,14 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/measure.h"
 #include "cli/progress.h"
 #include "cli/remote.h"
 #include "oci/digest.h"
 #include "util/io.h"
 
-#define READ_AT_ONCE (256 * KIB)
-#define CHUNK        (16 * MIB)
-#define AT_ONCE      16 /* files under way */
+#define CHUNK   (16 * MIB)
+#define AT_ONCE 16 /* files under way */
 
 struct options {
     struct remote remote;
@@ -105,29 +105,11 @@ static void state_write(void *arg, const berth_upload *upload)
     json_decref(j);
 }
 
-static int hash_file(int fd, enum hash_algorithm a, berth_digest *ret, berth_error *err)
-{
-    CLEANUP(freep) char *piece = malloc(READ_AT_ONCE);
-    if (!piece)
-        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    berth_hash hash;
-    hash_init(&hash, a);
-    size_t n = 1;
-    for (uint64_t at = 0; n; at += n) {
-        int r = io_pread(fd, piece, READ_AT_ONCE, at, &n, err);
-        if (r != BERTH_OK)
-            return r;
-        hash_update(&hash, piece, n);
-    }
-    digest_from_hash(&hash, ret);
-    return BERTH_OK;
-}
-
 /* BERTH_E_DIGEST, or @err untouched. */
 static int check_file(int fd, const berth_digest *wanted, berth_error *err)
 {
     berth_digest have;
-    int r = hash_file(fd, (enum hash_algorithm)wanted->algorithm, &have, err);
+    int r = measure_file(fd, (enum hash_algorithm)wanted->algorithm, NULL, &have, err);
     return r == BERTH_OK && !digest_eq(&have, wanted)
                ? berth_error_set(err, BERTH_E_DIGEST, "the file has the digest %s", have.text)
                : r;
@@ -223,7 +205,9 @@ static int look_at(struct work *w, struct sending *s)
     s->refused = cannot;
     if (cannot)
         return berth_error_set(&s->err, BERTH_E_INVALID, "what comes through a pipe can't be %s", cannot);
-    return r == BERTH_OK && s->regular && !w->named ? hash_file(s->fd, HASH_SHA256, &w->digest, &s->err) : r;
+    return r == BERTH_OK && s->regular && !w->named
+               ? measure_file(s->fd, HASH_SHA256, NULL, &w->digest, &s->err)
+               : r;
 }
 
 static int begin(struct work *w, struct sending *s)
@@ -295,6 +279,8 @@ static int check(const struct cli_command *c, struct work *w)
     int rc = -1;
     w->n = b->n_operands - 1;
     w->named = berth_ref_digest(&w->o.remote.ref, &w->digest, NULL) == BERTH_OK;
+    if (w->o.remote.tag)
+        return cli_usage(c->name, "a blob has no tag: leave out ':%s'", w->o.remote.tag);
     if (w->n > 1 && (w->named || w->o.state))
         return cli_usage(c->name, "%s is for one FILE", w->named ? "REF@DIGEST" : "--state");
     for (size_t i = 0; rc < 0 && i < w->n; i++)

@@ -46,6 +46,36 @@ static void each_first_word(void (*print)(const char *name, const char *summary)
     }
 }
 
+/* The flags of all settings, without "--", for a command that takes them; those of its row come by that. */
+static void each_setting(const struct cli_command *c,
+                         void (*print)(const struct cli_command *c, berth_str flag))
+{
+    CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(MIB);
+    if (!(c->takes & CLI_EVERY_SETTING))
+        return;
+    config_document_flags(&text);
+    berth_str left = berth_buf_str(&text), line, flag, rest;
+    while (left.n) {
+        const struct cli_option *o;
+        bool own = false;
+        str_cut(left, '\n', &line, &left);
+        str_cut(str_trim(line), ' ', &flag, &rest);
+        if (!str_starts(flag, STR("--")))
+            continue;
+        flag = str_from_offset(flag, 2);
+        for (size_t i = 0; (o = cli_option_at(c, i)); i++)
+            own = own || str_eq(flag, str_from(o->name));
+        if (!own)
+            print(c, flag);
+    }
+}
+
+/* Whether its operands are the words of another command: `berth help tag`. */
+static bool takes_commands(const struct cli_command *c)
+{
+    return strstr(c->operands, "COMMAND");
+}
+
 static const char *second_word(const struct cli_command *c)
 {
     return strchr(c->name, ' ') + 1;
@@ -57,6 +87,12 @@ static void bash_word(const char *name, const char *summary)
 {
     (void)summary;
     printf(" %s", name);
+}
+
+static void bash_setting(const struct cli_command *c, berth_str flag)
+{
+    (void)c;
+    printf(" --" STR_FMT, STR_ARG(flag));
 }
 
 static void bash_options(const struct cli_command *c)
@@ -80,9 +116,12 @@ static void bash_options(const struct cli_command *c)
     printf("        *)\n            words='");
     for (size_t i = 0; (o = cli_option_at(c, i)); i++)
         printf("%s--%s", i ? " " : "", o->name);
+    each_setting(c, bash_setting);
     printf("'\n            [[ $cur == -* ]] || { words='");
     if (operand_words(c))
         print_words(operand_words(c));
+    if (takes_commands(c))
+        each_first_word(bash_word);
     printf("'; files=%d; }\n            ;;\n        esac ;;\n", takes_files(c));
 }
 
@@ -156,18 +195,35 @@ static void zsh_option(const struct cli_option *o)
     printf("'\n");
 }
 
+static void zsh_setting(const struct cli_command *c, berth_str flag)
+{
+    (void)c;
+    printf("            '*--" STR_FMT "=[a setting]:value: '\n", STR_ARG(flag));
+}
+
+static void zsh_operand(const char *name, const char *summary)
+{
+    (void)summary;
+    printf("%s ", name);
+}
+
 static void zsh_options(const struct cli_command *c)
 {
     const struct cli_option *o;
     printf("    '%s')\n        arguments=(\n", c->name);
     for (size_t i = 0; (o = cli_option_at(c, i)); i++)
         zsh_option(o);
+    each_setting(c, zsh_setting);
     printf("            '*:");
     print_quoted(*c->operands ? c->operands : "no more", ":\\");
     printf(":");
     if (operand_words(c)) {
         printf("(");
         print_words(operand_words(c));
+        printf(")");
+    } else if (takes_commands(c)) {
+        printf("(");
+        each_first_word(zsh_operand);
         printf(")");
     } else {
         printf("%s", takes_files(c) ? "_files" : " ");
@@ -244,6 +300,18 @@ static void fish_option(const struct cli_command *c, const struct cli_option *o)
     printf("'\n");
 }
 
+static void fish_setting(const struct cli_command *c, berth_str flag)
+{
+    printf("complete -c berth -n '__berth_in %s' -l " STR_FMT " -x -d 'a setting'\n", c->name, STR_ARG(flag));
+}
+
+static void fish_operand(const char *name, const char *summary)
+{
+    printf("complete -c berth -n '__berth_in help' -a %s -d '", name);
+    print_quoted(summary, "");
+    printf("'\n");
+}
+
 static void print_fish(void)
 {
     printf("# fish completion for berth; made by `berth completion fish`\n"
@@ -269,6 +337,9 @@ static void print_fish(void)
         }
         for (size_t k = 0; (o = cli_option_at(c, k)); k++)
             fish_option(c, o);
+        each_setting(c, fish_setting);
+        if (takes_commands(c))
+            each_first_word(fish_operand);
         if (operand_words(c)) {
             printf("complete -c berth -n '__berth_in %s' -a '", c->name);
             print_words(operand_words(c));

@@ -160,7 +160,7 @@ static int add(struct work *w, const char *text, berth_error *err)
         r = m->kind == BERTH_KIND_INDEX ? add_children(w, &from, m, err) : add_image(w, &from, m, err);
     berth_manifest_free(m);
     place_done(&from);
-    return r == BERTH_OK ? r : berth_error_prefix(err, "'%s'", text);
+    return r == BERTH_OK || strstr(err->message, text) ? r : berth_error_prefix(err, "'%s'", text);
 }
 
 /* --- what the index says of itself --- */

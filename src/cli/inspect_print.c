@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "cli/artifact.h"
 #include "cli/inspect.h"
 
 static json_t *texts_json(const char *const *texts, size_t n)
@@ -87,6 +88,12 @@ static void print_entry(const char *key, const char *name, const json_t *v)
         printf("%s  %lld  ", json_string_value(digest),
                (long long)json_integer_value(json_object_get(v, "size")));
         place_print(json_string_value(json_is_string(platform) ? platform : json_object_get(v, "mediaType")));
+        const char *title =
+            json_string_value(json_object_get(json_object_get(v, "annotations"), ARTIFACT_TITLE));
+        if (title) {
+            printf("  ");
+            place_print(title);
+        }
     }
     printf("\n");
 }
@@ -127,9 +134,22 @@ static void print_value(const char *field, json_t *v)
     }
 }
 
+static void print_shared(const json_t *v)
+{
+    print_entry("shared with", NULL, json_object_get(v, "reference"));
+    print_entry("", NULL, v); /* its digest and size */
+    print_entry("shared size", NULL, json_object_get(v, "sharedSize"));
+}
+
 void inspect_print(json_t *document)
 {
     const char *key;
     json_t *v;
-    json_object_foreach(document, key, v) print_value(key, v);
+    json_object_foreach(document, key, v)
+    {
+        if (strcmp(key, "sharedWith") == 0)
+            print_shared(v);
+        else
+            print_value(key, v);
+    }
 }

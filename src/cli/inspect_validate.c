@@ -11,7 +11,14 @@
 struct validating {
     const struct place *p;
     json_t *problems;
+    json_t *told; /* a set: what several images share is read, and told of, once */
 };
+
+/* False: @key is in the set already. */
+static bool is_new(const struct validating *v, const char *key)
+{
+    return !json_object_get(v->told, key) && json_object_set_new(v->told, key, json_true()) == 0;
+}
 
 static void say(const struct validating *v, const char *of, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -22,7 +29,10 @@ static void say(const struct validating *v, const char *of, const char *fmt, ...
     va_start(ap, fmt);
     vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
-    json_array_append_new(v->problems, json_sprintf("%s: %s", of, why));
+    json_t *problem = json_sprintf("%s: %s", of, why);
+    if (is_new(v, json_string_value(problem)))
+        json_array_append(v->problems, problem);
+    json_decref(problem);
 }
 
 /* Whether a failure is the content's fault, and was told, or ends the checking. */
@@ -93,7 +103,9 @@ static int validate_blob(const struct validating *v, const berth_descriptor *d, 
 {
     struct layer l = {.err = BERTH_ERROR_INIT};
     berth_digest want;
-    if (d->n_urls) /* it lives elsewhere */
+    CLEANUP(berth_buf_done) berth_buf key = BERTH_BUF_INIT(MIB);
+    berth_buf_addf(&key, "%s %llu %s", d->digest, (unsigned long long)d->size, diff_id ? diff_id : "");
+    if (d->n_urls || !is_new(v, berth_buf_cstr(&key))) /* it lives elsewhere, or was looked at */
         return BERTH_OK;
     bool known = diff_id && digest_parse(str_from(diff_id), &want, NULL) == BERTH_OK;
     hash_init(&l.unpacked, known ? (enum hash_algorithm)want.algorithm : HASH_SHA256);
@@ -193,6 +205,8 @@ static int validate(const struct validating *v, const berth_manifest *m, const b
 
 int inspect_validate(const struct place *p, const berth_manifest *m, json_t *problems, berth_error *err)
 {
-    const struct validating v = {.p = p, .problems = problems};
-    return validate(&v, m, NULL, 0, err);
+    const struct validating v = {.p = p, .problems = problems, .told = json_object()};
+    int r = v.told ? validate(&v, m, NULL, 0, err) : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    json_decref(v.told);
+    return r;
 }

@@ -188,6 +188,36 @@ const struct cli_command cmd_version = {
     .run = run_version,
 };
 
+/* How many words before the command are options that commands share, with their values. */
+static int options_before(int argc, char **argv)
+{
+    static const struct cli_command any = {.takes = ~0U};
+    int n = 0;
+    while (n < argc && argv[n][0] == '-') {
+        const struct cli_option *o;
+        berth_str word = str_from(argv[n]), name, value;
+        bool attached = str_cut(word, '=', &name, &value);
+        for (size_t i = 0; (o = cli_shared_options(&any, i)); i++)
+            if (str_starts(name, STR("--")) ? str_eq(str_from_offset(name, 2), str_from(o->name))
+                                            : name.n == 2 && o->letter && name.p[1] == o->letter)
+                break;
+        if (!o)
+            break;
+        n += o->value && !attached ? 2 : 1;
+    }
+    return MIN(n, argc);
+}
+
+/* Puts @n words behind the @words that follow them. */
+static void put_behind(char **argv, int n, int words)
+{
+    for (int i = 0; i < words; i++) {
+        char *word = argv[n + i];
+        memmove(argv + i + 1, argv + i, (size_t)n * sizeof(*argv));
+        argv[i] = word;
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -199,7 +229,15 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char *)(uintptr_t)cmd_version.name;
     int words;
-    const struct cli_command *c = cli_find(argc - 1, (const char *const *)(argv + 1), &words);
+    int before = options_before(argc - 1, argv + 1);
+    const struct cli_command *c =
+        cli_find(argc - 1 - before, (const char *const *)(argv + 1 + before), &words);
+    if (c)
+        put_behind(argv + 1, before, words);
+    else if (before < argc - 1) { /* what is wrong is what stands behind them */
+        argc -= before;
+        argv += before;
+    }
     if (c)
         return c->run(c, argc - words, argv + words);
     const struct cli_family *family = cli_find_family(argv[1]);

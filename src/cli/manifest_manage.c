@@ -54,6 +54,8 @@ static int run_put(const struct cli_command *c, int argc, char **argv)
     berth_str bytes = berth_buf_str(&body);
     int result =
         berth_manifest_put(r->client, r->repository, r->reference, bytes.p, bytes.n, &how, &call, &err);
+    if (result == BERTH_E_INVALID && !err.http_status && !strstr(err.message, r->host)) /* nobody was asked */
+        berth_error_prefix(&err, "'%s'", r->base.operands[1]);
     if (result != BERTH_OK)
         return remote_fail(c, &err);
     const berth_content *m = berth_call_content(call);

@@ -45,7 +45,7 @@ int place_open(struct remote *r, const char *text, bool create, struct place *re
         return open_layout(r, path, reference, create, ret, err);
     int rc = remote_parse(text, CLI_OPERAND_REFERENCE, &ret->ref, err);
     if (rc != BERTH_OK)
-        return berth_error_prefix(err, "'%s'", text);
+        return strstr(err->message, text) ? rc : berth_error_prefix(err, "'%s'", text);
     bool same = r->client && r->host && strcmp(r->host, ret->ref.netloc) == 0;
     if (!same)
         rc = remote_client(r, ret->ref.netloc, &ret->client, err);
@@ -173,7 +173,8 @@ int place_manifest(struct remote *r, const char *text, const char *platform, ber
     int rc = place_open(r, text, false, &p, err);
     if (rc == BERTH_OK)
         rc = p.c->ops->manifest_get(p.c, p.reference, &m, err);
-    if (rc == BERTH_OK && platform && (rc = place_image(&p, m, platform, &image, err)) != BERTH_OK)
+    if (rc == BERTH_OK && platform && (rc = place_image(&p, m, platform, &image, err)) != BERTH_OK &&
+        !strstr(err->message, text))
         berth_error_prefix(err, "'%s'", text);
     if (image) {
         berth_manifest_free(m);

@@ -30,6 +30,14 @@ static bool copy(char **to, const char *s)
     return !s || *to;
 }
 
+static int refuse_host(const char *host, berth_error *err)
+{
+    const char *scheme = strstr(host, "://");
+    berth_str rest = str_from(scheme ? scheme + 3 : host);
+    int r = memchr(rest.p, '/', rest.n) ? BERTH_OK : oci_host_check(rest, err);
+    return r == BERTH_OK ? berth_error_set(err, BERTH_E_INVALID, "'%s' is no host", host) : r;
+}
+
 /* "host:port", or "http://host:port/": how it is spoken to is said by one of them, or follows from the host.
  */
 static int set_origin(berth_client *c, const char *host, const berth_client_options *o, berth_error *err)
@@ -41,7 +49,7 @@ static int set_origin(berth_client *c, const char *host, const berth_client_opti
     while (url.n && url.p[url.n - 1] == '/')
         url.n--;
     if (berth_buf_failed(&url) || !http_uri_parse(berth_buf_str(&url), &u) || u.target.n)
-        return berth_error_set(err, BERTH_E_INVALID, "'%s' is no host", host);
+        return refuse_host(host, err);
     if (whole && o->transport != BERTH_TRANSPORT_AUTO && u.tls != (o->transport == BERTH_TRANSPORT_HTTPS))
         return berth_error_set(err, BERTH_E_INVALID, "'%s' says %s, the options say %s", host,
                                u.tls ? "HTTPS" : "HTTP", u.tls ? "HTTP" : "HTTPS");

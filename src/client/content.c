@@ -253,6 +253,12 @@ static int tags(content *c, berth_tag_fn fn, void *arg, berth_error *err)
     return berth_tag_list(r->client, r->repository, fn, arg, err);
 }
 
+static int tag_delete(content *c, const char *tag, bool purge, berth_error *err)
+{
+    const struct registry *r = registry_of(c);
+    return berth_tag_delete(r->client, r->repository, tag, purge, err);
+}
+
 /* --- the place --- */
 
 static void registry_free(content *c)
@@ -271,6 +277,7 @@ static const struct content_ops registry_ops = {
     .manifest_put = manifest_put,
     .referrers = referrers,
     .tags = tags,
+    .tag_delete = tag_delete,
     .blob_get_start = blob_get_start,
     .blob_get_fd_start = blob_get_fd_start,
     .blob_put_start = blob_put_start,

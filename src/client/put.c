@@ -400,7 +400,7 @@ static int end_mount(berth_call *call, const struct step **ret_next)
     if (!p->mounting)
         return end_open(call, ret_next);
     if (client_upload_take_place(call, &p->upload) == BERTH_OK)
-        call_fail(call, BERTH_E_NOT_FOUND, "the registry would take the blob, but not from there");
+        call_fail(call, BERTH_E_NOT_FOUND, "the registry did not mount the blob: it would have it sent");
     return give_up(call, ret_next);
 }
 

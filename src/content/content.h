@@ -42,6 +42,8 @@ struct content_ops {
     int (*referrers)(content *c, const char *digest, const char *artifact_type, content_descriptor_fn fn,
                      void *arg, berth_error *err);
     int (*tags)(content *c, berth_tag_fn fn, void *arg, berth_error *err);
+    /* What it points at stays, unless @purge: then that goes with every tag on it. BERTH_E_NOT_FOUND. */
+    int (*tag_delete)(content *c, const char *tag, bool purge, berth_error *err);
     /* For several blobs at once; all NULL where that is no gain. A flight is ended by land(), which says how
      * it went, or by drop(). Until then source and functions are lent; those are called while others land. */
     int (*blob_get_start)(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg,

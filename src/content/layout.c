@@ -77,6 +77,24 @@ static int read_index(const berth_layout *l, struct index *ret, berth_error *err
     return r == BERTH_OK ? r : berth_error_prefix(err, "index.json");
 }
 
+/* What is to become of index.json. */
+struct change {
+    const berth_manifest *adds; /* under @name, which may be empty; NULL: @name goes */
+    berth_str name;
+    bool purges;
+};
+
+static int apply(oci_layout_index *index, const struct change *c, berth_error *err)
+{
+    berth_digest d;
+    if (!c->adds)
+        return oci_layout_index_remove(index, c->name, c->purges, err);
+    int r = digest_parse(str_from(c->adds->digest), &d, err);
+    return r == BERTH_OK
+               ? oci_layout_index_put(index, &d, str_from(c->adds->media_type), c->adds->size, c->name, err)
+               : r;
+}
+
 /* Other writers wait until it is closed. */
 static int lock_folder(const berth_layout *l, int *ret_lock, berth_error *err)
 {
@@ -90,13 +108,11 @@ static int lock_folder(const berth_layout *l, int *ret_lock, berth_error *err)
     return BERTH_OK;
 }
 
-/* Adds an entry. */
-static int add_entry(const berth_layout *l, const berth_manifest *m, berth_str name, berth_error *err)
+static int change_index(const berth_layout *l, const struct change *c, berth_error *err)
 {
     CLEANUP(closep) int lock = -1;
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(OCI_LAYOUT_INDEX_MAX + 1);
     oci_layout_index *index = NULL;
-    berth_digest d;
     int r = lock_folder(l, &lock, err);
     if (r != BERTH_OK)
         return r;
@@ -106,9 +122,7 @@ static int add_entry(const berth_layout *l, const berth_manifest *m, berth_str n
     if (r == BERTH_OK)
         r = oci_layout_index_open(text.p, text.n, &index, err);
     if (r == BERTH_OK)
-        r = digest_parse(str_from(m->digest), &d, err);
-    if (r == BERTH_OK)
-        r = oci_layout_index_put(index, &d, str_from(m->media_type), m->size, name, err);
+        r = apply(index, c, err);
     if (r == BERTH_OK) {
         berth_buf_reset(&text);
         oci_layout_index_print(index, &text);
@@ -208,7 +222,8 @@ int berth_layout_manifest_put(berth_layout *l, const char *reference, const bert
         return berth_error_set(err, BERTH_E_DIGEST, "the manifest has the digest %.20s..., not %.20s...",
                                m->digest, reference);
     int r = store(l, m, err);
-    return r == BERTH_OK && reference ? add_entry(l, m, digest ? STR("") : str_from(reference), err) : r;
+    const struct change adds = {.adds = m, .name = digest ? STR("") : str_from(reference)};
+    return r == BERTH_OK && reference ? change_index(l, &adds, err) : r;
 }
 
 int berth_layout_tag(berth_layout *l, const char *reference, const char *tag, berth_error *err)
@@ -221,6 +236,14 @@ int berth_layout_tag(berth_layout *l, const char *reference, const char *tag, be
         r = berth_layout_manifest_put(l, tag, m, err);
     berth_manifest_free(m);
     return r;
+}
+
+int berth_layout_untag(berth_layout *l, const char *tag, bool purge, berth_error *err)
+{
+    const struct change removes = {.name = str_from(tag), .purges = purge};
+    int r =
+        *tag ? change_index(l, &removes, err) : berth_error_set(err, BERTH_E_INVALID, "a tag can't be empty");
+    return r == BERTH_OK ? r : berth_error_prefix(err, "'%s'", l->path);
 }
 
 int berth_layout_list(berth_layout *l, berth_layout_entry_fn fn, void *arg, berth_error *err)

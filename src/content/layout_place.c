@@ -51,6 +51,11 @@ static int tags(content *c, berth_tag_fn fn, void *arg, berth_error *err)
     return berth_layout_list(layout_of(c), on_entry, &t, err);
 }
 
+static int tag_delete(content *c, const char *tag, bool purge, berth_error *err)
+{
+    return berth_layout_untag(layout_of(c), tag, purge, err);
+}
+
 /* --- blobs --- */
 
 struct getting {
@@ -138,6 +143,7 @@ static const struct content_ops layout_ops = {
     .manifest_put = manifest_put,
     .referrers = referrers,
     .tags = tags,
+    .tag_delete = tag_delete,
     .free = place_free,
 };
 

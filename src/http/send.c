@@ -115,6 +115,19 @@ static ssize_t step_memory(struct http_conn *c)
     return errno == EAGAIN || errno == EINTR ? HTTP_IO_AGAIN : HTTP_IO_BROKEN;
 }
 
+/* The answer can't be finished, and its length is out: all that is left is to close, and to say why. */
+static ssize_t unreadable(struct http_conn *c, ssize_t r)
+{
+    c->req->pub.unreadable = r == 0 ? ENODATA : errno;
+    return HTTP_IO_BROKEN;
+}
+
+/* Of the two ends of sendfile(): no socket fails with these. */
+static bool is_the_files(int error)
+{
+    return error == EIO || error == ESTALE || error == EUCLEAN || error == EBADMSG;
+}
+
 static ssize_t step_file(struct http_conn *c, size_t most)
 {
     const struct http_answer *a = &c->req->answer;
@@ -126,7 +139,9 @@ static ssize_t step_file(struct http_conn *c, size_t most)
     ssize_t r = sendfile(c->fd, a->at->fd, &at, n);
     if (r > 0)
         return r;
-    return r < 0 && (errno == EAGAIN || errno == EINTR) ? HTTP_IO_AGAIN : HTTP_IO_BROKEN; /* 0: cut short */
+    if (r < 0 && (errno == EAGAIN || errno == EINTR))
+        return HTTP_IO_AGAIN;
+    return r == 0 || is_the_files(errno) ? unreadable(c, r) : HTTP_IO_BROKEN;
 }
 
 /* Fills the loop's write buffer with the next record's bytes, memory and file mixed. The same bytes again
@@ -149,7 +164,7 @@ static ssize_t gather_record(struct http_conn *c, char *out, size_t most)
             for (size_t got = 0; got < take;) {
                 ssize_t r = pread(s->fd, out + n + got, take - got, (off_t)(from + got));
                 if (r <= 0)
-                    return HTTP_IO_BROKEN;
+                    return unreadable(c, r);
                 got += (size_t)r;
             }
         }

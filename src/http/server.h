@@ -97,7 +97,8 @@ struct http_request {
     int status;          /* of the answer; 0: none was sent */
     uint64_t bytes_sent; /* of its body */
     int64_t started_us;  /* clock_mono_us() when the first byte of the request came */
-    bool aborted;        /* the client left before the answer was out */
+    bool aborted;        /* the client left before the answer was out, or the server had to break it off: */
+    int unreadable;      /* errno of reading a file of the answer on its way; ENODATA: it ended early; 0 */
 };
 
 void *http_app_data(const http_request *req);

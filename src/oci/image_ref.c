@@ -8,6 +8,7 @@
 
 #include "oci/reference.h"
 #include "util/buf.h"
+#include "util/fault.h"
 
 #define HUB_NAME      "docker.io"
 #define HUB_NETLOC    "registry-1.docker.io"
@@ -72,7 +73,7 @@ static bool ipv6_valid(berth_str address)
 }
 
 /* HOST[:PORT]; an IPv6 address stands in brackets, without a zone (RFC 3986, 3.2.2). */
-static int host_check(berth_str host, berth_error *err)
+int oci_host_check(berth_str host, berth_error *err)
 {
     berth_str domain, port;
     bool has_port;
@@ -186,7 +187,7 @@ static int take_apart(berth_str text, struct pieces *p, berth_error *err)
         return e;
 
     if (str_cut(rest, '/', &before, &behind) && before.n && looks_like_host(before)) {
-        if ((e = host_check(before, err)) != BERTH_OK)
+        if ((e = oci_host_check(before, err)) != BERTH_OK)
             return e;
         p->has_host = true;
         p->host = before;
@@ -217,7 +218,7 @@ static int defaults_from(const berth_ref_options *opts, struct defaults *ret, be
                          str_from(o.default_tag)};
     if (d.registry.n == 0)
         d.registry = STR(HUB_NETLOC);
-    int e = host_check(d.registry, err);
+    int e = oci_host_check(d.registry, err);
     if (e == BERTH_OK && !looks_like_host(d.registry)) /* "name/app" would not be read as it was printed */
         e = refuse_host(d.registry, "needs a dot or a port to be known as one", err);
     if (e == BERTH_OK && d.name_space.n == 0 && is_hub(d.registry))
@@ -335,6 +336,41 @@ void berth_ref_done(berth_ref *ref)
 bool berth_ref_equal(const berth_ref *a, const berth_ref *b)
 {
     return str_eq(str_from(a->normalised), str_from(b->normalised));
+}
+
+int berth_ref_compare(const berth_ref *a, const berth_ref *b)
+{
+    return strcmp(a->normalised, b->normalised);
+}
+
+/* FNV-1a. */
+uint64_t berth_ref_hash(const berth_ref *ref)
+{
+    uint64_t h = 0xcbf29ce484222325U;
+    for (const char *p = ref->normalised; *p; p++)
+        h = (h ^ (unsigned char)*p) * 0x100000001b3U;
+    return h;
+}
+
+/* All strings but the name of Docker Hub are in one block, from the first to the last of them. */
+int berth_ref_copy(const berth_ref *ref, berth_ref *ret_ref, berth_error *err)
+{
+    const char *from = ref->original;
+    size_t n = (size_t)(ref->normalised - from) + strlen(ref->normalised) + 1;
+    char *block = fault_hit() ? NULL : malloc(n);
+    if (!block)
+        return berth_error_set(err, BERTH_E_NOMEM, "no memory");
+    memcpy(block, from, n);
+    berth_ref copy = *ref;
+    const char **const strings[] = {&copy.original,     &copy.normalised,  &copy.netloc,
+                                    &copy.repository,   &copy.without_tag, &copy.tag,
+                                    &copy.symbolic_tag, &copy.digest_tag};
+    for (size_t i = 0; i < COUNT(strings); i++)
+        if (*strings[i])
+            *strings[i] = block + (*strings[i] - from);
+    copy.registry = ref->registry == ref->netloc ? copy.netloc : ref->registry;
+    *ret_ref = copy;
+    return BERTH_OK;
 }
 
 int berth_ref_digest(const berth_ref *ref, berth_digest *ret_digest, berth_error *err)

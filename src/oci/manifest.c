@@ -56,8 +56,7 @@ static int decide_type(const json_t *root, berth_str content_type, oci_manifest 
         return r;
     berth_str type = declared.n ? declared : body.n ? body : type_by_shape(root);
     if (type.n == 0)
-        return invalid(err,
-                       "neither Content-Type nor mediaType nor its fields say what kind of manifest it is");
+        return invalid(err, "neither a media type nor its fields say what kind of manifest it is");
     m->kind = mediatype_kind(type);
     m->media_type = mediatype_canonical(type);
     if (m->kind == MANIFEST_OTHER)

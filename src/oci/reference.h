@@ -12,7 +12,8 @@
 #define OCI_TAG_MAX  128
 
 bool oci_name_valid(berth_str name); /* components of [a-z0-9], separated by . _ __ -+, joined by '/' */
-bool oci_tag_valid(berth_str tag);   /* [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127} */
+int oci_host_check(berth_str host, berth_error *err); /* HOST[:PORT]; BERTH_E_INVALID says what is wrong */
+bool oci_tag_valid(berth_str tag);                    /* [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127} */
 
 /* What stands behind /manifests/: a tag, or a digest (it has a ':'). */
 typedef struct oci_reference {

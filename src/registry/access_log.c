@@ -42,6 +42,9 @@ void registry_finished(http_request *req)
     registry *reg = http_app_data(req);
     const struct call *c = call_of(req);
     int64_t us = clock_mono_us() - req->started_us;
+    if (req->unreadable)
+        log_event(LOG_ERROR, "answer broken off", F_CSTR("id", req->id), F_STR("path", req->path),
+                  F_CSTR("reason", strerror(req->unreadable)));
     if (registry_policy_now(reg)->access_log)
         access_line(req, us);
     /* Not req->status: a client that resets the connection before its answer has written all the same. */

@@ -13,6 +13,10 @@ int repo_blob_open(repo *r, berth_str name, const berth_digest *d, bool with_byt
         if (rc != BERTH_OK)
             return rc;
         struct repo_blob blob = {.size = b.size, .body = b.body, .lease_due = b.lease_due};
+        if (with_bytes && !b.key[0] && b.body.n != b.size)
+            return berth_error_set(
+                err, BERTH_E_CORRUPT,
+                "the bytes of blob %s in the database have the wrong size: run `berth check`", d->text);
         if (with_bytes && b.key[0]) {
             rc = store_open(r->store, b.key, &blob.reader, err);
             if (rc == BERTH_E_NOT_FOUND && attempt == 0)

@@ -7,12 +7,12 @@ import hashlib
 import itertools
 import json
 import random
-import re
 import socket
 import threading
 import time
-from pathlib import Path
 from urllib.parse import urlsplit
+
+from server import UPLOAD_BUFFER
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -110,9 +110,7 @@ def image(config, layers, subject=None, **annotations):
 
 
 REPOSITORIES = [f"crash/r{i}" for i in range(4)]
-# Of the server: less than that of a request that breaks off reaches no file. Asked for, as it has changed before.
-OPTIONS = Path(__file__).resolve().parent.parent.parent / "src" / "http" / "options.c"
-BUFFER = int(re.search(r"buffer_bytes, (\d+) \* KIB", OPTIONS.read_text())[1]) * 1024
+BUFFER = UPLOAD_BUFFER         # less than that of a request that breaks off reaches no file
 LARGEST = 5 * BUFFER           # more than one piece of what is written past the page cache (storage/direct.c)
 KEEP = 12                      # images of one client; above that it rather deletes
 

@@ -376,7 +376,7 @@ static int in_config(const char *name, const char *place, bool store, berth_erro
 
 static int parse_reference(const char *text, const char *tag, berth_error *err)
 {
-    berth_ref ref = BERTH_REF_INIT, other = BERTH_REF_INIT;
+    berth_ref ref = BERTH_REF_INIT, other = BERTH_REF_INIT, copy = BERTH_REF_INIT;
     berth_ref_options o = BERTH_REF_OPTIONS_INIT;
     o.default_tag = "latest";
     o.default_registry = "registry.example";
@@ -388,6 +388,9 @@ static int parse_reference(const char *text, const char *tag, berth_error *err)
         r = tag ? berth_ref_with_tag(&ref, tag, &other, err) : berth_ref_with_digest(&ref, &d, &other, err);
     if (r == BERTH_OK && !tag)
         r = berth_ref_digest(&other, &d, err);
+    if (r == BERTH_OK)
+        r = berth_ref_copy(&other, &copy, err);
+    berth_ref_done(&copy);
     berth_ref_done(&ref);
     berth_ref_done(&other);
     return r;
@@ -565,6 +568,8 @@ static int layout_of_the_library(berth_error *err)
         r = berth_layout_tag(l, m->digest, "v1", err);
     if (r == BERTH_OK)
         r = berth_layout_manifest_get(l, "v1", &got, err);
+    if (r == BERTH_OK)
+        r = berth_layout_untag(l, "v1", false, err);
     if (r == BERTH_OK)
         r = berth_layout_list(l, take_entry, NULL, err);
     if (r == BERTH_OK)

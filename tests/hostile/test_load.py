@@ -1,8 +1,9 @@
 """A push and a pull beside ten thousand clients that mean no good.
 
-What is measured here is printed and, in the whole form (HOSTILE=whole, `make hostile`), kept in results/load.json; it is
-never what a test fails for. What a test fails for: a push or a pull that does not succeed, memory that is not bounded, a
-limit that does not answer as promised."""
+What is measured here is printed. In the whole form (HOSTILE=whole, `make hostile`) it is kept in results/load.json too, and
+a push or a pull that takes more than SLOWER times as long as alone is a failure: for a quiet machine. In the short form no
+time is. A failure in both: a push or a pull that does not succeed, memory that is not bounded, a limit that does not answer
+as promised."""
 
 import hashlib
 import json
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from server import UPLOAD_BUFFER
+
 HERE = Path(__file__).resolve().parent
 WHOLE = os.environ.get("HOSTILE") == "whole"
 MIB = 1 << 20
@@ -24,8 +27,9 @@ CROWD = ({"idle": 10_000, "header": 170, "body": 170, "reading": 160, "stalled":
          {"idle": 600, "header": 20, "body": 20, "reading": 20, "stalled": 40, "deaf": 1})
 LARGE = 64 * MIB
 TIMES = 9 if WHOLE else 2
+SLOWER = 1.5
 # What the address sanitizer keeps beside each byte, and of those that were freed.
-ASAN_ROOM = 4 if os.environ.get("BERTH_BUILD") == "asan" else 1
+ASAN_ROOM = 2 if os.environ.get("BERTH_BUILD") == "asan" else 1
 
 
 def status_of(server, key):
@@ -133,11 +137,14 @@ def test_load__push_and_pull_succeed_beside_a_hostile_crowd(make_server, roomy):
     if WHOLE:
         (HERE / "results").mkdir(exist_ok=True)
         (HERE / "results" / "load.json").write_text(json.dumps(figures, indent=1) + "\n")
-    # Two upload buffers for each body on its way, 16 KiB for each other connection, and as much as alone.
+    # About one and a half times of what was measured. A connection takes 5 KiB; of the two buffers of a body on its way,
+    # which have an upload's limit for all of them together, only the pages that bytes have come to are there.
     uploads = CROWD["stalled"] + CROWD["body"] + 2
-    bound = alone + uploads * 2 * 256 * 1024 + sum(CROWD.values()) * 16 * 1024 + 32 * MIB
+    bound = alone + uploads * 128 * 1024 + sum(CROWD.values()) * 6 * 1024 + 16 * MIB
     assert peak < bound * ASAN_ROOM, f"{peak} bytes, bound {bound}"
     assert server.request("GET", "/readyz")[0] == 200
+    if WHOLE:
+        assert figures["push_ratio"] <= SLOWER and figures["pull_ratio"] <= SLOWER, "slower than promised"
 
 
 def test_load__memory_of_uploads_ends_at_its_limit(make_server, roomy):
@@ -148,7 +155,7 @@ def test_load__memory_of_uploads_ends_at_its_limit(make_server, roomy):
     before = status_of(server, "VmHWM")
     data = random.randbytes(4 * MIB)
     blob = push(server, data)
-    with Crowd(server, blob, stalled=4 * limit // (256 * 1024)):
+    with Crowd(server, blob, stalled=4 * limit // UPLOAD_BUFFER):
         for _ in range(3):
             data = random.randbytes(4 * MIB)
             pull(server, data, push(server, data))

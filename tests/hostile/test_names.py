@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import os
 import time
 from pathlib import Path
 
@@ -104,6 +105,7 @@ def test_names__digests_that_are_none_are_refused_in_every_place(guarded, digest
 D = "sha256:" + HEX
 DESCRIPTOR = f'{{"mediaType":"{MANIFEST}","size":7,"digest":"{D}"}}'
 LIMIT = 4 << 20
+PEAK_MIB = 704 if os.environ.get("BERTH_BUILD") == "asan" else 96      # measured: 450 and 62
 DEAR = {
     "deep arrays": b'{"schemaVersion":2,"manifests":' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
     "deep objects": b'{"a":' * 500_000 + b"1" + b"}" * 500_000,
@@ -152,7 +154,7 @@ def test_names__dear_documents_cost_little(shared, name):
     assert time.monotonic() - started < 60     # a hang; not a measure
     peak = next(int(line.split()[1]) for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines()
                 if line.startswith("VmHWM:"))
-    assert peak < 1 << 20, f"{peak} KiB"
+    assert peak < PEAK_MIB << 10, f"{peak} KiB"
     assert server.request("GET", "/v2/")[0] == 200
 
 

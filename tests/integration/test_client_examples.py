@@ -97,6 +97,10 @@ def test_drcas_readme_gets_a_config(server, build):
     assert status == 201
     program = build(EXAMPLES / "config.c")
     assert run(program, f"{server.address}/library/busybox:1.30.1").stdout.encode() == config
+    index = json.dumps({"schemaVersion": 2, "mediaType": layout.INDEX, "manifests": []}).encode()
+    status, _, said = server.request("PUT", "/v2/library/busybox/manifests/index", index, {"Content-Type": layout.INDEX})
+    assert status == 201, said
+    assert "is an index" in run(program, f"{server.address}/library/busybox:index", code=1).stderr
     assert "MANIFEST_UNKNOWN" in run(program, f"{server.address}/library/busybox:none", code=1).stderr
 
 

@@ -221,35 +221,43 @@ class Zsh:
         os.close(self.fd)
 
 
+def settings(command):
+    """Those of berth.yaml that it takes beside its options."""
+    below = run(*command.name.split(), "--help").partition("every setting has a flag")[2].partition("\nexample")[0]
+    return [flag for flag in re.findall(r"^  --(\S+)", below, re.M) if flag not in command.options]
+
+
 class TestCompletion:
     def test_bash_knows_every_option(self, commands):
         got = in_bash(*(f"berth {name} --" for name in commands))
         for c, found in zip(commands.values(), got, strict=True):
-            assert sorted(found) == sorted("--" + o for o in c.options), c.name
+            assert sorted(found) == sorted("--" + o for o in [*c.options, *settings(c)]), c.name
 
     def test_bash_completes_words_values_and_files(self, tmp_path, commands):
         (tmp_path / "some.pem").write_text("")
         got = in_bash("berth ", "berth ta", "berth tag ", "berth tag list --output ", "berth tag list --output=j",
-                      f"berth tag list --ca-file {tmp_path}/so", "berth read-only o", "berth tag list ", "berth nonsense --")
+                      f"berth tag list --ca-file {tmp_path}/so", "berth read-only o", "berth tag list ", "berth nonsense --", "berth help ta", "berth serve --http-pre")
         assert sorted(got[0]) == sorted({c.split()[0] for c in commands})
         assert got[1] == ["tag"] and "list" in got[2]
         assert got[3] == ["text", "json"] and got[4] == ["json"]
         assert got[5] == [f"{tmp_path}/some.pem"] and got[6] == ["on", "off"] and got[7] == [] and got[8] == []
+        assert got[9] == ["tag"] and got[10] == ["--http-prefix"]
 
     def test_fish_knows_every_option(self, commands):
         need("fish")
         got = in_fish(*(f"berth {name} --" for name in commands))
         for c, found in zip(commands.values(), got, strict=True):
-            assert sorted(found) == sorted("--" + o for o in c.options), c.name
+            assert sorted(found) == sorted("--" + o for o in [*c.options, *settings(c)]), c.name
 
     def test_fish_completes_words_values_and_files(self, tmp_path, commands):
         need("fish")
         (tmp_path / "some.pem").write_text("")
         got = in_fish("berth ", "berth ta", "berth tag ", "berth tag list --output ", f"berth tag list --ca-file {tmp_path}/so",
-                      "berth read-only o")
+                      "berth read-only o", "berth help ta", "berth serve --http-pre")
         assert sorted(got[0]) == sorted({c.split()[0] for c in commands})
         assert got[1] == ["tag"] and "list" in got[2]
         assert sorted(got[3]) == ["json", "text"] and got[4] == [f"{tmp_path}/some.pem"] and sorted(got[5]) == ["off", "on"]
+        assert got[6] == ["tag"] and got[7] == ["--http-prefix"]
 
     def test_zsh_completes(self, tmp_path, commands):
         need("zsh")
@@ -261,6 +269,8 @@ class TestCompletion:
                 zsh.line(f"berth {name} --", *(f"--{option}" for option in commands[name].options))
             zsh.line("berth tag list --output=", "json")
             zsh.line("berth completion ", "fish")
+            zsh.line("berth help ta", "berth help tag")
+            zsh.line("berth serve --http-pre", "--http-prefix")
         finally:
             zsh.close()
 

@@ -6,7 +6,7 @@ import shlex
 import pytest
 
 import layout
-from commandline import DIGEST, FAILED, NOT_FOUND, USAGE
+from commandline import DIGEST, FAILED, NOT_FOUND, PROBLEMS, USAGE
 from test_client_heads import push
 
 
@@ -117,11 +117,11 @@ class TestMistakesOfTheCommandLine:
     @pytest.mark.parametrize("words", [
         "inspect HOST/a --platform linux", "manifest get HOST/a --platform linux", "index create HOST/a HOST/b --platform linux",
         "artifact push HOST/a:v1 f --artifact-type bad", "artifact push HOST/a:v1 f --annotation bad",
-        "artifact push HOST/a:v1 f --tag b,d", "artifact pull HOST/a:v1 --platform linux", "index create HOST/a HOST/b --artifact-type bad",
+        "artifact push HOST/a:v1 f --tag b,d", "artifact push HOST/a:v1 -", "artifact pull HOST/a:v1 --platform linux", "index create HOST/a HOST/b --artifact-type bad",
         "index create HOST/a HOST/b --annotation =x", "index remove HOST/a --digest bad", "manifest put HOST/a f --tag b,d",
         "manifest put HOST/a f --media-type bad", "auth header HOST/a --actions 'foo bar'", "ping HOST --resolve bad", "ping HOST --proxy ftp://x",
-        "ping HOST --username= --password-stdin", "request POST /v2/x/blobs/uploads/ --registry HOST --data @- --password-stdin --username u",
-        "blob get HOST/a@DIGEST --ranges 4", "blob get HOST/a@DIGEST --sync", "blob get HOST/a@DIGEST -o - --ranges-from 1k",
+        "ping HOST --username= --password-stdin", "login HOST --username= --password-stdin", "request POST /v2/x/blobs/uploads/ --registry HOST --data @- --password-stdin --username u",
+        "blob get HOST/a@DIGEST --ranges 4", "blob get HOST/a@DIGEST --sync", "blob get HOST/a@DIGEST -o - --ranges-from 1k", "blob put HOST/a:v1 f",
     ])
     def test_is_a_usage_error(self, berth, scripted, words):
         s = scripted()
@@ -152,3 +152,76 @@ class TestCompressed:
         assert said.out == b"" and "compressed" in said.err
         s.routes["/v2/a/manifests/v1"] = lambda r: (200, {**headers, "Docker-Content-Digest": layout.digest_of(body)}, body)
         assert berth("manifest", "get", f"{s.address}/a:v1").out == body    # it only says so
+
+
+class TestTexts:
+    def test_a_bad_host_has_a_reason(self, berth):
+        assert "has a port that is none of 1 to 65535" in berth("ping", "x:99999", code=USAGE).err
+        assert "several colons" in berth("ping", "::1", code=USAGE).err
+
+    def test_a_reference_is_named_once(self, berth, server):
+        for ref in (f"{server.address}/operands/none:v1", "BAD", "127.0.0.1:1/a:v1"):
+            said = berth("index", "create", f"{server.address}/operands/i:v1", ref, "--timeout", "1", code=None).err
+            assert said.splitlines()[0].count(ref) == 1, said
+        said = berth("index", "create", f"{server.address}/operands/i:v1", "oci:nowhere:v1", code=NOT_FOUND).err
+        assert said.count("oci:nowhere:v1") == 1
+
+    def test_a_file_that_is_no_manifest_is_named(self, berth, server):
+        for text in ("x", "{}"):
+            (berth.home / "m.json").write_text(text)
+            said = berth("manifest", "put", f"{server.address}/operands/none:v1", "m.json", code=FAILED).err
+            assert said.startswith("berth manifest put: 'm.json': ") and "Content-Type" not in said
+
+    def test_a_mount_that_is_refused(self, berth, server):
+        said = berth("blob", "mount", f"{server.address}/operands/mount@{layout.digest_of(b'none')}", code=NOT_FOUND).err
+        assert "did not mount" in said and "there" not in said
+
+    def test_inspect_shows_titles_and_what_is_shared(self, berth, server):
+        ref = f"{server.address}/operands/artifact:v1"
+        (berth.home / "notes.txt").write_text("notes")
+        berth("artifact", "push", ref, "notes.txt")
+        said = berth("inspect", ref, "--shared-with", ref).out.decode()
+        assert "  notes.txt\n" in said and "=" not in said
+        size = berth("inspect", ref, "--format", "{{.size}}").out.decode().strip()
+        assert f"shared with      {ref}\n" in said and f"shared size      {size}\n" in said
+
+    def test_a_layer_that_images_share_is_told_of_once(self, berth, server, tmp_path):
+        made = layout.Layout(tmp_path / "shared")
+        layer = made.add(b"no archive", layout.LAYER)
+        images = [made.add_image([layer], architecture, diff_ids=[layout.digest_of(b"other")]) for architecture in ("amd64", "arm64")]
+        made.tag(made.add_index(images), "v1")
+        said = berth("inspect", f"oci:{tmp_path}/shared:v1", "--validate", code=PROBLEMS).out.decode()
+        assert [line.split(":")[1] for line in said.splitlines()] == [layer["digest"].partition(":")[2]]
+
+
+class TestLayouts:
+    def test_are_taken_where_a_reference_is(self, berth, server, tmp_path):
+        push(server, "operands/layouts", ["a", "b"])
+        name, folder = f"{server.address}/operands/layouts", f"oci:{tmp_path}/folder"
+        for tag in ("a", "b"):
+            berth("index", "create", f"{folder}:{tag}", f"{name}:{tag}")
+        digest = berth("manifest", "digest", f"{folder}:a").out.decode().strip()
+        size = len(berth("manifest", "get", f"{folder}:a").out)
+        assert berth("manifest", "head", f"{folder}:a", "--output", "json").json() == {
+            "reference": f"{folder}:a", "digest": digest, "mediaType": layout.INDEX, "size": size}
+        assert berth("tag", "add", f"{folder}:a", "c", "d", "--output", "json").json() == {"name": folder, "digest": digest, "tags": ["c", "d"]}
+        berth("tag", "add", f"{folder}:a", "no,tag", code=USAGE)
+        assert berth("tag", "delete", f"{folder}:c").out.decode() == f"{folder}:c  deleted\n"
+        assert berth("tag", "list", folder).out.split() == [b"a", b"b", b"d"]
+        berth("tag", "delete", f"{folder}:a", "--purge")
+        assert berth("tag", "list", folder).out.split() == [b"b"]
+        for words in (("tag", "delete", f"{folder}:d"), ("tag", "add", f"{folder}:d", "e"), ("manifest", "head", f"{folder}:d"), ("manifest", "digest", f"{folder}:d")):
+            berth(*words, code=NOT_FOUND)
+        berth("tag", "delete", folder, code=USAGE)
+
+    def test_give_their_blobs(self, berth, server, tmp_path):
+        push(server, "operands/blobs", ["a"])
+        folder = f"oci:{tmp_path}/folder"
+        berth("index", "create", f"{folder}:a", f"{server.address}/operands/blobs:a")
+        ref = f"{folder}@{layout.digest_of(b'{}')}"
+        assert berth("blob", "get", ref).out == b"{}"
+        assert berth("blob", "get", ref, "-o", tmp_path / "blob", "--sync", "--output", "json").json() == {"digest": layout.digest_of(b"{}"), "size": 2}
+        assert (tmp_path / "blob").read_bytes() == b"{}"
+        berth("blob", "get", f"{folder}@{layout.digest_of(b'none')}", code=NOT_FOUND)
+        berth("blob", "get", f"{folder}:a", code=USAGE)
+        berth("blob", "get", ref, "-o", tmp_path / "blob", "--ranges", "2", code=USAGE)

@@ -146,8 +146,8 @@ def test_the_body_goes_where_it_is_told_to(berth, server, tmp_path):
     (["GET", "/v2/", "-H", "no header"], "--header"),
     (["GET", "/v2/", "-H", "Host: other"], "Host"),
     (["GET", "/v2/", "--query", "no"], "--query"),
-    (["GET", "/v2/", "--registry", "a b"], "no host"),
-    (["GET", "/v2/", "--registry", ""], "no host"),
+    (["GET", "/v2/", "--registry", "a b"], "not a host name"),
+    (["GET", "/v2/", "--registry", ""], "not a host name"),
 ])
 def test_says_what_is_wrong_with_the_command_line(berth, words, why):
     assert why in berth("request", *words, code=USAGE).err

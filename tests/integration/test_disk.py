@@ -1,9 +1,12 @@
 """Disks that fill up, turn read-only or lie: a clear answer and log line, reads go on, nothing acknowledged is lost, and
 space or `berth check --repair` is all that recovery needs (docs/durability.md)."""
 
+import contextlib
 import hashlib
+import http.client
 import json
 import os
+import sqlite3
 import subprocess
 
 import pytest
@@ -139,7 +142,8 @@ def test_a_full_disk_loses_nothing_and_needs_only_space(disk, make_server, berth
             break                             # not even the smallest finds room any more
     assert in_a_row and ledger.blobs, "the disk never filled"
     assert any(status == 507 for status, _ in ledger.refusals), ledger.refusals[:5]
-    assert "status=507" in server.stderr() or '"status":507' in server.stderr(), server.stderr()[-2000:]
+    said = [line for line in server.stderr().splitlines() if " error request failed " in line]
+    assert any(" status=507 " in line and ("full" in line or "No space" in line) for line in said), said[:5]
     ledger.verify()                           # reads go on, on the full disk
     assert server.request("GET", "/healthz")[0] == 200
 
@@ -279,6 +283,58 @@ def test_an_upload_for_which_there_is_no_space_is_refused_before_its_body(make_s
     assert json.loads(answer.split(b"\r\n\r\n", 1)[1])["errors"][0]["code"] == "DENIED"
     if why == "length" and way != "post":
         assert server.request("PATCH", where, b"a small one")[0] == 202
+
+
+# --- an object that is damaged ---
+
+def object_of(server, data):
+    return next(p for p in (server.data / "objects").rglob("*") if p.is_file() and p.read_bytes() == data)
+
+
+@pytest.mark.parametrize("damage, said", [("missing", "is missing from the store"), ("short", "has the wrong size"),
+                                          ("long", "has the wrong size"), ("row", "have the wrong size")])
+def test_a_damaged_object_is_an_error_to_the_client_and_in_the_log(make_server, damage, said):
+    server = make_server()
+    ledger = Ledger(server)
+    assert ledger.blob(500 if damage == "row" else 100_000) and ledger.blob(60_000)
+    digest, data = next(iter(ledger.blobs.items()))
+    server.stop()
+    if damage == "row":
+        with contextlib.closing(sqlite3.connect(server.data / "berth.db")) as db, db:
+            assert db.execute("UPDATE blob_bodies SET body=substr(body, 1, 10) WHERE digest=?", (digest,)).rowcount == 1
+    elif damage == "missing":
+        object_of(server, data).unlink()
+    else:
+        os.truncate(object_of(server, data), 99_999 if damage == "short" else 100_001)
+    server.start()
+    for headers in ({}, {"Range": "bytes=0-4"}):
+        status, _, body = server.request("GET", f"/v2/full/app/blobs/{digest}", headers=headers)
+        error = json.loads(body)["errors"][0]
+        assert status == 500 and digest in error["message"] and "berth check" in error["message"], (status, body)
+    lines = [line for line in server.stderr().splitlines() if " error request failed " in line]
+    assert len(lines) == 2 and all(digest in line and said in line for line in lines), lines
+    del ledger.blobs[digest]
+    ledger.verify()                           # the rest is served
+    assert berth(server.binary, "check", "--data", server.data).returncode == 6
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_object_that_ends_while_it_is_sent_breaks_the_answer_off_and_is_logged(make_server, certificates, tls):
+    server = make_server(tls=certificates if tls else None)
+    data = os.urandom(32 << 20)
+    digest = digest_of(data)
+    assert server.request("POST", f"/v2/full/app/blobs/uploads/?digest={digest}", data)[0] == 201
+    wire = server.connect()
+    wire.request("GET", f"/v2/full/app/blobs/{digest}")
+    answer = wire.getresponse()
+    assert answer.status == 200 and answer.read(100_000) == data[:100_000]
+    os.truncate(object_of(server, data), 1 << 20)
+    with pytest.raises((http.client.IncompleteRead, OSError)):
+        answer.read()
+    wire.close()
+    server.wait_for(lambda: " error answer broken off " in server.stderr())
+    line = next(line for line in server.stderr().splitlines() if "answer broken off" in line)
+    assert digest in line and "No data available" in line, line
 
 
 # --- a damaged page of the database ---

@@ -20,6 +20,16 @@ static void test_cli_main__finds_the_command_or_says_that_there_is_none(void **s
         for (size_t k = 0; k < COUNT(commands); k++)
             CHECK_ROW(k, strstr(out_text, berth_arena_printf(&scratch, "\n  %-10s ", commands[k])) != NULL);
     }
+    assert_int_equal(berth("--output json version"), EXIT_OK); /* options may stand before it */
+    CHECK(strstr(out_text, "\"version\""));
+    assert_int_equal(berth("--output=json -v reference"), EXIT_USAGE);
+    CHECK(strstr(err_text, "berth reference: '-v' is not an option"));
+    assert_int_equal(berth("--debug dance"), EXIT_USAGE);
+    CHECK(strstr(err_text, "'dance' is not a command"));
+    assert_int_equal(berth("--debug"), EXIT_USAGE);
+    assert_int_equal(berth("--output"), EXIT_USAGE);
+    assert_int_equal(berth("--dance version"), EXIT_USAGE);
+    CHECK(strstr(err_text, "'--dance' is not a command"));
     assert_int_equal(berth("version"), EXIT_OK);
     CHECK(strncmp(out_text, "berth ", 6) == 0 && strchr(out_text, '.'));
     CLEANUP(freep) char *version = str_dup(str_from(out_text));

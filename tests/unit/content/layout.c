@@ -35,6 +35,26 @@ static void test_content_layout__lists_tags_and_gets_manifests(void **state)
     CHECK_STR(berth_buf_str(&out), berth_buf_str(&want));
     CHECK_OK(berth_layout_tag(l, "v2", "stop", &test_err));
     CHECK_CODE(berth_layout_list(l, keep_entry, &out, &test_err), BERTH_E_CANCELLED);
+    CHECK_CODE(berth_layout_untag(l, "v", false, &test_err), BERTH_E_NOT_FOUND);
+    CHECK_CODE(berth_layout_untag(l, "", true, &test_err), BERTH_E_INVALID);
+    CHECK_OK(berth_layout_untag(l, "stop", false, &test_err));
+    CHECK_OK(berth_layout_untag(l, "v1", false, &test_err));
+    CHECK_CODE(berth_layout_manifest_get(l, "v1", &have, &test_err), BERTH_E_NOT_FOUND);
+    CHECK_OK(berth_layout_untag(l, "v2", false, &test_err)); /* the last name */
+    berth_buf_reset(&out);
+    CHECK_OK(berth_layout_list(l, keep_entry, &out, &test_err));
+    berth_buf_reset(&want);
+    berth_buf_addf(&want, "- %s %zu;", two->media_type, two->size);
+    CHECK_STR(berth_buf_str(&out), berth_buf_str(&want));
+    CHECK_OK(berth_layout_tag(l, two->digest, "v2", &test_err));
+    CHECK_OK(berth_layout_tag(l, two->digest, "v3", &test_err));
+    CHECK_OK(berth_layout_tag(l, one->digest, "v1", &test_err));
+    CHECK_OK(berth_layout_untag(l, "v3", true, &test_err)); /* and v2 with it */
+    berth_buf_reset(&out);
+    CHECK_OK(berth_layout_list(l, keep_entry, &out, &test_err));
+    berth_buf_reset(&want);
+    berth_buf_addf(&want, "v1 %s %zu;", one->media_type, one->size);
+    CHECK_STR(berth_buf_str(&out), berth_buf_str(&want));
     berth_manifest_free(one);
     berth_manifest_free(two);
     berth_layout_free(l);

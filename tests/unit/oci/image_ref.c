@@ -160,6 +160,32 @@ static void test_oci_image_ref__is_equal_by_its_normalised_form(void **state)
         CHECK_ROW(i, berth_ref_parse(rows[i].b, &b, &test_err) == BERTH_OK);
         CHECK_ROW(i, berth_ref_equal(&a, &b) == rows[i].equal && berth_ref_equal(&b, &a) == rows[i].equal);
         CHECK_ROW(i, berth_ref_equal(&a, &a) && berth_ref_equal(&b, &b));
+        CHECK_ROW(i, (berth_ref_hash(&a) == berth_ref_hash(&b)) == rows[i].equal);
+        int order = berth_ref_compare(&a, &b), other = berth_ref_compare(&b, &a);
+        CHECK_ROW(i, (order == 0) == rows[i].equal && (order < 0) == (other > 0));
+    }
+}
+
+static void test_oci_image_ref__a_copy_lives_by_itself(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"alpine", "docker.io/a/b:3", "[::1]:5000/docker.io:v1@" DIGEST,
+                                       "a.example/b@x"};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(berth_ref_done) berth_ref a = BERTH_REF_INIT, b = BERTH_REF_INIT, again = BERTH_REF_INIT;
+        CHECK_ROW(i, berth_ref_parse(rows[i], &a, &test_err) == BERTH_OK);
+        CHECK_ROW(i, berth_ref_copy(&a, &b, &test_err) == BERTH_OK);
+        memset((char *)(uintptr_t)a.original, 'x', strlen(a.original));
+        berth_ref_done(&a);
+        CHECK_ROW(i, berth_ref_parse(rows[i], &again, &test_err) == BERTH_OK);
+        const char *const have[] = {b.original,    b.normalised, b.registry,     b.netloc,    b.repository,
+                                    b.without_tag, b.tag,        b.symbolic_tag, b.digest_tag};
+        const char *const want[] = {again.original, again.normalised,   again.registry,
+                                    again.netloc,   again.repository,   again.without_tag,
+                                    again.tag,      again.symbolic_tag, again.digest_tag};
+        for (size_t k = 0; k < COUNT(have); k++)
+            CHECK_STR_ROW(i, str_from(have[k]), str_from(want[k]));
+        CHECK_ROW(i, b.tag_type == again.tag_type);
     }
 }
 
@@ -458,9 +484,12 @@ static void test_oci_image_ref__survives_the_loss_of_any_allocation(void **state
     CHECK_OK(berth_ref_parse("example.org:1234/team/app:v1@" DIGEST, &source, &test_err));
     bool fired = true;
     for (unsigned n = 1; fired; n++) {
-        CLEANUP(berth_ref_done) berth_ref ref = BERTH_REF_INIT, tagged = BERTH_REF_INIT;
+        CLEANUP(berth_ref_done)
+        berth_ref ref = BERTH_REF_INIT, copy = BERTH_REF_INIT, tagged = BERTH_REF_INIT;
         fault_arm(n);
         int e = berth_ref_parse("alpine:3@" DIGEST, &ref, &test_err);
+        if (e == BERTH_OK)
+            e = berth_ref_copy(&source, &copy, &test_err);
         if (e == BERTH_OK)
             e = berth_ref_with_tag(&source, "v2", &tagged, &test_err);
         fired = fault_disarm();
@@ -470,7 +499,8 @@ static void test_oci_image_ref__survives_the_loss_of_any_allocation(void **state
     }
 }
 
-RUN_TESTS(TEST(test_oci_image_ref__knows_every_form_of_a_reference),
+RUN_TESTS(TEST(test_oci_image_ref__a_copy_lives_by_itself),
+          TEST(test_oci_image_ref__knows_every_form_of_a_reference),
           TEST(test_oci_image_ref__is_equal_by_its_normalised_form),
           TEST(test_oci_image_ref__checks_a_digest_when_it_is_asked_for),
           TEST(test_oci_image_ref__says_what_is_wrong_with_bad_input),

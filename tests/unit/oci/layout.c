@@ -68,7 +68,8 @@ static void test_oci_layout__refuses_a_bad_index(void **state)
     }
 }
 
-#define OTHER "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+#define OTHER      "sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+#define DESC_OTHER "\"mediaType\":\"" MT_OCI_MANIFEST "\",\"digest\":\"" OTHER "\",\"size\":7"
 
 static int put(oci_layout_index *x, const char *digest, const char *name)
 {
@@ -104,6 +105,14 @@ static void test_oci_layout__an_index_has_one_entry_for_each_name(void **state)
     CHECK_OK(put(x, DIGEST, ""));
     CHECK_OK(put(x, DIGEST, "v2"));
     check_prints(x, NEW("{" DESC ANNOTATED("v1") "},{" DESC ANNOTATED("v2") "},{" DESC "}"));
+    CHECK_CODE(oci_layout_index_remove(x, STR("v3"), false, &test_err), BERTH_E_NOT_FOUND);
+    CHECK_OK(oci_layout_index_remove(x, STR("v1"), false, &test_err));
+    CHECK_OK(put(x, OTHER, "v1"));
+    CHECK_OK(oci_layout_index_remove(x, STR("v2"), true, &test_err)); /* and the nameless one */
+    CHECK_OK(oci_layout_index_remove(x, STR("v1"), false, &test_err));
+    CHECK_OK(put(x, DIGEST, ""));
+    CHECK_OK(put(x, OTHER, "v1")); /* is found without its name, and gets one */
+    check_prints(x, NEW("{" DESC_OTHER ANNOTATED("v1") "},{" DESC "}"));
     oci_layout_index_free(x);
     oci_layout_index_free(NULL);
 }

@@ -1,6 +1,7 @@
 /* tests/unit/registry/access_log.c - one access line per request, one audit line per write that was done. */
 #include "fixture.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <sys/mman.h>
 
@@ -33,6 +34,21 @@ static void test_registry_access_log__tells_each_request_in_one_line(void **stat
     site_apply();
     get("/v2/");
     assert_string_equal(site_log(), "");
+}
+
+static void test_registry_access_log__tells_of_an_answer_whose_file_could_not_be_read(void **state)
+{
+    (void)state;
+    struct exchange *x = exchange_new("GET", "/v2/a/blobs/" EMPTY_DIGEST, "", STR(""));
+    registry_app(site.reg)->route(&x->req, &x->plan);
+    x->req.status = 200;
+    x->req.aborted = true;
+    x->req.unreadable = EIO;
+    site_log();
+    registry_app(site.reg)->finished(&x->req);
+    CHECK(strstr(site_log(), " error answer broken off id=0123456789abcdef path=/v2/a/blobs/" EMPTY_DIGEST
+                             " reason=\"Input/output error\"\n") != NULL);
+    exchange_free(x);
 }
 
 static void test_registry_access_log__survives_a_request_that_was_never_routed(void **state)
@@ -121,6 +137,7 @@ static void test_registry_access_log__audits_a_write_whose_answer_was_lost(void 
 }
 
 RUN_TESTS(SITE_TEST(test_registry_access_log__tells_each_request_in_one_line),
+          SITE_TEST(test_registry_access_log__tells_of_an_answer_whose_file_could_not_be_read),
           SITE_TEST(test_registry_access_log__survives_a_request_that_was_never_routed),
           SITE_TEST(test_registry_access_log__audits_writes_that_were_done),
           SITE_TEST(test_registry_access_log__audits_a_write_whose_answer_was_lost))
