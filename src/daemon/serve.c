@@ -246,6 +246,17 @@ static void reload_and_tell(struct server *s)
     pthread_mutex_unlock(&s->reload_lock);
 }
 
+/* Only while every loop takes its turns: a server that hangs is to be started anew. */
+static void tell_watchdog(struct server *s, uint64_t patience_ms)
+{
+    struct http_stats h;
+    http_server_stats(s->http, &h);
+    if ((uint64_t)h.still_ms < patience_ms + 1000)
+        systemd_notify("WATCHDOG=1");
+    else
+        log_event(LOG_ERROR, "an event loop hangs: the watchdog is not answered", F_INT("ms", h.still_ms));
+}
+
 /* Until a signal asks to stop. Signals are blocked in every thread and taken here, one after the other. */
 static void wait_for_signals(struct server *s, const sigset_t *signals)
 {
@@ -254,10 +265,10 @@ static void wait_for_signals(struct server *s, const sigset_t *signals)
         struct timespec patience = {.tv_sec = (time_t)(watchdog / 1000),
                                     .tv_nsec = (long)(watchdog % 1000) * 1000000};
         int sig = watchdog ? sigtimedwait(signals, NULL, &patience) : sigwaitinfo(signals, NULL);
-        if (sig < 0) {
-            systemd_notify("WATCHDOG=1");
+        if (watchdog)
+            tell_watchdog(s, watchdog);
+        if (sig < 0)
             continue;
-        }
         if (sig != SIGHUP) {
             log_event(LOG_INFO, "stopping", F_CSTR("signal", sig == SIGTERM ? "SIGTERM" : "SIGINT"));
             return;

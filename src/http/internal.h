@@ -312,6 +312,7 @@ struct http_loop {
     unsigned events;                 /* of connections in this round */
     bool stopping;
     atomic_uint_least64_t requests, bytes_in, bytes_out, refused;
+    atomic_int_least64_t ticked_ms; /* clock_mono_ms() of its timer's last turn */
 };
 void http_loop_watch(struct http_conn *c, unsigned events);
 void http_loop_close(struct http_conn *c); /* closes the socket; @c stays until http_loop_forget() */

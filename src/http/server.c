@@ -300,6 +300,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct loop *l = CONTAINER_OF(timer, struct loop, tick);
     l->base.now_ms = (int64_t)uv_now(timer->loop);
+    atomic_store_explicit(&l->base.ticked_ms, clock_mono_ms(), memory_order_relaxed);
     set_date(l);
     if (l->resting && !l->shut) {
         l->resting = false;
@@ -555,7 +556,8 @@ static int loop_start(struct loop *l, size_t index, berth_error *err)
         r = uv_timer_init(&l->uv, &l->tick);
     uint64_t tick = tick_of(&l->base.server->timeouts);
     if (r == 0)
-        r = uv_timer_start(&l->tick, on_tick, tick, tick);
+        atomic_store(&l->base.ticked_ms, clock_mono_ms());
+    r = uv_timer_start(&l->tick, on_tick, tick, tick);
     if (r < 0)
         return berth_error_set(err, BERTH_E_IO, "making an event loop: %s", uv_strerror(r));
     r = fault_hit() ? EAGAIN : pthread_create(&l->thread, NULL, loop_main, l);
@@ -658,5 +660,7 @@ void http_server_stats(http_server *s, struct http_stats *ret)
         ret->bytes_in += atomic_load_explicit(&l->bytes_in, memory_order_relaxed);
         ret->bytes_out += atomic_load_explicit(&l->bytes_out, memory_order_relaxed);
         ret->refused += atomic_load_explicit(&l->refused, memory_order_relaxed);
+        ret->still_ms =
+            MAX(ret->still_ms, clock_mono_ms() - atomic_load_explicit(&l->ticked_ms, memory_order_relaxed));
     }
 }

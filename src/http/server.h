@@ -210,6 +210,8 @@ struct http_stats {
     uint64_t bytes_in, bytes_out; /* of bodies */
     uint64_t worker_queue;        /* waiting for a worker now */
     uint64_t refused;             /* by a limit or as malformed, since start */
+    int64_t still_ms;             /* since the last turn of the loop that is longest without one: half a
+                                     second or less, unless something holds it */
 };
 void http_server_stats(http_server *s, struct http_stats *ret); /* any thread */
 

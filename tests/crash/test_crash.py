@@ -1,15 +1,19 @@
 """The short form of the crash tests; CRASH_ROUNDS and CRASH_STATES make it the whole one (docs/durability.md)."""
 
 import os
+import random
 import tempfile
 import time
 
 import pytest
 
 import backup_power
+import disk
 import kill_rounds
 import once_power
 import power
+import recording
+import small_store
 from server import berth_path
 
 ROUNDS, STATES = (int(os.environ.get(name, n)) for name, n in (("CRASH_ROUNDS", 200), ("CRASH_STATES", 240)))
@@ -80,3 +84,23 @@ def test_work_whose_syncs_are_swallowed_is_found_out():
     assert backup_power.run(berth_path(), SEED, 40, drop="all", enough=1)[1]
     for work in once_power.WORKS:
         assert once_power.run(berth_path(), work, SEED, 40, drop="all", enough=1)[1], work
+
+
+@pytest.mark.parametrize("sync", ["true", "false"])
+def test_a_server_syncs_its_objects_unless_it_is_told_not_to(sync, tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    server = recording.RecordedServer(berth_path(), root / "data", tmp_path / "log", *small_store.QUIET, f"--storage-sync={sync}",
+                                      env=recording.recorded(root, tmp_path / "trace", tmp_path / "counter"))
+    images = small_store.push_images(server, [f"t{i}" for i in range(8)], random.Random(1))
+    assert small_store.images_of(server) == images
+    server.kill9()
+    server.start()                            # what the kernel has is not lost
+    assert small_store.images_of(server) == images
+    server.stop()
+    records = disk.read(tmp_path / "trace")
+    names = {r.inode: r.name for r in records if r.kind == disk.CREATE}
+    objects = [name for name in names.values() if name.startswith("data/objects/")]
+    synced = {names.get(r.inode) for r in records if r.kind == disk.SYNC and not r.flags & disk.FOLDER}
+    assert objects and "data/berth.db-wal" in synced
+    assert synced.intersection(objects) == (set(objects) if sync == "true" else set())

@@ -1,5 +1,6 @@
 """berth as those who run it meet it: reload, read-only, collection, check and repair, import, sockets, logs, health."""
 
+import base64
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -434,6 +436,41 @@ def test_systemd_hands_over_a_socket_and_hears_of_readiness(berth_binary, tmp_pa
         process.kill()
 
 
+def test_systemds_watchdog_is_answered_while_the_loops_live_and_no_longer(berth_binary, tmp_path):
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind(str(tmp_path / "notify"))
+    notify.settimeout(30)
+    process = subprocess.Popen(
+        [str(berth_binary), "serve", "--data", str(tmp_path / "data"), "--listen", f"unix:{tmp_path}/http", "--http-loops", "1"],
+        env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "200000"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        assert [notify.recv(100) for _ in range(4)] == [b"READY=1"] + [b"WATCHDOG=1"] * 3
+        # Nobody reads its log: the loop waits at the end of the pipe, as it might for anything else.
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(f"{tmp_path}/http")
+            s.settimeout(3)
+            with pytest.raises(TimeoutError):
+                while True:
+                    s.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+                    s.recv(4096)
+            notify.settimeout(3)
+            with pytest.raises(TimeoutError):
+                for _ in range(100):
+                    assert notify.recv(100) == b"WATCHDOG=1"
+            said = []
+            reader = threading.Thread(target=lambda: said.append(process.stderr.read()))
+            reader.start()
+            notify.settimeout(30)
+            assert notify.recv(100) == b"WATCHDOG=1"
+        process.terminate()
+        assert process.wait(30) == 0
+        reader.join()
+        assert b"an event loop hangs" in said[0]
+    finally:
+        process.kill()
+
+
 # --- stopping ---
 
 @pytest.mark.parametrize("sent", [b"", b"GET /v2/ HT", b"BAD\r\n\r\n",
@@ -502,6 +539,30 @@ def test_the_audit_log_has_every_write_and_nothing_else(make_server, tmp_path):
         ("DELETE", "audit/a"), ("POST", "audit/a"), ("POST", "audit/a"), ("PUT", "audit/a")]
     put = next(x for x in lines if x["method"] == "PUT")
     assert put["digest"] == digest and put["reference"] == "v1"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_log_has_a_secret(make_server, tmp_path, form):
+    """What clients prove themselves with, wherever a request has it: as it was sent, and decoded."""
+    audit, secret = tmp_path / "audit.jsonl", "opensesame"
+    own = make_server("--log-level", "debug", "--log-format", form, "--log-audit", audit)
+    coded = base64.b64encode(f"user:{secret}".encode()).decode()
+    headers = {"Authorization": f"Basic {coded}", "Proxy-Authorization": f"Bearer {secret}", "Cookie": f"session={secret}",
+               "X-Registry-Auth": secret}
+    for method, path, body, status in (
+            ("GET", "/v2/", None, 200), ("GET", "/v2/none/manifests/v1", None, 404), ("GET", "/v2/A/manifests/v1", None, 400),
+            ("POST", f"/v2/a/blobs/uploads/?digest={digest_of(b'x')}", b"x", 201), ("PUT", "/v2/a/manifests/v1", b"{", 400),
+            ("DELETE", f"/v2/a/blobs/{digest_of(b'x')}", None, 202), ("PUT", "/nowhere", b"x", 404)):
+        assert own.request(method, path, body, headers)[0] == status, path
+    head = f"Host: {own.address}\r\nConnection: close\r\n"
+    for line in (f"Authorization : Basic {coded}", f"Authorization: Basic {coded}\x00", f"Cookie: {secret}\r\n Basic {coded}",
+                 f"Authorization: Bearer {secret * 5000}"):
+        assert own.raw(f"GET /v2/ HTTP/1.1\r\n{head}{line}\r\n\r\n".encode()).startswith(b"HTTP/1.1 4")
+    own.raw(f"GET http://user:{secret}@{own.address}/v2/ HTTP/1.1\r\n{head}\r\n".encode())
+    own.wait_for(lambda: own.stderr().count("request ") + own.stderr().count('"request"') >= 12)
+    own.stop()
+    for text in (own.stderr(), audit.read_text()):
+        assert text and secret not in text and coded not in text, text
 
 
 SERIES = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)')
