@@ -450,7 +450,8 @@ class TestFormats:
         digest = layout.digest_of(manifest)
         s.routes["/v2/"] = says(200, b"{}")
         s.routes["/v2/a/tags/list"] = says(200, b'{"name":"a","tags":["v1","v2"]}')
-        s.routes["/v2/a/manifests/latest"] = says(200, manifest, Content_Type=layout.MANIFEST, Docker_Content_Digest=digest)
+        s.routes["/v2/a/manifests/latest"] = says(200, manifest, Content_Type=layout.MANIFEST, Docker_Content_Digest=digest,
+                                                  RateLimit_Limit="100;w=21600", RateLimit_Remaining="76;w=21600")
         for command, operand in (("ping", s.address), ("tag list", f"{s.address}/a"), ("manifest get", f"{s.address}/a"),
                                  ("manifest head", f"{s.address}/a"), ("reference", "alpine"), ("version", None)):
             argv = [*command.split(), *([operand] if operand else [])]
