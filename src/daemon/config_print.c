@@ -1,25 +1,48 @@
 /* daemon/config_print.c - the configuration in force, as YAML that config_load() reads back to the same. */
 #include "daemon/config_private.h"
 
+/* What YAML does not take as it stands, or takes for the end of a line (1.1 does so with U+0085, U+2028 and
+ * U+2029): 0, or how many bytes it has, and which character it is. */
+static size_t needs_escape(berth_str s, unsigned *ret_c)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    *ret_c = p[0];
+    if (p[0] < 0x20 || p[0] == 0x7f)
+        return 1;
+    if (s.n >= 2 && p[0] == 0xc2 && p[1] < 0xa0) {
+        *ret_c = p[1];
+        return 2;
+    }
+    static const struct {
+        char bytes[4];
+        unsigned c;
+    } three[] = {{"\xe2\x80\xa8", 0x2028},
+                 {"\xe2\x80\xa9", 0x2029},
+                 {"\xef\xbb\xbf", 0xfeff},
+                 {"\xef\xbf\xbe", 0xfffe},
+                 {"\xef\xbf\xbf", 0xffff}};
+    for (size_t i = 0; i < COUNT(three); i++) {
+        *ret_c = three[i].c;
+        if (str_starts(s, str_from(three[i].bytes)))
+            return 3;
+    }
+    return 0;
+}
+
 void config_add_quoted(berth_str s, berth_buf *out)
 {
     berth_buf_putc(out, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        berth_str three = str_head(str_from_offset(s, i), 3);
-        if (c == '"' || c == '\\')
-            berth_buf_addf(out, "\\%c", c);
-        else if (c < 0x20)
+    for (size_t i = 0, n; i < s.n; i += n) {
+        unsigned c;
+        n = needs_escape(str_from_offset(s, i), &c);
+        if (n) {
             berth_buf_addf(out, "\\u%04x", c);
-        else if (str_eq(three, STR("\xe2\x80\xa8")) || str_eq(three, STR("\xe2\x80\xa9"))) {
-            /* YAML 1.1 breaks a line at U+2028 and U+2029, and folds it to a space. */
-            berth_buf_addf(out, "\\u%04x", (unsigned char)three.p[2] == 0xa8 ? 0x2028 : 0x2029);
-            i += 2;
-        } else if (str_eq(three, STR("\xef\xbb\xbf"))) {
-            berth_buf_add_str(out, STR("\\ufeff"));
-            i += 2;
-        } else
-            berth_buf_putc(out, (char)c);
+            continue;
+        }
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            berth_buf_putc(out, '\\');
+        berth_buf_putc(out, s.p[i]);
+        n = 1;
     }
     berth_buf_putc(out, '"');
 }
