@@ -242,30 +242,12 @@ static int tell(const struct cli_command *c, const struct cli_base *b, const str
                     b->operands[0], h->path);
 }
 
-static bool is_given(const struct cli_base *b)
+static int check_given(const struct cli_command *c, const struct cli_base *b)
 {
     for (size_t i = 0; i < b->n_given; i++)
         if (b->given[i].option->per_host)
-            return true;
-    return false;
-}
-
-static int run_set(const struct cli_command *c, int argc, char **argv)
-{
-    struct change change = {.command = c, .remote = REMOTE_INIT};
-    CLEANUP(remote_donep) struct remote *r = &change.remote;
-    CLEANUP(hosts_done) struct hosts h = {0};
-    berth_error err = BERTH_ERROR_INIT;
-    int rc = cli_read(c, argc, argv, &r->base);
-    if (rc < 0)
-        rc = check_host(c, r->base.operands[0]);
-    if (rc < 0 && !is_given(&r->base))
-        rc = cli_usage(c->name, "there is nothing to set: an option is needed");
-    if (rc >= 0)
-        return rc;
-    if (hosts_edit(set, &change, &h, &err) != BERTH_OK)
-        return change.usage ? change.usage : fail(c, &err);
-    return tell(c, &r->base, &h);
+            return -1;
+    return cli_usage(c->name, "there is nothing to set: an option is needed");
 }
 
 static int unset(void *arg, struct hosts *h, berth_error *err)
@@ -301,7 +283,10 @@ static int check_names(const struct cli_command *c, const struct cli_base *b)
     return -1;
 }
 
-static int run_unset(const struct cli_command *c, int argc, char **argv)
+/* What both commands do: @check looks at what was asked for, before @edit changes what is kept. */
+static int run_edit(const struct cli_command *c, int argc, char **argv,
+                    int (*check)(const struct cli_command *c, const struct cli_base *b),
+                    int (*edit)(void *arg, struct hosts *h, berth_error *err))
 {
     struct change change = {.command = c, .remote = REMOTE_INIT};
     CLEANUP(remote_donep) struct remote *r = &change.remote;
@@ -311,10 +296,22 @@ static int run_unset(const struct cli_command *c, int argc, char **argv)
     if (rc < 0)
         rc = check_host(c, r->base.operands[0]);
     if (rc < 0)
-        rc = check_names(c, &r->base);
+        rc = check(c, &r->base);
     if (rc >= 0)
         return rc;
-    return hosts_edit(unset, &change, &h, &err) == BERTH_OK ? tell(c, &r->base, &h) : fail(c, &err);
+    if (hosts_edit(edit, &change, &h, &err) != BERTH_OK)
+        return change.usage ? change.usage : fail(c, &err);
+    return tell(c, &r->base, &h);
+}
+
+static int run_set(const struct cli_command *c, int argc, char **argv)
+{
+    return run_edit(c, argc, argv, check_given, set);
+}
+
+static int run_unset(const struct cli_command *c, int argc, char **argv)
+{
+    return run_edit(c, argc, argv, check_names, unset);
 }
 
 #define FILE_FIELD                                                                                           \

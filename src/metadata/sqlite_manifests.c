@@ -457,6 +457,7 @@ static int lose_subject(struct db *db, int64_t repo_id, const char *digest, int6
     return referrers_orphan(db, repo_id, str_from(digest), STR(""), STR(""), ORPHANS_AT_ONCE, now, &n, err);
 }
 
+/* Of the manifest that parameters 1 and 2 name, for statements that begin with its digest. */
 #define MANIFEST_ID "(SELECT id FROM manifests WHERE repo_id=?1 AND digest=?2)"
 
 int manifest_remove(struct db *db, int64_t repo_id, const char *digest, int64_t now, berth_error *err)
