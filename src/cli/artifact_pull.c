@@ -354,8 +354,8 @@ const struct cli_command cmd_artifact_pull = {
         "to is refused. Digests are checked before a file has its name. What came of a file of 1 MiB or more "
         "before the network failed for good, or before the command was stopped, stays beside it in "
         "FILE.DIGITS.part, named after the first digits of the digest, and the same command goes on from "
-        "there: files that are there with the right bytes are left as they are, and such large ones are not "
-        "fetched again; folders come anew. Prints the titles. REF may be oci:PATH:TAG.",
+        "there. Files that are there with the right bytes are left as they are; of those, large ones are not "
+        "fetched again. Folders come anew. Prints the titles. REF may be oci:PATH:TAG.",
     .options = options,
     .fields =
         (const struct cli_field[]){
