@@ -293,7 +293,7 @@ static int pull(struct work *w, berth_error *err)
 static int open_folder(struct work *w, berth_error *err)
 {
     const char *folder = w->o.folder ? w->o.folder : ".";
-    int r = io_mkdirs(folder, err);
+    int r = io_mkdirs(folder, 0777, err);
     if (r == BERTH_OK && (w->dir_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         r = berth_error_set(err, BERTH_E_IO, "opening '%s': %s", folder, strerror(errno));
     return r;
