@@ -132,6 +132,7 @@ static int blob_get_fd_start(content *c, const berth_descriptor *blob, int fd, s
     how.ranges = c->ranges;
     how.ranges_from = c->ranges_from;
     how.max = blob->size;
+    how.goes_on = true;
     int rc = berth_blob_get_fd_start(r->client, r->repository, blob->digest, fd, &how, &f->call, err);
     if (rc != BERTH_OK) {
         drop(f);

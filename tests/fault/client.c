@@ -190,7 +190,8 @@ static int get_blob(berth_client *c, uint64_t from, berth_call **call, berth_err
     return r;
 }
 
-static int get_open_file(berth_client *c, berth_call **call, berth_error *err)
+/* Behind what is there already: a beginning, or bytes that are another blob's. */
+static int get_open_file(berth_client *c, const char *there, berth_call **call, berth_error *err)
 {
     char text[8];
     berth_get_options o = BERTH_GET_OPTIONS_INIT;
@@ -198,6 +199,8 @@ static int get_open_file(berth_client *c, berth_call **call, berth_error *err)
     CHECK(f);
     o.ranges = 2;
     o.ranges_from = 1;
+    o.goes_on = true;
+    CHECK(fputs(there, f) >= 0 && fflush(f) == 0);
     int r = berth_blob_get_fd(c, "a", ABC, fileno(f), &o, call, err);
     rewind(f);
     CHECK(r != BERTH_OK || (fread(text, 1, 8, f) == 3 && memcmp(text, "abc", 3) == 0));
@@ -613,7 +616,9 @@ static int layout_of_the_library(berth_error *err)
     X(blob_get_range, OPEN, get_blob(c, 1, call, err))                                                       \
     X(blob_get_memory, OPEN, berth_blob_get_memory(c, "a", ABC, 3, call, err))                               \
     X(blob_get_file, OPEN, get_file(c, 0, call, err))                                                        \
-    X(blob_get_fd, OPEN, get_open_file(c, call, err))                                                        \
+    X(blob_get_fd, OPEN, get_open_file(c, "", call, err))                                                    \
+    X(blob_get_fd_behind, OPEN, get_open_file(c, "a", call, err))                                            \
+    X(blob_get_fd_anew, OPEN, get_open_file(c, "xy", call, err))                                             \
     X(blob_get_file_in_ranges, OPEN, get_file(c, 3, call, err))                                              \
     X(blob_head, OPEN, berth_blob_head(c, "there", ABC, call, err))                                          \
     X(blob_delete, OPEN, berth_blob_delete(c, "a", ABC, err))                                                \
