@@ -243,7 +243,7 @@ int import_next(DIR *dir, const char **ret, berth_error *err)
     int rc;
     do
         rc = import_entry(dir, ret, err);
-    while (rc == BERTH_OK && *ret && **ret == '_');
+    while (rc == BERTH_OK && *ret && (**ret == '_' || strcmp(*ret, "lost+found") == 0));
     return rc;
 }
 

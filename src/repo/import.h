@@ -85,7 +85,7 @@ int import_opendir(int dir_fd, const char *path, DIR **ret_dir, berth_error *err
 void import_closedirp(DIR **dir);
 /* The next name that is not hidden. NULL: the end. BERTH_E_CORRUPT: the rest of the folder can't be read. */
 int import_entry(DIR *dir, const char **ret, berth_error *err);
-/* The same without those that begin with '_', which are a registry's own. */
+/* The same without those that begin with '_', which are a registry's own, and without lost+found. */
 int import_next(DIR *dir, const char **ret, berth_error *err);
 
 /* Whether repository @name may be imported; if not, that was told. */
