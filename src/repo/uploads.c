@@ -469,8 +469,11 @@ int repo_upload_cancel(repo *r, berth_str name, berth_str id, berth_error *err)
     return rc == BERTH_OK ? r->m->ops->upload_cancel(r->m, name, id, fresh ? fresh->expires_at : 0, err) : rc;
 }
 
-bool repo_upload_was_finished(repo *r, berth_str name, berth_str id, const berth_digest *digest)
+int repo_upload_was_finished(repo *r, berth_str name, berth_str id, const berth_digest *digest, bool *ret,
+                             berth_error *err)
 {
     berth_digest d;
-    return r->m->ops->upload_result(r->m, name, id, &d, NULL) == BERTH_OK && digest_eq(&d, digest);
+    int rc = r->m->ops->upload_result(r->m, name, id, &d, err);
+    *ret = rc == BERTH_OK && digest_eq(&d, digest);
+    return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;
 }
