@@ -177,9 +177,9 @@ void unpack_file_done(struct unpack_file *f)
             unlinkat(f->parent_fd, f->part, 0);
     }
     closep(&f->parent_fd);
-    free(f->path);
-    free(f->name);
-    free(f->part);
+    mem_free(f->path);
+    mem_free(f->name);
+    mem_free(f->part);
     *f = (struct unpack_file)UNPACK_FILE_INIT;
 }
 
@@ -346,7 +346,7 @@ static int on_unpacked(void *arg, const void *p, size_t n, berth_error *err)
 
 static int pump(struct unpacking *u, struct inflater *in, int fd, berth_error *err)
 {
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     uint64_t at = 0;
     size_t n = 0;
     int r = piece ? BERTH_OK : no_memory(err);
