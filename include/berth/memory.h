@@ -1,7 +1,7 @@
 /* berth/memory.h - whose memory libberth takes: malloc()'s, or that of an allocator of the program's own.
  *
- * The allocator is the process's, not a client's: references, documents and errors belong to no client. It is
- * set once, before the first call that needs memory:
+ * The allocator is the process's, not a client's: references and documents belong to no client. It is set
+ * once, before the first call that needs memory:
  *
  *     berth_allocator mine = BERTH_ALLOCATOR_INIT;
  *     mine.alloc = pool_alloc;

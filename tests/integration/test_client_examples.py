@@ -130,6 +130,9 @@ BLOCKS = [re.sub(r"^    ", "", m.group(), flags=re.M) for m in re.finditer(r"(?:
 AROUND = """#include <poll.h>
 #include <stdio.h>
 %s
+void *pool_alloc(void *user, size_t n);
+void *pool_realloc(void *user, void *p, size_t n);
+void pool_free(void *user, void *p);
 void fragment(berth_client *registry, const berth_content *content, berth_call *call, int running, int fd);
 void fragment(berth_client *registry, const berth_content *content, berth_call *call, int running, int fd)
 {
