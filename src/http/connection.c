@@ -426,8 +426,10 @@ static bool choose_handlers(struct http_conn *c)
         if (!req->begun && !req->run_begin)
             break;
         req->running = atomic_exchange(&req->queued, NULL);
-        if (req->running) /* and more has come behind it */
+        if (req->running) { /* and more has come behind it, unless it is the last */
+            req->run_end = req->running->last;
             break;
+        }
         if (req->filling && req->filling->n && (as_it_is || req->filling->n == req->filling->cap))
             req->running = steal(&req->filling);
         req->run_end = whole;

@@ -31,6 +31,7 @@ bool http_pieces_next(struct http_req *req)
     if (!next)
         return false;
     req->run_begin = false;
+    req->run_end = next->last;
     req->pub.body_received = next->received;
     if (req->running) {
         req->running->n = 0;
@@ -46,8 +47,10 @@ bool http_pieces_next(struct http_req *req)
 void http_pieces_leave(struct http_conn *c)
 {
     struct http_req *req = c->req;
-    if (req->plan.body != HTTP_BODY_STREAM || !req->filling || req->filling->n < req->filling->cap ||
-        c->body.complete || req->fault || c->loop->waiting)
+    struct http_buffer *b = req->filling;
+    const bool last = c->body.complete;
+    if (req->plan.body != HTTP_BODY_STREAM || !b || b->n < (last ? 1 : b->cap) || req->fault ||
+        c->loop->waiting)
         return;
     if (atomic_load(&req->queued)) {
         atomic_store(&req->stuck, true);
@@ -55,8 +58,9 @@ void http_pieces_leave(struct http_conn *c)
             return;
     }
     struct http_buffer *spare = http_pieces_spare(c);
-    req->filling->received = c->body.received;
-    atomic_store(&req->queued, req->filling);
+    b->received = c->body.received;
+    b->last = last;
+    atomic_store(&req->queued, b);
     req->filling = spare;
 }
 

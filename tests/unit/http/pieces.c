@@ -88,5 +88,33 @@ static void test_http_pieces__full_one_takes_the_place_of_what_came_back(void **
     rig_free(r);
 }
 
-RUN_TESTS(TEST(test_http_pieces__given_back_twice_are_two),
+/* The end of a body is left as any piece, full or not, and says so; without a byte it is the loop's to tell.
+ */
+static void test_http_pieces__the_last_one_says_so(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new();
+    struct http_req *req = &r->req;
+    req->running = full(r);
+    req->filling = full(r);
+    http_pieces_leave(&r->conn);
+    CHECK(http_pieces_next(req) && !req->run_end);
+    req->filling = full(r);
+    req->filling->n = 1;
+    http_pieces_leave(&r->conn);
+    CHECK(req->filling && !http_pieces_next(req));
+    r->conn.body.complete = true;
+    r->conn.body.received = BYTES + 1;
+    http_pieces_leave(&r->conn);
+    CHECK(http_pieces_next(req) && req->run_end && req->running->n == 1);
+    CHECK(req->pub.body_received == BYTES + 1);
+    req->run_end = false;
+    http_buffer_put(&r->loop, req->filling);
+    req->filling = http_buffer_get(&r->loop, BYTES);
+    http_pieces_leave(&r->conn);
+    CHECK(req->filling && !http_pieces_next(req) && !req->run_end);
+    rig_free(r);
+}
+
+RUN_TESTS(TEST(test_http_pieces__the_last_one_says_so), TEST(test_http_pieces__given_back_twice_are_two),
           TEST(test_http_pieces__full_one_takes_the_place_of_what_came_back))
