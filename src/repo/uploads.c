@@ -15,6 +15,8 @@
 #define CHECKPOINT_BYTES (32 * MIB)
 /* The reserve is asked for again this often: one large body must not eat what deletes need. */
 #define SPACE_BYTES (16 * MIB)
+/* Stored and hashed in turns, as much as stays in the nearest caches between the two. */
+#define SLICE_BYTES (64 * KIB)
 
 struct repo_upload {
     repo *r;
@@ -291,6 +293,18 @@ static int is_broken(berth_error *err)
     return berth_error_set(err, BERTH_E_IO, "storing an earlier part of this request failed");
 }
 
+static int store_and_hash(repo_upload *u, const char *p, size_t n, berth_error *err)
+{
+    int rc = BERTH_OK;
+    for (size_t at = 0; at < n && rc == BERTH_OK; at += SLICE_BYTES) {
+        size_t slice = MIN(n - at, SLICE_BYTES);
+        rc = store_append(u->writer, p + at, slice, err);
+        if (rc == BERTH_OK)
+            hash_update(&u->hash, p + at, slice);
+    }
+    return rc;
+}
+
 int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err)
 {
     int rc = u->broken ? is_broken(err) : BERTH_OK;
@@ -300,6 +314,8 @@ int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err
         berth_buf_add(&u->small, p, n);
         if (berth_buf_failed(&u->small))
             rc = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        else
+            hash_update(&u->hash, p, n);
     } else {
         u->unchecked += n;
         if (u->unchecked >= SPACE_BYTES) {
@@ -309,10 +325,9 @@ int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err
         if (rc == BERTH_OK && !u->writer)
             rc = spill(u, err);
         if (rc == BERTH_OK)
-            rc = store_append(u->writer, p, n, err);
+            rc = store_and_hash(u, p, n, err);
     }
     if (rc == BERTH_OK) {
-        hash_update(&u->hash, p, n);
         u->offset += n;
         u->unrecorded += n;
         if (u->chunked && u->unrecorded >= CHECKPOINT_BYTES)

@@ -285,7 +285,7 @@ static int fs_append(blob_writer *bw, const void *p, size_t n, berth_error *err)
     fs_writer *w = (fs_writer *)bw;
     const uint64_t was = w->size;
     size_t plain = plain_part(w, n);
-    int r = append_plain(w, p, plain, err);
+    int r = plain ? append_plain(w, p, plain, err) : BERTH_OK;
     if (r != BERTH_OK || plain == n)
         return r;
     if (!w->direct) {
