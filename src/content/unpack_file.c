@@ -185,7 +185,7 @@ static int compare(const struct unpack_file *f, bool *ret_same, berth_error *err
     struct stat st;
     CLEANUP(closep)
     int fd = fstat(f->fd, &st) == 0 ? open_found(f->parent_fd, f->name, (uint64_t)st.st_size) : -1;
-    CLEANUP(freep) char *pieces = fd < 0 || fault_hit() ? NULL : malloc(2 * PIECE);
+    CLEANUP(freep) char *pieces = fd < 0 || fault_hit() ? NULL : mem_alloc(2 * PIECE);
     size_t n = 1, m;
     *ret_same = false;
     if (fd < 0)
@@ -235,9 +235,9 @@ void unpack_file_done(struct unpack_file *f)
         unlinkat(f->parent_fd, f->part, 0);
     closep(&f->fd);
     closep(&f->parent_fd);
-    free(f->path);
-    free(f->name);
-    free(f->part);
+    mem_free(f->path);
+    mem_free(f->name);
+    mem_free(f->part);
     *f = (struct unpack_file)UNPACK_FILE_INIT;
 }
 
@@ -284,7 +284,7 @@ int unpack_file_go_on(int dir_fd, const char *path, const berth_digest *digest, 
 
 static int has_digest(int fd, const berth_digest *digest, bool *ret, berth_error *err)
 {
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     berth_digest have;
     berth_hash hash;
     size_t n = 1;

@@ -35,7 +35,7 @@ static bool faulted(void)
 void backup_folder_done(struct backup_folder *f)
 {
     closep(&f->fd);
-    free(f->path);
+    mem_free(f->path);
     *f = (struct backup_folder){.fd = -1};
 }
 
@@ -73,7 +73,7 @@ void backup_remove_database(int dir_fd, const char *name)
 int backup_copy_file(int fd, int to_fd, const _Atomic bool *stop, berth_digest *ret, berth_error *err)
 {
     berth_hash h;
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     hash_init(&h, HASH_SHA256);

@@ -226,7 +226,7 @@ void instance_close(struct instance *in)
     store_free(in->store);
     if (in->m)
         in->m->ops->free(in->m);
-    free(in->data);
+    mem_free(in->data);
     closep(&in->data_fd);
     closep(&in->lock_fd); /* last: nobody may open the folder before we have let go of everything in it */
     *in = (struct instance){.data_fd = -1, .lock_fd = -1};

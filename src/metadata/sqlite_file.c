@@ -69,7 +69,7 @@ static bool faulted(void)
 
 static unsigned char *new_bits(const struct db_file *f)
 {
-    return fault_hit() ? NULL : calloc(1, (size_t)f->pages / 8 + 1);
+    return fault_hit() ? NULL : mem_zalloc(1, (size_t)f->pages / 8 + 1);
 }
 
 static int no_memory(berth_error *err)
@@ -118,9 +118,9 @@ int file_open(const char *path, struct db_file *ret, berth_error *err)
 void file_done(struct db_file *f)
 {
     closep(&f->fd);
-    free(f->reached);
-    free(f->seen);
-    free(f->referred);
+    mem_free(f->reached);
+    mem_free(f->seen);
+    mem_free(f->referred);
     berth_buf_done(&f->payload);
     *f = (struct db_file){.fd = -1};
 }
@@ -146,7 +146,7 @@ static int read_at(const struct db_file *f, void *p, size_t n, uint64_t at, size
  * and lack of memory, ends the salvage. */
 static int page_load(struct db_file *f, uint32_t number, struct page *ret, berth_error *err)
 {
-    CLEANUP(freep) unsigned char *p = fault_hit() ? NULL : malloc(f->page_size);
+    CLEANUP(freep) unsigned char *p = fault_hit() ? NULL : mem_alloc(f->page_size);
     if (!p)
         return no_memory(err);
     size_t n = 0;
@@ -175,7 +175,7 @@ static int page_load(struct db_file *f, uint32_t number, struct page *ret, berth
 
 static void page_free(struct page *page)
 {
-    free(page->p);
+    mem_free(page->p);
 }
 
 /* Where cell @i begins; 0: nowhere. */
@@ -473,7 +473,7 @@ int file_find_root(struct db_file *f, const struct file_shape *shape, uint32_t *
 int file_mark_free(struct db_file *f, berth_error *err)
 {
     unsigned char head[8];
-    CLEANUP(freep) unsigned char *p = fault_hit() ? NULL : malloc(f->page_size);
+    CLEANUP(freep) unsigned char *p = fault_hit() ? NULL : mem_alloc(f->page_size);
     size_t n = 0;
     if (!p)
         return no_memory(err);
@@ -510,7 +510,7 @@ struct db_log {
 static void log_done(struct db_log *l)
 {
     closep(&l->fd);
-    free(l->frame);
+    mem_free(l->frame);
 }
 
 static void add_sum(struct db_log *l, const unsigned char *p, size_t n)
@@ -543,7 +543,7 @@ static int log_open(const char *path, struct db_log *l, berth_error *err)
     add_sum(l, head, 24);
     if (l->sum[0] != get32(head + 24) || l->sum[1] != get32(head + 28))
         return 0;
-    l->frame = fault_hit() ? NULL : malloc(FRAME_HEADER + l->page_size);
+    l->frame = fault_hit() ? NULL : mem_alloc(FRAME_HEADER + l->page_size);
     return l->frame ? 1 : no_memory(err);
 }
 
@@ -603,16 +603,10 @@ static int copy_log(struct db_log *l, const char *path, berth_error *err)
 
 int file_fold_log(const char *path, berth_error *err)
 {
-    CLEANUP(freep) char *name = NULL, *index = NULL;
+    CLEANUP(freep) char *name = str_dupf("%s-wal", path), *index = str_dupf("%s-shm", path);
     CLEANUP(log_done) struct db_log l = {.fd = -1};
-    if (fault_hit() || asprintf(&name, "%s-wal", path) < 0) {
-        name = NULL;
+    if (!name || !index)
         return no_memory(err);
-    }
-    if (fault_hit() || asprintf(&index, "%s-shm", path) < 0) {
-        index = NULL;
-        return no_memory(err);
-    }
     int r = log_open(name, &l, err);
     if (r > 0)
         r = copy_log(&l, path, err);

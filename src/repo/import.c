@@ -45,12 +45,12 @@ bool import_set_has(const struct import_set *s, const berth_digest *d)
 static bool set_widen(struct import_set *s)
 {
     struct import_set wider = {.n = s->n, .cap = s->cap ? 2 * s->cap : 256};
-    if (s->cap >= 2 * SET_MAX || fault_hit() || !(wider.slots = calloc(wider.cap, sizeof(*wider.slots))))
+    if (s->cap >= 2 * SET_MAX || fault_hit() || !(wider.slots = mem_zalloc(wider.cap, sizeof(*wider.slots))))
         return false;
     for (size_t i = 0; i < s->cap; i++)
         if (s->slots[i][0] || s->slots[i][1])
             memcpy(wider.slots[set_find(&wider, s->slots[i])], s->slots[i], sizeof(*s->slots));
-    free(s->slots);
+    mem_free(s->slots);
     *s = wider;
     return true;
 }
@@ -68,7 +68,7 @@ void import_set_add(struct import_set *s, const berth_digest *d)
 
 void import_set_done(struct import_set *s)
 {
-    free(s->slots);
+    mem_free(s->slots);
     *s = (struct import_set){0};
 }
 
@@ -331,7 +331,7 @@ static int layout_name(const struct repo_import_options *o, char **ret_name, ber
             return berth_error_set(err, BERTH_E_INVALID, "'%s' is not a valid repository name", o->name);
         *ret_name = str_dup(str_from(o->name));
     } else {
-        CLEANUP(freep) char *path = faulted() ? NULL : realpath(o->path, NULL);
+        CLEANUP(freep) char *path = faulted() ? NULL : mem_adopt(realpath(o->path, NULL));
         if (!path)
             return berth_error_set(err, BERTH_E_IO, "looking at '%s': %s", o->path, strerror(errno));
         const char *slash = strrchr(path, '/');
@@ -376,7 +376,7 @@ int repo_import(repo *r, const struct repo_import_options *o, struct repo_import
     if (root_fd < 0)
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_INVALID,
                                "opening the folder '%s': %s", o->path, strerror(errno));
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(IMPORT_PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(IMPORT_PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     struct import im = {.r = r, .o = o, .res = ret, .root_fd = root_fd, .piece = piece};

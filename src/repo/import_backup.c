@@ -145,7 +145,7 @@ int repo_restore(repo *r, meta *from, blob_store *objects, bool keep_tags,
     int rc = o->dry_run ? BERTH_OK : repo__may_write(r, err);
     if (rc != BERTH_OK)
         return rc;
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(IMPORT_PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(IMPORT_PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     struct import im = {.r = r, .o = o, .res = ret, .root_fd = -1, .piece = piece};

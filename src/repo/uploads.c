@@ -48,8 +48,8 @@ static int expiry(repo *r, int64_t *ret, berth_error *err)
 static void upload_free(repo_upload *u)
 {
     berth_buf_done(&u->small);
-    free(u->name);
-    free(u);
+    mem_free(u->name);
+    mem_free(u);
 }
 
 /* What the name @id is worth by itself. *@ret_fresh: the session it would be, @room; NULL when we did not
@@ -98,7 +98,7 @@ int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, ch
 static int hash_stored(repo_upload *u, enum hash_algorithm algorithm, berth_error *err)
 {
     blob_writer *w = NULL;
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(256 * KIB);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(256 * KIB);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     hash_init(&u->hash, algorithm);
@@ -132,9 +132,9 @@ static int upload_new(repo *r, berth_str name, repo_upload **ret_u, berth_error 
         rc = repo__has_space(r, 0, err);
     if (rc != BERTH_OK)
         return rc;
-    repo_upload *u = fault_hit() ? NULL : calloc(1, sizeof(*u));
+    repo_upload *u = fault_hit() ? NULL : mem_zalloc(1, sizeof(*u));
     if (!u || !(u->name = str_dup(name))) {
-        free(u);
+        mem_free(u);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
     u->r = r;

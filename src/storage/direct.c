@@ -142,7 +142,7 @@ static void release(direct_writer *d)
     pthread_cond_destroy(&d->changed);
     pthread_mutex_destroy(&d->lock);
     atomic_fetch_add(&d->gate->places, 1);
-    free(d);
+    mem_free(d);
 }
 
 static bool start(direct_writer *d, int folder_fd, const char *name)
@@ -160,7 +160,7 @@ direct_writer *direct_open(struct direct_gate *g, int folder_fd, const char *nam
 {
     if (atomic_load(&g->unfit) || !take_place(g))
         return NULL;
-    direct_writer *d = fault_hit() ? NULL : calloc(1, sizeof(*d));
+    direct_writer *d = fault_hit() ? NULL : mem_zalloc(1, sizeof(*d));
     if (!d) {
         atomic_fetch_add(&g->places, 1);
         return NULL;

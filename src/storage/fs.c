@@ -152,7 +152,7 @@ static void writer_free(fs_writer *w)
         return;
     direct_free(w->direct);
     closep(&w->fd);
-    free(w);
+    mem_free(w);
 }
 
 static void writer_freep(fs_writer **w)
@@ -162,7 +162,7 @@ static void writer_freep(fs_writer **w)
 
 static fs_writer *writer_new(blob_store *s, int folder_fd, const char *key)
 {
-    fs_writer *w = fault_hit() ? NULL : malloc(sizeof(*w));
+    fs_writer *w = fault_hit() ? NULL : mem_alloc(sizeof(*w));
     if (w) {
         *w = (fs_writer){.base = {s}, .fd = -1, .folder_fd = folder_fd};
         memcpy(w->key, key, sizeof(w->key));
@@ -365,7 +365,7 @@ static int fs_open(blob_store *s, const char *key, blob_reader **ret_r, berth_er
         return os_error(err, "opening", key);
     if (!S_ISREG(st.st_mode) || (st.st_mode & S_IWUSR && !fs_of(s)->any_mode))
         return berth_error_set(err, BERTH_E_NOT_FOUND, "object %s is not complete", key);
-    fs_reader *reader = fault_hit() ? NULL : malloc(sizeof(*reader));
+    fs_reader *reader = fault_hit() ? NULL : mem_alloc(sizeof(*reader));
     if (!reader)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     *reader = (fs_reader){.base = {s}, .fd = steal_fd(&fd), .size = (uint64_t)st.st_size};
@@ -397,7 +397,7 @@ static void fs_close(blob_reader *r)
 {
     fs_reader *reader = (fs_reader *)r;
     closep(&reader->fd);
-    free(reader);
+    mem_free(reader);
 }
 
 /* --- the whole store --- */
@@ -533,7 +533,7 @@ static void fs_free(blob_store *s)
     closep(&fs->objects_fd);
     direct_gate_done(&fs->gate);
     pthread_mutex_destroy(&fs->lock);
-    free(fs);
+    mem_free(fs);
 }
 
 static const struct blob_store_ops fs_ops = {
@@ -559,7 +559,7 @@ static const struct blob_store_ops fs_ops = {
 static int new_store(int objects_fd, bool sync, bool any_mode, uint64_t direct_from, blob_store **ret_s,
                      berth_error *err)
 {
-    fs_store *fs = fault_hit() ? NULL : malloc(sizeof(*fs));
+    fs_store *fs = fault_hit() ? NULL : mem_alloc(sizeof(*fs));
     if (!fs) {
         close(objects_fd);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");

@@ -356,7 +356,7 @@ static void test_repo_uploads__a_long_request_is_recorded_on_the_way(void **stat
     char id[37];
     uint64_t size;
     size_t piece = 8 * MIB, n = 34; /* beyond one checkpoint */
-    char *p = calloc(1, piece);
+    char *p = mem_zalloc(1, piece);
     start(&f, id);
     repo_upload *u = open_session(&f, id, NULL);
     for (size_t i = 0; i < n; i++)
@@ -380,7 +380,7 @@ static void test_repo_uploads__a_long_request_is_recorded_on_the_way(void **stat
     CHECK_OK(repo_blob_open(f.r, STR(NAME), &d, true, &f.a, &b, &test_err));
     assert_int_equal(store_reader_size(b.reader), n * piece);
     store_close(b.reader);
-    free(p);
+    mem_free(p);
     fixture_done(&f);
 }
 
