@@ -112,7 +112,7 @@ static void work_done(struct work *w)
     give_up(w);
     json_decref(w->files);
     closep(&w->dir_fd);
-    free(w->found);
+    mem_free(w->found);
     berth_manifest_free(w->image);
     berth_manifest_free(w->root);
     place_done(&w->from);
@@ -270,7 +270,7 @@ static int look(struct work *w, const berth_descriptor *d, const char *title, bo
 static int look_for_all(struct work *w, berth_error *err)
 {
     int r = BERTH_OK;
-    w->found = calloc(MAX(w->image->n_layers, (size_t)1), sizeof(*w->found));
+    w->found = mem_zalloc(MAX(w->image->n_layers, (size_t)1), sizeof(*w->found));
     if (!w->found)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     for (size_t i = 0; r == BERTH_OK && i < w->image->n_layers; i++) {

@@ -85,7 +85,7 @@ static int find_record(struct partial *p, uint64_t length, berth_error *err)
 /* Reads it, and hashes it, up to @to. */
 static int hash_to(struct partial *p, uint64_t to, berth_error *err)
 {
-    CLEANUP(freep) char *piece = p->at < to ? malloc(PIECE) : NULL;
+    CLEANUP(freep) char *piece = p->at < to ? mem_alloc(PIECE) : NULL;
     if (p->at < to && !piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     while (p->at < to) {
@@ -222,7 +222,7 @@ int partial_finish(struct partial *p, berth_error *err)
     (void)!fremovexattr(p->fd, ATTRIBUTE);
     if (!p->lent && rename(p->unfinished, p->path) < 0)
         return berth_error_set(err, BERTH_E_IO, "naming '%s': %s", p->path, strerror(errno));
-    free(steal(&p->unfinished));
+    mem_free(steal(&p->unfinished));
     return BERTH_OK;
 }
 
@@ -251,8 +251,8 @@ void partial_done(struct partial *p, bool keep)
     gaps_done(&p->gaps);
     closep(&p->fd);
     p->fd = -1;
-    free(steal(&p->unfinished));
-    free(steal(&p->path));
+    mem_free(steal(&p->unfinished));
+    mem_free(steal(&p->path));
 }
 
 /* --- in several places at once --- */

@@ -176,7 +176,7 @@ static int on_unpacked(void *arg, const void *p, size_t n, berth_error *err)
 
 static int pump(struct unpacking *u, struct inflater *in, int fd, berth_error *err)
 {
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     uint64_t at = 0;
     size_t n = 0;
     int r = piece ? BERTH_OK : no_memory(err);

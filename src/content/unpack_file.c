@@ -184,7 +184,7 @@ int unpack_file_same(int fd, int parent_fd, const char *name, bool *ret, berth_e
     struct stat st;
     CLEANUP(closep)
     int there = fstat(fd, &st) == 0 ? open_found(parent_fd, name, (uint64_t)st.st_size) : -1;
-    CLEANUP(freep) char *pieces = there < 0 || fault_hit() ? NULL : malloc(2 * PIECE);
+    CLEANUP(freep) char *pieces = there < 0 || fault_hit() ? NULL : mem_alloc(2 * PIECE);
     size_t n = 1, m;
     *ret = false;
     if (there < 0)
@@ -234,9 +234,9 @@ void unpack_file_done(struct unpack_file *f)
         unlinkat(f->parent_fd, f->part, 0);
     closep(&f->fd);
     closep(&f->parent_fd);
-    free(f->path);
-    free(f->name);
-    free(f->part);
+    mem_free(f->path);
+    mem_free(f->name);
+    mem_free(f->part);
     *f = (struct unpack_file)UNPACK_FILE_INIT;
 }
 
@@ -283,7 +283,7 @@ int unpack_file_go_on(int dir_fd, const char *path, const berth_digest *digest, 
 
 static int has_digest(int fd, const berth_digest *digest, bool *ret, berth_error *err)
 {
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     berth_digest have;
     berth_hash hash;
     size_t n = 1;

@@ -52,11 +52,9 @@ static int rename_new(const char *from, const char *to)
 static int place(struct sqlite_meta *m, const void *p, size_t n, berth_error *err)
 {
     const bool sync = !m->temp_dir;
-    CLEANUP(freep) char *name = NULL;
-    if (fault_hit() || asprintf(&name, "%s.new", m->path) < 0) {
-        name = NULL;
+    CLEANUP(freep) char *name = str_dupf("%s.new", m->path);
+    if (!name)
         return berth_error_set(err, BERTH_E_NOMEM, "creating the database: no memory");
-    }
     int r = write_file(name, p, n, sync, err);
     if (r == BERTH_OK && rename_new(name, m->path) < 0)
         r = io_failed(err, "creating", m->path);
@@ -77,7 +75,7 @@ int db_create(struct sqlite_meta *m, berth_error *err)
         return m->temp_dir ? BERTH_OK : io_sync_parent(m->path, err);
     if (errno != ENOENT)
         return io_failed(err, "looking for", m->path);
-    CLEANUP(freep) unsigned char *image = fault_hit() ? NULL : calloc(1, meta_image_size);
+    CLEANUP(freep) unsigned char *image = fault_hit() ? NULL : mem_zalloc(1, meta_image_size);
     if (!image)
         return berth_error_set(err, BERTH_E_NOMEM, "creating the database: no memory");
     const unsigned char *p = meta_image;

@@ -64,15 +64,12 @@ static bool faulted(void)
 /* The copy appears under its name whole and durable, or not at all. */
 static int back_up(struct db *db, const char *path, int64_t version, berth_error *err)
 {
-    CLEANUP(freep) char *name = NULL, *part = NULL;
-    if (fault_hit() || asprintf(&name, "%s.v%lld.bak", path, (long long)version) < 0) {
-        name = NULL;
+    CLEANUP(freep) char *name = str_dupf("%s.v%lld.bak", path, (long long)version);
+    if (!name)
         return db_nomem(db, err);
-    }
-    if (fault_hit() || asprintf(&part, "%s.part", name) < 0) {
-        part = NULL;
+    CLEANUP(freep) char *part = str_dupf("%s.part", name);
+    if (!part)
         return db_nomem(db, err);
-    }
     unlink(part);
     sqlite3_stmt *st = NULL;
     int rc = fault_hit() ? SQLITE_NOMEM : sqlite3_prepare_v2(db->handle, "VACUUM INTO ?1", -1, &st, NULL);

@@ -60,7 +60,7 @@ int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_er
 {
     size_t done = 0;
     while (done < n) {
-        ssize_t r = pread(fd, (char *)p + done, n - done, (off_t)(offset + done));
+        ssize_t r = faulted() ? -1 : pread(fd, (char *)p + done, n - done, (off_t)(offset + done));
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0)
@@ -119,7 +119,9 @@ int io_mkdirs(const char *path, mode_t mode, berth_error *err)
         *at = was;
     }
     struct stat st;
-    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+    if (faulted() || stat(path, &st) < 0)
+        return berth_error_set(err, BERTH_E_IO, "looking at the folder '%s': %s", path, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
         return berth_error_set(err, BERTH_E_IO, "'%s' is not a folder", path);
     return BERTH_OK;
 }
@@ -134,8 +136,11 @@ int io_sync_parents(const char *path, berth_error *err)
             continue;
         char was = *at;
         *at = '\0';
-        CLEANUP(closep) int fd = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        CLEANUP(closep) int parent_fd = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP(closep) int fd = faulted() ? -1 : open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP(closep)
+        int parent_fd = fd < 0 || faulted() ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (parent_fd < 0 && errno != EACCES && errno != EPERM && errno != ENOENT && errno != ENOTDIR)
+            return berth_error_set(err, BERTH_E_IO, "opening what holds '%s': %s", copy, strerror(errno));
         if (parent_fd >= 0 && (faulted() || fsync(parent_fd) < 0) && errno != EINVAL && errno != EROFS)
             return berth_error_set(err, BERTH_E_IO, "syncing what holds '%s': %s", copy, strerror(errno));
         if (!was)
@@ -146,13 +151,13 @@ int io_sync_parents(const char *path, berth_error *err)
 
 int io_read_file(const char *path, berth_buf *buf, berth_error *err)
 {
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(closep) int fd = faulted() ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return berth_error_set(err, errno == ENOENT || errno == ENOTDIR ? BERTH_E_NOT_FOUND : BERTH_E_IO,
                                "opening '%s': %s", path, strerror(errno));
     for (;;) {
         char piece[16 * KIB];
-        ssize_t n = read(fd, piece, sizeof(piece));
+        ssize_t n = faulted() ? -1 : read(fd, piece, sizeof(piece));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -177,13 +182,13 @@ int io_replace_file(const char *path, int folder, berth_str bytes, berth_error *
     const char *name = berth_buf_cstr(&fresh);
     if (!name)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    CLEANUP(closep) int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    CLEANUP(closep) int fd = faulted() ? -1 : open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "creating '%s': %s", name, strerror(errno));
     int r = io_write_all(fd, bytes.p, bytes.n, err);
     if (r == BERTH_OK)
         r = io_sync(fd, err);
-    if (r == BERTH_OK && rename(name, path) < 0)
+    if (r == BERTH_OK && (faulted() || rename(name, path) < 0))
         r = berth_error_set(err, BERTH_E_IO, "renaming '%s': %s", name, strerror(errno));
     if (r != BERTH_OK) {
         unlink(name);

@@ -1,10 +1,12 @@
 /* tests/fault/client.c - each operation of the client's half with its first call failing, its second, and so
  * on until a run goes through: an allocation, a system call, a call of libcurl (calls.h), or
  * what util/fault.h counts. Whatever fails, the error is a clear value, nothing is left open, and the same
- * client then does it. That nothing leaks is AddressSanitizer's to say.
+ * client then does it. All of it has an allocator of the program's own, which wants back its own blocks and
+ * all of them. That nothing else leaks is AddressSanitizer's to say.
  *
  * A new operation is a new line of OPERATIONS; tests/arch/test_faults.py finds what has none. The registry is
  * a process of its own: what fails here does not fail there. */
+#include "allocator.h"
 #include "calls.h"
 #include "fixture.h"
 #include "helper_fixture.h"
@@ -296,7 +298,7 @@ static int ask(berth_client *c, const char *path, berth_call **call, berth_error
         berth_request_set_source(q, &three);
     char *url = NULL;
     r = berth_request_url(q, &url, err);
-    free(url);
+    mem_free(url);
     if (r == BERTH_OK)
         r = berth_request_send(q, call, err);
     berth_request_free(q);
@@ -719,11 +721,14 @@ static void test_fault_client__any_call_may_fail(void **state)
     const struct operation_row *row = *state;
     CHECK(!run_failing(row, 100000)); /* also loads what is loaded once */
     size_t before = descriptors();
+    unsigned long taken = allocator_counts.taken, left = allocator_left();
     unsigned n = 1;
     while (run_failing(row, n))
         n++;
     CHECK(n > 1 || row->run == op_layout_file);
     assert_int_equal(descriptors(), before);
+    assert_int_equal(allocator_left(), left);
+    CHECK(allocator_counts.taken > taken || row->run == op_layout_file);
 }
 
 /* --- the registry, and files --- */
@@ -777,6 +782,7 @@ int main(int argc, char **argv)
     static struct CMUnitTest tests[COUNT(rows)];
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
+    CHECK_OK(berth_allocator_set(&allocator, &test_err));
     calls_of_libcurl();
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct operation_row *row = &rows[i];
