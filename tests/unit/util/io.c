@@ -58,6 +58,11 @@ static void test_util_io__makes_folders_and_reads_files(void **state)
     CHECK_OK(io_sync_parents(file, &test_err)); /* what is not there has no name to sync */
     struct stat st;
     CHECK(stat(deep, &st) == 0 && (st.st_mode & 07777u) == 0700);
+    rmdir(deep);
+    mode_t mask = umask(027);
+    CHECK_OK(io_mkdirs(deep, 0777, &test_err));
+    umask(mask);
+    CHECK(stat(deep, &st) == 0 && (st.st_mode & 07777u) == 0750);
 
     int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     CHECK_OK(io_write_all(fd, "0123456789", 10, &test_err));
