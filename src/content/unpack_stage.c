@@ -156,8 +156,7 @@ int unpack_stage_open(int dir_fd, const char *below, struct unpack_stage *ret, b
         closep(&s.fd);
         io_random_key(key);
         snprintf(s.name, sizeof(s.name), UNPACK_STAGE_PREFIX "%s", key);
-        errno = EIO;
-        if (fault_hit() || mkdirat(s.parent_fd, s.name, 0700) < 0 ||
+        if (fault_io() || mkdirat(s.parent_fd, s.name, 0700) < 0 ||
             (s.fd = openat(s.parent_fd, s.name, FOLDER)) < 0)
             return unpack_os_error(err, "making a folder for", below ? below : ".");
     } while (!lock(&s));

@@ -42,7 +42,7 @@ static int current_database(const struct backup_folder *f, char ret[DIGEST_TEXT_
     if (!f->interrupted)
         return BERTH_OK;
     CLEANUP(closep)
-    int fd = fault_hit() ? (errno = EIO, -1) : openat(f->fd, "berth.db", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = fault_io() ? -1 : openat(f->fd, "berth.db", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         ret[0] = '\0';
         return BERTH_OK;
@@ -64,7 +64,7 @@ static int publish(struct backup_folder *f, const struct repo_backup_result *r, 
     clock_format(clock_wall_ms(), m.made);
     snprintf(m.program, sizeof(m.program), "%s", BERTH_VERSION);
     CLEANUP(closep)
-    int fd = fault_hit() ? (errno = EIO, -1) : openat(f->fd, PART, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    int fd = fault_io() ? -1 : openat(f->fd, PART, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening '%s/" PART "': %s", f->path, strerror(errno));
     int rc = backup_copy_file(fd, -1, NULL, &d, err);

@@ -30,7 +30,7 @@ static const char *const beginning[] = {"lock", RESTORING, RESTORING ".part", NU
 /* *@ret -1: there is none. */
 static int open_data(const char *data, int *ret, berth_error *err)
 {
-    *ret = fault_hit() ? (errno = EIO, -1) : open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *ret = fault_io() ? -1 : open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int code = errno == ENOTDIR ? BERTH_E_INVALID : errno == EACCES ? BERTH_E_DENIED : BERTH_E_IO;
     return *ret >= 0 || errno == ENOENT
                ? BERTH_OK

@@ -19,18 +19,9 @@
 
 #define FORMAT_NUMBER 1
 
-/* `if (faulted() || flock(…) < 0)` */
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 int wiring_has(int dir_fd, const char *path, const char *name, bool *ret, berth_error *err)
 {
-    *ret = !faulted() && faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    *ret = !fault_io() && faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     return *ret || errno == ENOENT
                ? BERTH_OK
                : berth_error_set(err, BERTH_E_IO, "looking for '%s/%s': %s", path, name, strerror(errno));
@@ -39,15 +30,15 @@ int wiring_has(int dir_fd, const char *path, const char *name, bool *ret, berth_
 int wiring_check_format(int data_fd, const char *path, berth_error *err)
 {
     char text[32] = "";
-    CLEANUP(closep) int fd = faulted() ? -1 : openat(data_fd, "format", O_RDONLY | O_CLOEXEC);
+    CLEANUP(closep) int fd = fault_io() ? -1 : openat(data_fd, "format", O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) { /* until now nothing in the folder was relied on */
         int rc = io_sync_parents(path, err);
         if (rc != BERTH_OK)
             return rc;
         /* The store's, which makes it when it is not there: here one sync does for both names. */
-        if (faulted() || (mkdirat(data_fd, "objects", 0700) < 0 && errno != EEXIST))
+        if (fault_io() || (mkdirat(data_fd, "objects", 0700) < 0 && errno != EEXIST))
             return berth_error_set(err, BERTH_E_IO, "making '%s/objects': %s", path, strerror(errno));
-        fd = faulted() ? -1 : openat(data_fd, "format", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        fd = fault_io() ? -1 : openat(data_fd, "format", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
             return berth_error_set(err, BERTH_E_IO, "creating '%s/format': %s", path, strerror(errno));
         int n = snprintf(text, sizeof(text), "berth %d\n", FORMAT_NUMBER);
@@ -56,11 +47,11 @@ int wiring_check_format(int data_fd, const char *path, berth_error *err)
             rc = io_sync(fd, err);
         return rc == BERTH_OK ? io_sync_dir(data_fd, err) : rc;
     }
-    if (fd < 0 || faulted() || read(fd, text, sizeof(text) - 1) < 0)
+    if (fd < 0 || fault_io() || read(fd, text, sizeof(text) - 1) < 0)
         return berth_error_set(err, BERTH_E_IO, "reading '%s/format': %s", path, strerror(errno));
     int number;
     if (text[0] == '\0') { /* a crash between its creation and its content */
-        if (faulted() || unlinkat(data_fd, "format", 0) < 0)
+        if (fault_io() || unlinkat(data_fd, "format", 0) < 0)
             return berth_error_set(err, BERTH_E_IO, "removing the empty '%s/format': %s", path,
                                    strerror(errno));
         return wiring_check_format(data_fd, path, err);
@@ -77,10 +68,10 @@ int wiring_check_format(int data_fd, const char *path, berth_error *err)
 
 static int lock_folder(struct instance *in, const char *path, berth_error *err)
 {
-    in->lock_fd = faulted() ? -1 : openat(in->data_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    in->lock_fd = fault_io() ? -1 : openat(in->data_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (in->lock_fd < 0)
         return berth_error_set(err, BERTH_E_IO, "creating '%s/lock': %s", path, strerror(errno));
-    if (faulted() || flock(in->lock_fd, LOCK_EX | LOCK_NB) < 0)
+    if (fault_io() || flock(in->lock_fd, LOCK_EX | LOCK_NB) < 0)
         return errno != EWOULDBLOCK
                    ? berth_error_set(err, BERTH_E_IO, "locking '%s/lock': %s", path, strerror(errno))
                    : berth_error_set(err, BERTH_E_BUSY, "another berth process owns the folder '%s'", path);
@@ -95,7 +86,7 @@ int instance_lock(const struct config *c, bool create, struct instance *in, bert
     int rc = create ? io_mkdirs(c->data, 0700, err) : BERTH_OK;
     if (rc != BERTH_OK)
         return rc;
-    in->data_fd = faulted() ? -1 : open(c->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    in->data_fd = fault_io() ? -1 : open(c->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (in->data_fd < 0)
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO,
                                "opening the data folder '%s': %s", c->data, strerror(errno));
@@ -132,7 +123,7 @@ static int open_store(const struct config *c, struct instance *in, berth_error *
 {
     if (strcmp(c->storage.driver, "memory") == 0)
         return store_memory_new(&in->store, err);
-    int fd = faulted() ? -1 : fcntl(in->data_fd, F_DUPFD_CLOEXEC, 0);
+    int fd = fault_io() ? -1 : fcntl(in->data_fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening the data folder: %s", strerror(errno));
     return store_fs_new(fd, c->storage.sync, c->storage.direct_from, &in->store, err);

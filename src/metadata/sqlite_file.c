@@ -58,15 +58,6 @@ static void bit_set(unsigned char *bits, uint32_t page)
 
 /* --- the file --- */
 
-/* `if (faulted() || fstat(…) < 0)` */
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 static unsigned char *new_bits(const struct db_file *f)
 {
     return fault_hit() ? NULL : mem_zalloc(1, (size_t)f->pages / 8 + 1);
@@ -91,9 +82,9 @@ int file_open(const char *path, struct db_file *ret, berth_error *err)
     unsigned char header[100] = {0};
     struct stat st;
     size_t n;
-    struct db_file f = {.fd = faulted() ? -1 : open(path, O_RDONLY | O_CLOEXEC),
+    struct db_file f = {.fd = fault_io() ? -1 : open(path, O_RDONLY | O_CLOEXEC),
                         .payload = BERTH_BUF_INIT(ROW_MAX)};
-    if (f.fd < 0 || faulted() || fstat(f.fd, &st) < 0) {
+    if (f.fd < 0 || fault_io() || fstat(f.fd, &st) < 0) {
         closep(&f.fd);
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening '%s': %s",
                                path, strerror(errno));
@@ -527,7 +518,7 @@ static int log_open(const char *path, struct db_log *l, berth_error *err)
 {
     unsigned char head[LOG_HEADER];
     size_t n = 0;
-    l->fd = faulted() ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+    l->fd = fault_io() ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (l->fd < 0)
         return errno == ENOENT ? 0
                                : berth_error_set(err, BERTH_E_IO, "opening '%s': %s", path, strerror(errno));
@@ -574,7 +565,7 @@ static int log_end(struct db_log *l, uint64_t *ret_frames, uint32_t *ret_pages, 
 
 static int write_page(int fd, const unsigned char *p, size_t n, uint64_t at, berth_error *err)
 {
-    if (faulted() || lseek(fd, (off_t)at, SEEK_SET) < 0)
+    if (fault_io() || lseek(fd, (off_t)at, SEEK_SET) < 0)
         return berth_error_set(err, BERTH_E_IO, "writing to a damaged database: %s", strerror(errno));
     return io_write_all(fd, p, n, err);
 }
@@ -586,7 +577,7 @@ static int copy_log(struct db_log *l, const char *path, berth_error *err)
     int r = log_end(l, &frames, &pages, err);
     if (r != BERTH_OK || frames == 0)
         return r;
-    CLEANUP(closep) int fd = faulted() ? -1 : open(path, O_RDWR | O_CLOEXEC);
+    CLEANUP(closep) int fd = fault_io() ? -1 : open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", path, strerror(errno));
     size_t size = FRAME_HEADER + l->page_size, n;
@@ -596,7 +587,7 @@ static int copy_log(struct db_log *l, const char *path, berth_error *err)
             r = write_page(fd, l->frame + FRAME_HEADER, l->page_size,
                            (uint64_t)(get32(l->frame) - 1) * l->page_size, err);
     }
-    if (r == BERTH_OK && (faulted() || ftruncate(fd, (off_t)pages * l->page_size) < 0))
+    if (r == BERTH_OK && (fault_io() || ftruncate(fd, (off_t)pages * l->page_size) < 0))
         r = berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", path, strerror(errno));
     return r == BERTH_OK ? io_sync(fd, err) : r;
 }
@@ -612,7 +603,7 @@ int file_fold_log(const char *path, berth_error *err)
         r = copy_log(&l, path, err);
     if (r < 0)
         return r;
-    if (faulted() || (unlink(name) < 0 && errno != ENOENT) || (unlink(index) < 0 && errno != ENOENT))
+    if (fault_io() || (unlink(name) < 0 && errno != ENOENT) || (unlink(index) < 0 && errno != ENOENT))
         return berth_error_set(err, BERTH_E_IO, "removing '%s': %s", name, strerror(errno));
     return io_sync_parent(path, err);
 }

@@ -53,14 +53,6 @@ static int current_version(struct db *db, const char *path, int64_t *ret, berth_
     return query_int(db, "SELECT coalesce(max(version), 0) FROM schema_version", ret, err);
 }
 
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 /* The copy appears under its name whole and durable, or not at all. */
 static int back_up(struct db *db, const char *path, int64_t version, berth_error *err)
 {
@@ -80,8 +72,8 @@ static int back_up(struct db *db, const char *path, int64_t version, berth_error
     int r = rc == SQLITE_DONE ? BERTH_OK : db_fail(db, rc, err);
     sqlite3_finalize(st);
     if (r == BERTH_OK) {
-        CLEANUP(closep) int fd = faulted() ? -1 : open(part, O_RDWR | O_CLOEXEC);
-        if (fd < 0 || faulted() || fsync(fd) < 0 || faulted() || rename(part, name) < 0)
+        CLEANUP(closep) int fd = fault_io() ? -1 : open(part, O_RDWR | O_CLOEXEC);
+        if (fd < 0 || fault_io() || fsync(fd) < 0 || fault_io() || rename(part, name) < 0)
             r = berth_error_set(err, BERTH_E_IO, "writing '%s': %s", name, strerror(errno));
         else
             r = io_sync_parent(name, err);

@@ -811,7 +811,7 @@ static int build(struct salvage *s, const char *name, const struct meta_times *t
     s->to->ops->free(s->to);
     CLEANUP(closep) int fd = -1;
     if (r == BERTH_OK) {
-        fd = fault_hit() ? (errno = EIO, -1) : open(name, O_RDWR | O_CLOEXEC);
+        fd = fault_io() ? -1 : open(name, O_RDWR | O_CLOEXEC);
         r = fd < 0 ? berth_error_set(err, BERTH_E_IO, "opening '%s': %s", name, strerror(errno))
                    : io_sync(fd, err);
     }

@@ -106,15 +106,6 @@ int import_pass_over(const struct import *im, const char *name, int rc, const be
 
 /* --- the tree --- */
 
-/* `if (faulted() || fstat(…) < 0)` */
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 static int cannot_open(const char *path, berth_error *err)
 {
     if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
@@ -138,9 +129,9 @@ int import_open(int dir_fd, const char *path, int flags, int *ret_fd, berth_erro
         memcpy(name, at, n);
         name[n] = '\0';
         int how = at[n] ? O_DIRECTORY : flags;
-        int next = faulted() ? -1
-                             : openat(fd < 0 ? dir_fd : fd, name,
-                                      O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | how);
+        int next = fault_io() ? -1
+                              : openat(fd < 0 ? dir_fd : fd, name,
+                                       O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | how);
         if (next < 0)
             return cannot_open(path, err);
         closep(&fd);
@@ -148,7 +139,7 @@ int import_open(int dir_fd, const char *path, int flags, int *ret_fd, berth_erro
         at += n + (at[n] == '/');
     }
     struct stat st;
-    if (faulted() || fstat(fd, &st) < 0)
+    if (fault_io() || fstat(fd, &st) < 0)
         return berth_error_set(err, BERTH_E_CORRUPT, "looking at '%s': %s", path, strerror(errno));
     if (!(flags & O_DIRECTORY) && !S_ISREG(st.st_mode))
         return berth_error_set(err, BERTH_E_NOT_FOUND, "'%s' is not a regular file", path);
@@ -163,7 +154,7 @@ int import_open_file(int dir_fd, const char *path, int *ret_fd, uint64_t *ret_si
     int rc = import_open(dir_fd, path, 0, &fd, err);
     if (rc != BERTH_OK)
         return rc;
-    if (faulted() || fstat(fd, &st) < 0)
+    if (fault_io() || fstat(fd, &st) < 0)
         return berth_error_set(err, BERTH_E_CORRUPT, "looking at '%s': %s", path, strerror(errno));
     *ret_size = (uint64_t)st.st_size;
     *ret_fd = steal_fd(&fd);
@@ -229,7 +220,7 @@ int import_entry(DIR *dir, const char **ret, berth_error *err)
 {
     for (;;) {
         errno = 0;
-        const struct dirent *entry = faulted() ? NULL : readdir(dir);
+        const struct dirent *entry = fault_io() ? NULL : readdir(dir);
         if (!entry && errno)
             return berth_error_set(err, BERTH_E_CORRUPT, "listing the folder: %s", strerror(errno));
         *ret = entry ? entry->d_name : NULL;
@@ -318,7 +309,7 @@ static int find_distribution(int root_fd, int *ret_fd, berth_error *err)
     int rc = is_distribution(root_fd, &found, err);
     if (rc != BERTH_OK || !found)
         return rc;
-    *ret_fd = faulted() ? -1 : fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    *ret_fd = fault_io() ? -1 : fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
     return *ret_fd < 0 ? berth_error_set(err, BERTH_E_IO, "opening the folder: %s", strerror(errno))
                        : BERTH_OK;
 }
@@ -331,7 +322,7 @@ static int layout_name(const struct repo_import_options *o, char **ret_name, ber
             return berth_error_set(err, BERTH_E_INVALID, "'%s' is not a valid repository name", o->name);
         *ret_name = str_dup(str_from(o->name));
     } else {
-        CLEANUP(freep) char *path = faulted() ? NULL : mem_adopt(realpath(o->path, NULL));
+        CLEANUP(freep) char *path = fault_io() ? NULL : mem_adopt(realpath(o->path, NULL));
         if (!path)
             return berth_error_set(err, BERTH_E_IO, "looking at '%s': %s", o->path, strerror(errno));
         const char *slash = strrchr(path, '/');
@@ -372,7 +363,7 @@ int repo_import(repo *r, const struct repo_import_options *o, struct repo_import
     int rc = o->dry_run ? BERTH_OK : repo__may_write(r, err);
     if (rc != BERTH_OK)
         return rc;
-    CLEANUP(closep) int root_fd = faulted() ? -1 : open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(closep) int root_fd = fault_io() ? -1 : open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_INVALID,
                                "opening the folder '%s': %s", o->path, strerror(errno));

@@ -88,7 +88,7 @@ static bool take_place(struct direct_gate *g)
 static int write_whole(int fd, const char *p, size_t n, uint64_t offset)
 {
     while (n) {
-        ssize_t r = fault_hit() ? (errno = EIO, -1) : pwrite(fd, p, n, (off_t)offset);
+        ssize_t r = fault_io() ? -1 : pwrite(fd, p, n, (off_t)offset);
         if (r < 0 && errno == EINTR)
             continue;
         if (r <= 0)

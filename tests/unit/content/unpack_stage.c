@@ -5,6 +5,7 @@
 #include <sys/file.h>
 
 #include "content/unpack_stage.h"
+#include "util/fault.h"
 
 static void put(int fd, const char *path, const char *text)
 {
@@ -149,9 +150,40 @@ static void test_content_unpack_stage__sweeps_what_nobody_holds(void **state)
     CHECK(!exists(w.dir_fd, left) && exists(w.dir_fd, mine) && exists(a, first.name));
 }
 
+/* Whatever fails, a folder is there whole or not at all, and nothing stays beside it. */
+static void test_content_unpack_stage__is_removed_whatever_fails(void **state)
+{
+    (void)state;
+    for (int filled = 0; filled < 2; filled++) {
+        bool fired = true;
+        for (unsigned n = 1; fired; n++) {
+            CLEANUP(world_done) struct world w = world_new();
+            if (filled)
+                CHECK(mkdirat(w.dir_fd, "a", 0755) == 0);
+            struct unpack_stage s = UNPACK_STAGE_INIT;
+            fault_arm(n);
+            int r = unpack_stage_open(w.dir_fd, "a/b", &s, &test_err);
+            if (r == BERTH_OK) {
+                CHECK(mkdirat(s.fd, "a", 0755) == 0 && mkdirat(s.fd, "a/b", 0755) == 0);
+                put(s.fd, "a/b/f", "new");
+                r = unpack_stage_keep(&s, w.dir_fd, false, &test_err);
+            }
+            fired = fault_disarm();
+            char name[sizeof(s.name)];
+            memcpy(name, s.name, sizeof(name));
+            CLEANUP(closep) int a = openat(w.dir_fd, "a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            unpack_stage_done(&s);
+            CHECK(r == BERTH_OK ? holds(w.dir_fd, "a/b/f", "new") : !exists(w.dir_fd, "a/b"));
+            CHECK(!*name || (!exists(w.dir_fd, name) && (a < 0 || !exists(a, name))));
+            CHECK(r == BERTH_OK || fired);
+        }
+    }
+}
+
 RUN_TESTS(TEST(test_content_unpack_stage__moves_a_folder_to_its_name),
           TEST(test_content_unpack_stage__stands_as_near_as_there_are_folders),
           TEST(test_content_unpack_stage__fills_folders_that_are_there),
           TEST(test_content_unpack_stage__changes_nothing_where_something_is_in_the_way),
           TEST(test_content_unpack_stage__removes_all_of_itself_and_no_more),
+          TEST(test_content_unpack_stage__is_removed_whatever_fails),
           TEST(test_content_unpack_stage__sweeps_what_nobody_holds))
