@@ -11,6 +11,7 @@
 #include <berth/error.h>
 #include <berth/layout.h>
 #include <berth/manifest.h>
+#include <berth/memory.h>
 #include <berth/reference.h>
 #include <berth/request.h>
 #include <berth/upload.h>

@@ -63,9 +63,9 @@ typedef int (*berth_retry_fn)(void *arg, berth_call *call, const berth_retry *re
  * text comes once, by the thread that drives the client; of very many, old ones may come again. */
 typedef void (*berth_warning_fn)(void *arg, const char *text);
 
-/* What a tag is called by the other side: *@ret_tag, from malloc(), is the library's to free; left NULL, it
- * is called the same. Another answer than 0 ends the call, or refuses to start it, with BERTH_E_CANCELLED. It
- * may not wait for a call of the client. */
+/* What a tag is called by the other side: *@ret_tag, from berth_malloc() (berth/memory.h), is the library's
+ * to free; left NULL, it is called the same. Another answer than 0 ends the call, or refuses to start it,
+ * with BERTH_E_CANCELLED. It may not wait for a call of the client. */
 typedef int (*berth_tag_name_fn)(void *arg, const char *tag, char **ret_tag);
 
 typedef struct berth_client_options {
@@ -159,7 +159,7 @@ BERTH_API void berth_client_cancel(berth_client *client);
 /** Another default name from now on; NULL: none. BERTH_E_INVALID: not a valid name. */
 BERTH_API int berth_client_set_default_name(berth_client *client, const char *name, berth_error *err);
 
-/** Its copy, the caller's to free(); NULL: none is set, or no memory. */
+/** Its copy, the caller's to berth_free(); NULL: none is set, or no memory. */
 BERTH_API char *berth_client_default_name(berth_client *client);
 
 /* --- event loops --- */

@@ -47,6 +47,7 @@ typedef struct berth_get_options {
     unsigned ranges;      /* so many at once, at most 64; 0 and 1: one stream */
     uint64_t ranges_from; /* for blobs of at least so many bytes; 0: 64 MiB */
     uint64_t max;         /* bytes; BERTH_E_TOO_BIG: it has more. 0: no limit */
+    bool goes_on;         /* berth_blob_get_fd(): what the file holds is the blob's beginning */
 } berth_get_options;
 #define BERTH_GET_OPTIONS_INIT BERTH_INIT(berth_get_options, BERTH_SET(size, sizeof(berth_get_options)))
 
@@ -69,7 +70,11 @@ BERTH_API int berth_blob_get_file_with_start(berth_client *client, const char *r
 
 /** The same into a regular file that is open for reading and writing. It is emptied, and holds the blob if
  * the call has ended well; nothing is kept for another call. @fd is lent until then, its position is
- * anywhere. */
+ * anywhere.
+ *
+ * With @goes_on the file is as berth_blob_get_file() has its .part file: it holds nothing yet, or what a call
+ * that failed, or a process that ended, has left in it, and the call goes on with that. It is empty after a
+ * failure that leaves nothing to go on with. To see to it that no other process writes is the caller's. */
 BERTH_API int berth_blob_get_fd(berth_client *client, const char *repository, const char *digest, int fd,
                                 const berth_get_options *opts, berth_call **ret_call, berth_error *err);
 BERTH_API int berth_blob_get_fd_start(berth_client *client, const char *repository, const char *digest,

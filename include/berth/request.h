@@ -103,8 +103,8 @@ BERTH_API void berth_request_set_retry(berth_request *request, berth_request_ret
 /** Its method; lent. */
 BERTH_API const char *berth_request_method(const berth_request *request);
 
-/** The URL as it stands: *@ret_url is the caller's to free(). BERTH_E_INVALID: something in the path is not
- * filled in, or it has an empty part ("//"), or a mistake was made before. */
+/** The URL as it stands: *@ret_url is the caller's to berth_free(). BERTH_E_INVALID: something in the path is
+ * not filled in, or it has an empty part ("//"), or a mistake was made before. */
 BERTH_API int berth_request_url(const berth_request *request, char **ret_url, berth_error *err);
 
 /* --- sending it --- */

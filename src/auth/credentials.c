@@ -141,13 +141,12 @@ int auth_credentials_helper(berth_str config, berth_str host, berth_arena *arena
 
 static int print(const json_t *j, berth_buf *out, berth_error *err)
 {
-    CLEANUP(freep) char *text = json_dumps(j, JSON_INDENT(4));
-    if (text) {
-        berth_buf_add_str(out, str_from(text));
-        berth_buf_putc(out, '\n');
-        explicit_bzero(text, strlen(text));
-    }
-    return text && !berth_buf_failed(out) ? BERTH_OK : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    /* Room for all of it: what moves leaves secrets behind. */
+    berth_buf_reserve(out, json_dumpb(j, NULL, 0, JSON_INDENT(4)) + 1);
+    bool printed = json_dump_callback(j, berth_buf_write, out, JSON_INDENT(4)) == 0;
+    berth_buf_putc(out, '\n');
+    return printed && !berth_buf_failed(out) ? BERTH_OK
+                                             : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
 }
 
 static bool drop(json_t *auths, berth_str place)

@@ -68,10 +68,10 @@ int auth_helper_print(berth_str server, const auth_credentials *c, berth_buf *ou
     CLEANUP(unrefp)
     json_t *j = json_pack("{s:s%,s:s%,s:s%}", "ServerURL", server.p, server.n, "Username", username.p,
                           username.n, "Secret", secret.p ? secret.p : "", secret.n);
-    CLEANUP(freep) char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-    if (!text)
+    if (!j)
         return berth_error_set(err, BERTH_E_INVALID, "a name or a secret that is not UTF-8 can't be stored");
-    berth_buf_add_str(out, str_from(text));
-    explicit_bzero(text, strlen(text));
-    return berth_buf_failed(out) ? berth_error_set(err, BERTH_E_NOMEM, "out of memory") : BERTH_OK;
+    berth_buf_reserve(out, json_dumpb(j, NULL, 0, JSON_COMPACT)); /* what moves leaves secrets behind */
+    return json_dump_callback(j, berth_buf_write, out, JSON_COMPACT) == 0
+               ? BERTH_OK
+               : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
 }

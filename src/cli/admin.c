@@ -209,7 +209,7 @@ static bool add_name(struct options *o, const char *name)
 /* The server has another working folder; what does not exist yet has no realpath(). */
 static bool add_new_folder(struct options *o, const char *folder)
 {
-    CLEANUP(freep) char *here = folder[0] == '/' ? NULL : getcwd(NULL, 0);
+    CLEANUP(freep) char *here = folder[0] == '/' ? NULL : mem_adopt(getcwd(NULL, 0));
     CLEANUP(berth_buf_done) berth_buf path = BERTH_BUF_INIT(16 * KIB);
     berth_buf_addf(&path, "%s%s%s", here ? here : "", here ? "/" : "", folder);
     if (!berth_buf_cstr(&path))
@@ -221,7 +221,7 @@ static bool add_new_folder(struct options *o, const char *folder)
 /* One that is there. */
 static int add_folder(const struct cli_command *c, struct options *o, const char *folder)
 {
-    CLEANUP(freep) char *path = realpath(folder, NULL);
+    CLEANUP(freep) char *path = mem_adopt(realpath(folder, NULL));
     if (!path) {
         fprintf(stderr, "berth %s: '%s': no such folder\n", c->name, folder);
         return EXIT_NOT_FOUND;

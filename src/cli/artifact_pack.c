@@ -123,9 +123,9 @@ static int add_folder(struct packing *k, int fd, const char *name, int depth, be
             r = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
         if (r == BERTH_OK)
             r = add_entry(k, fd, entries[i]->d_name, whole, depth, err);
-        free(entries[i]);
+        mem_free(entries[i]);
     }
-    free(entries);
+    mem_free(entries);
     return r;
 }
 
@@ -145,7 +145,7 @@ int artifact_pack(const char *path, const char *name, int *ret_fd, uint64_t *ret
                   berth_digest *ret_digest, berth_digest *ret_tar, berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
-    CLEANUP(freep) struct packing *k = calloc(1, sizeof(*k));
+    CLEANUP(freep) struct packing *k = mem_zalloc(1, sizeof(*k));
     int r = k ? place_temporary(&fd, err) : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     if (r != BERTH_OK)
         return r;

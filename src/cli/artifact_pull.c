@@ -1,5 +1,6 @@
 /* cli/artifact_pull.c - `berth artifact pull`: the files of an artifact into a folder, and nowhere else. Each
- * blob is read whole and found right before any of it has a name. */
+ * blob is read whole and found right before any of it has its name. What came of a large file stays for the
+ * next try; before anything is fetched, those are looked for that are there already. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -62,7 +63,8 @@ static const struct cli_option options[] = {
     {0},
 };
 
-#define AT_ONCE 16 /* blobs under way */
+#define AT_ONCE 16  /* blobs under way */
+#define LARGE   MIB /* from this size on it is worth to go on with a file */
 
 /* A blob on its way: to a file, or to an archive that will be unpacked. */
 struct coming {
@@ -70,9 +72,9 @@ struct coming {
     const berth_descriptor *d;
     const char *title;
     struct unpack_file file;
-    int packed_fd; /* -1: a file */
-    bool listed;
-    berth_error err; /* of writing */
+    int packed_fd;      /* -1: a file */
+    bool listed, found; /* found: it is there already */
+    berth_error err;    /* of writing */
     struct progress_item *item;
 };
 
@@ -81,6 +83,7 @@ struct work {
     struct place from;
     berth_manifest *root, *image;
     int dir_fd;
+    bool *found; /* by layer: it is there already */
     json_t *files;
     size_t skipped;
     struct coming coming[AT_ONCE];
@@ -108,6 +111,7 @@ static void work_done(struct work *w)
     give_up(w);
     json_decref(w->files);
     closep(&w->dir_fd);
+    mem_free(w->found);
     berth_manifest_free(w->image);
     berth_manifest_free(w->root);
     place_done(&w->from);
@@ -128,7 +132,7 @@ static int write_piece(void *arg, const void *p, size_t n)
 static int fetch(const struct work *w, struct coming *x, berth_error *err)
 {
     content *c = w->from.c;
-    int r = c->ranges > 1 && c->ops->blob_get_fd_start
+    int r = (c->ranges > 1 || x->file.stays) && c->ops->blob_get_fd_start
                 ? c->ops->blob_get_fd_start(c, x->d, fd_of(x), &x->flight, err)
                 : content_get_start(c, x->d, write_piece, x, &x->flight, err);
     return x->err.code != BERTH_OK ? berth_error_set(err, x->err.code, "%s", x->err.message) : r;
@@ -139,8 +143,9 @@ static int keep(struct work *w, struct coming *x, berth_error *err)
 {
     const struct unpack_options how = {
         .overwrite = w->o.overwrite, .max_bytes = w->o.unpack_max, .below = x->title};
-    int r = x->packed_fd >= 0 ? unpack_archive(x->packed_fd, w->dir_fd, &how, err)
-                              : unpack_file_keep(&x->file, w->o.overwrite, err);
+    int r = x->found            ? BERTH_OK
+            : x->packed_fd >= 0 ? unpack_archive(x->packed_fd, w->dir_fd, &how, err)
+                                : unpack_file_keep(&x->file, w->o.overwrite, err);
     if (r != BERTH_OK || !x->listed)
         return r;
     json_t *j = place_descriptor_json(x->d);
@@ -158,6 +163,8 @@ static int land(struct work *w, size_t most, berth_error *err)
         r = content_land(w->from.c, x->flight, err);
         if (x->err.code != BERTH_OK)
             r = berth_error_set(err, x->err.code, "%s", x->err.message);
+        if (r == BERTH_E_DIGEST)
+            x->file.stays = false;
         if (r == BERTH_OK)
             r = keep(w, x, err);
         progress_end(x->item);
@@ -166,19 +173,39 @@ static int land(struct work *w, size_t most, berth_error *err)
     return r;
 }
 
-static int begin(struct work *w, const berth_descriptor *d, const char *title, bool packed, bool listed,
-                 berth_error *err)
+/* Two of an artifact may have one name: the second waits for the first. */
+static int open_file(struct work *w, struct coming *x, berth_error *err)
+{
+    berth_digest digest;
+    bool stays = x->d->size >= LARGE && w->from.c->ops->blob_get_fd_start;
+    int r = stays ? digest_parse(str_from(x->d->digest), &digest, err) : BERTH_OK;
+    if (r != BERTH_OK || !stays)
+        return r == BERTH_OK ? unpack_file_open(w->dir_fd, x->title, &x->file, err) : r;
+    r = unpack_file_go_on(w->dir_fd, x->title, &digest, &x->file, err);
+    if (r == BERTH_E_BUSY && w->begun > w->landed && (r = land(w, 0, err)) == BERTH_OK)
+        r = unpack_file_go_on(w->dir_fd, x->title, &digest, &x->file, err);
+    return r;
+}
+
+static int open_target(struct work *w, struct coming *x, bool packed, berth_error *err)
+{
+    if (!packed)
+        return open_file(w, x, err);
+    int r = unpack_check_path(x->title, err);
+    return r == BERTH_OK ? place_temporary(&x->packed_fd, err) : r;
+}
+
+static int begin(struct work *w, const struct coming *wanted, bool packed, berth_error *err)
 {
     int r = land(w, AT_ONCE - 1, err);
     if (r != BERTH_OK)
         return r;
     struct coming *x = &w->coming[w->begun % AT_ONCE];
-    *x = (struct coming){.d = d, .title = title, .file = UNPACK_FILE_INIT, .packed_fd = -1, .listed = listed};
-    r = packed ? unpack_check_path(title, err) : unpack_file_open(w->dir_fd, title, &x->file, err);
-    if (r == BERTH_OK && packed)
-        r = place_temporary(&x->packed_fd, err);
-    if (r == BERTH_OK) {
-        x->item = listed ? progress_add(remote_progress(&w->o.remote), title, d->size) : NULL;
+    *x = *wanted;
+    if (!x->found)
+        r = open_target(w, x, packed, err);
+    if (r == BERTH_OK && !x->found) {
+        x->item = x->listed ? progress_add(remote_progress(&w->o.remote), x->title, x->d->size) : NULL;
         place_progress(&w->from, x->item);
         r = fetch(w, x, err);
         place_progress(&w->from, NULL);
@@ -198,21 +225,67 @@ static bool is_wanted(const struct work *w, const berth_descriptor *d)
     return w->o.types.n == 0;
 }
 
-static int pull(struct work *w, berth_error *err)
+/* How a layer is to be called; NULL: it is left out. */
+static const char *title_of(const struct work *w, const berth_descriptor *d)
+{
+    const char *title = berth_descriptor_annotation(d, ARTIFACT_TITLE);
+    return title && *title && is_wanted(w, d) ? title : NULL;
+}
+
+static bool is_packed(const struct work *w, const berth_descriptor *d)
+{
+    const char *unpack = berth_descriptor_annotation(d, ARTIFACT_UNPACK);
+    return unpack && strcmp(unpack, "true") == 0 && !w->o.keep_packed;
+}
+
+/* A file that is there is read, if it may be the one: nothing is under way that would have to wait. */
+static int look(struct work *w, const berth_descriptor *d, const char *title, bool *ret_found,
+                berth_error *err)
+{
+    enum unpack_found found;
+    berth_digest digest;
+    int r = digest_parse(str_from(d->digest), &digest, err);
+    if (r == BERTH_OK)
+        r = unpack_file_look(w->dir_fd, title, &digest, d->size, &found, err);
+    if (r != BERTH_OK)
+        return r;
+    *ret_found = found == UNPACK_SAME;
+    return found == UNPACK_OTHER && !w->o.overwrite
+               ? berth_error_set(err, BERTH_E_EXISTS, "'%s' is there already", title)
+               : BERTH_OK;
+}
+
+static int look_for_all(struct work *w, berth_error *err)
 {
     int r = BERTH_OK;
-    if (w->o.config && w->image->config)
-        r = begin(w, w->image->config, w->o.config, false, false, err);
+    w->found = mem_zalloc(MAX(w->image->n_layers, (size_t)1), sizeof(*w->found));
+    if (!w->found)
+        return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     for (size_t i = 0; r == BERTH_OK && i < w->image->n_layers; i++) {
         const berth_descriptor *d = &w->image->layers[i];
-        const char *title = berth_descriptor_annotation(d, ARTIFACT_TITLE);
-        const char *unpack = berth_descriptor_annotation(d, ARTIFACT_UNPACK);
-        if (!title || !*title || !is_wanted(w, d)) {
+        const char *title = title_of(w, d);
+        if (title && d->size >= LARGE && !is_packed(w, d))
+            r = look(w, d, title, &w->found[i], err);
+    }
+    return r;
+}
+
+static int pull(struct work *w, berth_error *err)
+{
+    struct coming x = {
+        .file = UNPACK_FILE_INIT, .packed_fd = -1, .d = w->image->config, .title = w->o.config};
+    int r = look_for_all(w, err);
+    if (r == BERTH_OK && x.title && x.d)
+        r = begin(w, &x, false, err);
+    x.listed = true;
+    for (size_t i = 0; r == BERTH_OK && i < w->image->n_layers; i++) {
+        x.d = &w->image->layers[i];
+        x.title = title_of(w, x.d);
+        x.found = w->found[i];
+        if (x.title)
+            r = begin(w, &x, is_packed(w, x.d), err);
+        else
             w->skipped++; /* nobody said what it is called */
-            continue;
-        }
-        bool packed = unpack && strcmp(unpack, "true") == 0 && !w->o.keep_packed;
-        r = begin(w, d, title, packed, true, err);
     }
     return r == BERTH_OK ? land(w, 0, err) : r;
 }
@@ -278,9 +351,11 @@ const struct cli_command cmd_artifact_pull = {
     .text =
         "Writes the files of an artifact into a folder, under their titles. Folders are unpacked. Nothing is "
         "written outside the folder, through a link, or over what is there; a title or an archive that tries "
-        "to "
-        "is refused. Digests are checked before a file has its name. Prints the titles. REF may be "
-        "oci:PATH:TAG.",
+        "to is refused. Digests are checked before a file has its name. What came of a file of 1 MiB or more "
+        "before the network failed for good, or before the command was stopped, stays beside it in "
+        "FILE.DIGITS.part, named after the first digits of the digest, and the same command goes on from "
+        "there. Files that are there with the right bytes are left as they are; of those, large ones are not "
+        "fetched again. Folders come anew. Prints the titles. REF may be oci:PATH:TAG.",
     .options = options,
     .fields =
         (const struct cli_field[]){

@@ -63,7 +63,7 @@ struct state {
 
 static void state_done(struct state *s)
 {
-    free(s->url);
+    mem_free(s->url);
 }
 
 /* A file of another upload is an error: it would be overwritten. */
@@ -184,7 +184,7 @@ static void work_done(struct work *w)
         berth_call_free(w->files[i].call);
         close_file(&w->files[i]);
     }
-    free(w->files);
+    mem_free(w->files);
     state_done(&w->state);
     remote_done(&w->o.remote);
 }
@@ -299,7 +299,7 @@ static int run(const struct cli_command *c, int argc, char **argv)
         rc = check(c, &w);
     if (rc >= 0)
         return rc;
-    w.files = calloc(w.n, sizeof(*w.files));
+    w.files = mem_zalloc(w.n, sizeof(*w.files));
     if (!w.files)
         return remote_fail(c, &(berth_error){.code = BERTH_E_NOMEM, .message = "out of memory"});
     while (w.landed < w.n) {

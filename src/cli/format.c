@@ -63,7 +63,7 @@ static int compare_names(const void *a, const void *b)
 /* The keys of @object in order, as Go walks maps; to be freed. NULL without memory, or of an empty one. */
 static const char **sorted_keys(const json_t *object)
 {
-    const char **names = calloc(json_object_size(object) + 1, sizeof(*names)), *key;
+    const char **names = mem_zalloc(json_object_size(object) + 1, sizeof(*names)), *key;
     size_t n = 0;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)object, key, v) if (names) names[n++] = key;
@@ -81,7 +81,7 @@ static void print_object(berth_buf *out, const json_t *v)
         format_value(out, json_object_get(v, names[i]));
     }
     berth_buf_putc(out, ']');
-    free((void *)names);
+    mem_free((void *)names);
 }
 
 void format_value(berth_buf *out, const json_t *v)
@@ -139,7 +139,7 @@ static int declare(struct walk *w, berth_str name, json_t *value)
 {
     if (w->n_variables == w->room) {
         size_t room = w->room ? w->room * 2 : 8;
-        struct variable *larger = realloc(w->variables, room * sizeof(*larger));
+        struct variable *larger = mem_realloc(w->variables, room * sizeof(*larger));
         if (!larger)
             return berth_error_set(w->err, BERTH_E_NOMEM, "out of memory");
         w->variables = larger;
@@ -187,7 +187,7 @@ static int fail_unknown(struct walk *w, size_t at, berth_str name, const json_t 
     const char **names = sorted_keys(object);
     for (size_t i = 0; names && names[i]; i++)
         berth_buf_addf(&there, "%s%s", i ? ", " : "", names[i]);
-    free((void *)names);
+    mem_free((void *)names);
     return format_fail(w->err, at, "there is no field '" STR_FMT "'; there are: " STR_FMT, STR_ARG(name),
                        STR_ARG(berth_buf_str(&there)));
 }
@@ -263,7 +263,7 @@ static json_t *call(struct walk *w, const struct format_term *first, json_t *fed
     size_t n = 0, room = fed != NULL;
     for (const struct format_term *t = first->next; t; t = t->next)
         room++;
-    json_t **values = calloc(room + 1, sizeof(json_t *)), *result = NULL;
+    json_t **values = mem_zalloc(room + 1, sizeof(json_t *)), *result = NULL;
     bool whole = values;
     if (!values)
         berth_error_set(w->err, BERTH_E_NOMEM, "out of memory");
@@ -280,7 +280,7 @@ static json_t *call(struct walk *w, const struct format_term *first, json_t *fed
     }
     for (size_t i = 0; values && i < n; i++)
         json_decref(values[i]);
-    free(values);
+    mem_free(values);
     return result;
 }
 
@@ -377,7 +377,7 @@ static enum flow walk_range_over(struct walk *w, const struct format_node *n, js
         const char **names = sorted_keys(over);
         for (size_t i = 0; names && names[i] && flow == FLOW_ON; i++)
             flow = walk_turn(w, n, json_string(names[i]), json_object_get(over, names[i]));
-        free((void *)names);
+        mem_free((void *)names);
     }
     return flow == FLOW_BREAK ? FLOW_ON : flow;
 }
@@ -431,7 +431,7 @@ int format_print(const struct format *f, json_t *document, FILE *out, berth_erro
     w.err->code = BERTH_OK;
     enum flow flow = walk_nodes(&w, f->root, document);
     forget_variables(&w, 0);
-    free(w.variables);
+    mem_free(w.variables);
     if (flow != FLOW_FAILED && w.last && w.last != '\n')
         fputc('\n', out);
     if (flow != FLOW_FAILED)

@@ -240,8 +240,9 @@ static json_t *call_println(values v, size_t n, berth_error *err)
 
 static json_t *dump(const json_t *v, size_t flags)
 {
-    CLEANUP(freep) char *text = json_dumps(v, flags | JSON_ENCODE_ANY);
-    return text ? json_string(text) : NULL;
+    CLEANUP(berth_buf_done) berth_buf b = BERTH_BUF_INIT(TEXT_MAX);
+    bool printed = json_dump_callback(v, berth_buf_write, &b, flags | JSON_ENCODE_ANY) == 0;
+    return printed ? take_text(&b) : NULL;
 }
 
 static json_t *call_json(values v, size_t n, berth_error *err)
@@ -364,8 +365,8 @@ static bool print_verb(berth_buf *out, const struct verb *verb, json_t *v)
     CLEANUP(berth_buf_done) berth_buf made = BERTH_BUF_INIT(TEXT_MAX);
     bool fits = true;
     if (verb->letter == 'q' && json_is_string(v)) {
-        CLEANUP(freep) char *quoted = json_dumps(v, JSON_ENCODE_ANY);
-        berth_buf_addf(&made, "%s", quoted ? quoted : "");
+        if (json_dump_callback(v, berth_buf_write, &made, JSON_ENCODE_ANY) != 0)
+            berth_buf_reset(&made);
     } else if (verb->letter == 't') {
         fits = json_is_boolean(v);
         format_value(&made, v);

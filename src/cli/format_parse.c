@@ -535,12 +535,12 @@ void format_free(struct format *f)
         return;
     json_decref(f->constants);
     berth_arena_done(&f->arena);
-    free(f);
+    mem_free(f);
 }
 
 int format_parse(const char *text, struct format **ret_format, berth_error *err)
 {
-    struct format *f = calloc(1, sizeof(*f));
+    struct format *f = mem_zalloc(1, sizeof(*f));
     struct parser p = {.text = str_from(text), .format = f, .err = err};
     enum stop stop = STOP_TEXT;
     size_t at = 0;

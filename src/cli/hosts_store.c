@@ -93,7 +93,7 @@ int hosts_edit(int (*edit)(void *arg, struct hosts *h, berth_error *err), void *
                             "BERTH_HOSTS_FILE, XDG_CONFIG_HOME or HOME has to say where");
     if (r != BERTH_OK)
         return r;
-    CLEANUP(freep) char *real = realpath(ret->path, NULL); /* what a link leads to is replaced */
+    CLEANUP(freep) char *real = mem_adopt(realpath(ret->path, NULL)); /* what a link leads to is replaced */
     const char *path = real ? real : ret->path;
     r = lock_folder(path, &folder, err);
     if (r == BERTH_OK)

@@ -41,8 +41,8 @@ static void heads_done(struct heads *h)
         struct host *host = h->hosts;
         h->hosts = host->next;
         berth_client_free(host->client);
-        free(host->name);
-        free(host);
+        mem_free(host->name);
+        mem_free(host);
     }
 }
 
@@ -57,9 +57,9 @@ static int client_of(struct remote *r, struct heads *h, const char *name, berth_
     while (host && strcmp(name, host->name) != 0)
         host = host->next;
     if (!host) {
-        host = calloc(1, sizeof(*host));
+        host = mem_zalloc(1, sizeof(*host));
         if (!host || !(host->name = str_dup(str_from(name)))) {
-            free(host);
+            mem_free(host);
             return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
         }
         host->next = h->hosts;

@@ -12,7 +12,7 @@
 int measure_file(int fd, enum hash_algorithm a, uint64_t *ret_size, berth_digest *ret_digest,
                  berth_error *err)
 {
-    CLEANUP(freep) char *piece = malloc(PIECE);
+    CLEANUP(freep) char *piece = mem_alloc(PIECE);
     uint64_t at = 0;
     berth_hash hash;
     if (!piece)

@@ -231,7 +231,7 @@ int place_temporary(int *ret_fd, berth_error *err)
                         strerror(errno));
     else
         unlink(path); /* it lives as long as it is open */
-    free(path);
+    mem_free(path);
     *ret_fd = fd;
     return fd < 0 ? BERTH_E_IO : BERTH_OK;
 }

@@ -234,9 +234,9 @@ void progress_tick(struct progress *p, int64_t now)
 
 struct progress_item *progress_add(struct progress *p, const char *label, uint64_t total)
 {
-    struct progress_item *i = p ? calloc(1, sizeof(*i)) : NULL;
+    struct progress_item *i = p ? mem_zalloc(1, sizeof(*i)) : NULL;
     if (!i || !(i->label = str_dup(str_from(label)))) {
-        free(i);
+        mem_free(i);
         return NULL;
     }
     for (char *at = i->label; *at; at++)
@@ -316,9 +316,9 @@ void progress_say(struct progress *p, const char *fmt, ...)
 struct progress *progress_new_with(enum progress_form form, const char *command, FILE *out, unsigned width,
                                    bool colour)
 {
-    struct progress *p = calloc(1, sizeof(*p));
+    struct progress *p = mem_zalloc(1, sizeof(*p));
     if (!p || !(p->command = str_dup(str_from(command)))) {
-        free(p);
+        mem_free(p);
         return NULL;
     }
     p->form = form;
@@ -365,9 +365,9 @@ void progress_free(struct progress *p)
     fflush(p->out);
     for (struct progress_item *i = p->items, *next; i; i = next) {
         next = i->next;
-        free(i->label);
-        free(i);
+        mem_free(i->label);
+        mem_free(i);
     }
-    free(p->command);
-    free(p);
+    mem_free(p->command);
+    mem_free(p);
 }

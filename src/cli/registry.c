@@ -188,7 +188,8 @@ struct change {
 /* The name of a file with the folder that it is in: it is going to be read from any. */
 static const char *whole_value(const struct cli_option *o, const char *text, berth_arena *arena)
 {
-    CLEANUP(freep) char *here = cli_option_is_path(o) && text[0] && text[0] != '/' ? getcwd(NULL, 0) : NULL;
+    CLEANUP(freep)
+    char *here = cli_option_is_path(o) && text[0] && text[0] != '/' ? mem_adopt(getcwd(NULL, 0)) : NULL;
     return here ? berth_arena_printf(arena, "%s/%s", here, text) : berth_arena_dup(arena, str_from(text));
 }
 

@@ -89,8 +89,8 @@ void remote_done(struct remote *r)
     berth_ref_done(&r->ref);
     if (r->password)
         explicit_bzero(r->password, strlen(r->password));
-    free(r->password);
-    free(r->asked_name);
+    mem_free(r->password);
+    mem_free(r->asked_name);
     hosts_done(&r->hosts);
     cli_base_done(&r->base);
 }

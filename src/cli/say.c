@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "util/arena.h"
 #include "util/mask.h"
 
 #define SAID_MAX MIB
@@ -45,9 +46,9 @@ static void hide(berth_buf *text, char *const *texts, bool named)
 static void say(const char *command, const char *fmt, va_list ap)
 {
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(SAID_MAX);
-    CLEANUP(freep) char *whole = NULL;
-    if (vasprintf(&whole, fmt, ap) >= 0)
-        berth_buf_addf(&text, "%s", whole);
+    CLEANUP(berth_arena_done) berth_arena arena = BERTH_ARENA_INIT;
+    const char *whole = berth_arena_vprintf(&arena, fmt, ap);
+    berth_buf_addf(&text, "%s", whole ? whole : "out of memory");
     hide(&text, arguments, false);
     hide(&text, environ, true);
     fprintf(stderr, "berth%s%s: " STR_FMT "\n", *command ? " " : "", command, STR_ARG(berth_buf_str(&text)));

@@ -21,22 +21,22 @@ static const struct {
 void cli_settings_done(struct cli_settings *s)
 {
     for (size_t i = 0; i < s->n_flags; i++)
-        free(s->owned[i]);
-    free(s->owned);
-    free((void *)s->flags);
+        mem_free(s->owned[i]);
+    mem_free(s->owned);
+    mem_free((void *)s->flags);
     *s = (struct cli_settings){0};
 }
 
 static bool add(struct cli_settings *s, char *pair)
 {
-    char **owned = realloc(s->owned, (s->n_flags + 1) * sizeof(*owned));
+    char **owned = mem_realloc(s->owned, (s->n_flags + 1) * sizeof(*owned));
     if (owned)
         s->owned = owned;
-    const char **flags = realloc((void *)s->flags, (s->n_flags + 1) * sizeof(*flags));
+    const char **flags = mem_realloc((void *)s->flags, (s->n_flags + 1) * sizeof(*flags));
     if (flags)
         s->flags = flags;
     if (!owned || !flags || !pair) {
-        free(pair);
+        mem_free(pair);
         return false;
     }
     s->owned[s->n_flags] = pair;

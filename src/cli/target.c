@@ -65,7 +65,7 @@ static void forget(const char *path)
         if (strcmp((*at)->path, path) == 0) {
             struct unfinished *gone = *at;
             *at = gone->next;
-            free(gone);
+            mem_free(gone);
             return;
         }
 }
@@ -76,10 +76,10 @@ static void forget(const char *path)
 static int create(struct target *t, berth_error *err)
 {
     size_t size = strlen(t->file) + sizeof(".XXXXXX");
-    struct unfinished *u = malloc(sizeof(*u) + size);
-    t->unfinished = malloc(size);
+    struct unfinished *u = mem_alloc(sizeof(*u) + size);
+    t->unfinished = mem_alloc(size);
     if (!u || !t->unfinished) {
-        free(u);
+        mem_free(u);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
     snprintf(u->path, size, "%s.XXXXXX", t->file);
@@ -96,8 +96,8 @@ static int create(struct target *t, berth_error *err)
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     if (t->fd >= 0)
         return BERTH_OK;
-    free(u);
-    free(steal(&t->unfinished));
+    mem_free(u);
+    mem_free(steal(&t->unfinished));
     return berth_error_set(err, e == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "creating '%s': %s", t->file,
                            strerror(e));
 }
@@ -163,7 +163,7 @@ int target_finish(struct target *t, berth_error *err)
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     if (r < 0)
         return berth_error_set(err, BERTH_E_IO, "naming '%s': %s", t->file, strerror(e));
-    free(steal(&t->unfinished));
+    mem_free(steal(&t->unfinished));
     closep(&t->fd);
     t->fd = -1;
     return BERTH_OK;
@@ -181,5 +181,5 @@ void target_done(struct target *t)
     forget(t->unfinished);
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     closep(&t->fd);
-    free(steal(&t->unfinished));
+    mem_free(steal(&t->unfinished));
 }

@@ -477,6 +477,11 @@ static void plan_ranges(berth_call *call, const berth_get_options *o)
     call->progress.done = call->progress.found = call->broke_at = d->size - left;
 }
 
+static uint64_t there(const struct download *d)
+{
+    return d->file.spread ? d->file.size : d->file.at;
+}
+
 /* Into a file of this name, or with @path NULL into an open one. */
 static int get_file_start(berth_client *client, const char *repository, const char *digest, const char *path,
                           int fd, const berth_get_options *opts, berth_call **ret_call, berth_error *err)
@@ -491,13 +496,15 @@ static int get_file_start(berth_client *client, const char *repository, const ch
     struct download *d = call->own;
     d->max = o.max ? o.max : UINT64_MAX;
     r = path ? partial_open(&d->file, path, &call->digest, err)
-             : partial_lend(&d->file, fd, &call->digest, err);
+             : partial_lend(&d->file, fd, o.goes_on, &call->digest, err);
+    if (r == BERTH_OK && !path && there(d) > d->max) /* it is nothing of this blob */
+        r = partial_restart(&d->file, call->digest.algorithm, err);
     if (r != BERTH_OK) {
         call_destroy(call);
         return r;
     }
     d->at = call->progress.done = call->progress.found = call->broke_at = d->file.at;
-    if ((d->file.spread ? d->file.size : d->at) > d->max) {
+    if (there(d) > d->max) {
         berth_error_set(err, BERTH_E_TOO_BIG, ABOVE_MAX, (unsigned long long)d->max);
         call_destroy(call);
         return BERTH_E_TOO_BIG;

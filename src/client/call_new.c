@@ -22,7 +22,7 @@ static int check_inputs(berth_call *call, const char *repository, const char *re
 int call_new(berth_client *c, const struct operation *op, const char *repository, const char *reference,
              berth_call **ret, berth_error *err)
 {
-    berth_call *call = calloc(1, sizeof(*call));
+    berth_call *call = mem_zalloc(1, sizeof(*call));
     if (!call)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     call->client = c;
@@ -84,5 +84,5 @@ void call_destroy(berth_call *call)
     berth_buf_done(&call->body);
     berth_arena_done(&call->page);
     berth_arena_done(&call->arena);
-    free(call);
+    mem_free(call);
 }

@@ -95,7 +95,7 @@ int berth_client_new(const char *host, const berth_client_options *opts, berth_c
         return berth_error_set(err, BERTH_E_INVALID, "a client needs a host");
     if (o.user_agent && !http_is_field_value(str_from(o.user_agent)))
         return berth_error_set(err, BERTH_E_INVALID, "the user agent can't stand in a header");
-    berth_client *c = calloc(1, sizeof(*c));
+    berth_client *c = mem_zalloc(1, sizeof(*c));
     if (!c)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     pthread_mutex_init(&c->lock, NULL);
@@ -139,7 +139,7 @@ int berth_client_set_default_name(berth_client *client, const char *name, berth_
     char *was = client->default_name;
     client->default_name = fresh;
     pthread_mutex_unlock(&client->lock);
-    free(was);
+    mem_free(was);
     return BERTH_OK;
 }
 
@@ -417,11 +417,11 @@ void berth_client_free(berth_client *client)
     transport_free(client->transport);
     pthread_cond_destroy(&client->changed);
     pthread_mutex_destroy(&client->lock);
-    free(client->base);
-    free(client->plain_base);
-    free(client->fields);
-    free(client->default_name);
-    free(client);
+    mem_free(client->base);
+    mem_free(client->plain_base);
+    mem_free(client->fields);
+    mem_free(client->default_name);
+    mem_free(client);
 }
 
 void berth_client_cancel(berth_client *client)

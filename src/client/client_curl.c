@@ -89,7 +89,7 @@ int curls_new(struct transport *t, berth_error *err)
     int r = curl_load(err);
     if (r != BERTH_OK)
         return r;
-    struct curls *s = t->curls = calloc(1, sizeof(*s));
+    struct curls *s = t->curls = mem_zalloc(1, sizeof(*s));
     if (s)
         s->resolve = curl_route_resolve(&t->route, &ok);
     if (s && ok && (s->multi = make_multi(t)))
@@ -118,12 +118,12 @@ void curls_free(struct curls *s)
     for (struct handle *h; (h = s->idle);) {
         s->idle = h->next;
         curl.easy_cleanup(h->easy);
-        free(h);
+        mem_free(h);
     }
     if (s->multi)
         curl.multi_cleanup(s->multi);
     curl.slist_free_all(s->resolve);
-    free(s);
+    mem_free(s);
 }
 
 /* --- what curl tells beside its answers --- */
@@ -355,14 +355,14 @@ static struct handle *take_handle(struct transport *t)
         h->next = NULL;
         return h;
     }
-    h = calloc(1, sizeof(*h));
+    h = mem_zalloc(1, sizeof(*h));
     if (h)
         h->easy = curl.easy_init();
     if (h && h->easy && set_up(t, h))
         return h;
     if (h)
         curl.easy_cleanup(h->easy);
-    free(h);
+    mem_free(h);
     return NULL;
 }
 
@@ -380,7 +380,7 @@ static void give_back(struct curls *s, struct handle *h)
         return;
     }
     curl.easy_cleanup(h->easy);
-    free(h);
+    mem_free(h);
 }
 
 int curls_start(struct transport *t, struct exchange *x, berth_error *err)

@@ -55,7 +55,7 @@ struct content_flight {
 static void drop(struct content_flight *f)
 {
     berth_call_free(f->call);
-    free(f);
+    mem_free(f);
 }
 
 static int land(struct content_flight *f, berth_error *err)
@@ -74,7 +74,7 @@ static int land(struct content_flight *f, berth_error *err)
 
 static struct content_flight *take_off(const content *c, const berth_descriptor *blob)
 {
-    struct content_flight *f = fault_hit() ? NULL : calloc(1, sizeof(*f));
+    struct content_flight *f = fault_hit() ? NULL : mem_zalloc(1, sizeof(*f));
     if (!f)
         return NULL;
     f->seen = *c;
@@ -132,6 +132,7 @@ static int blob_get_fd_start(content *c, const berth_descriptor *blob, int fd, s
     how.ranges = c->ranges;
     how.ranges_from = c->ranges_from;
     how.max = blob->size;
+    how.goes_on = true;
     int rc = berth_blob_get_fd_start(r->client, r->repository, blob->digest, fd, &how, &f->call, err);
     if (rc != BERTH_OK) {
         drop(f);
@@ -264,8 +265,8 @@ static int tag_delete(content *c, const char *tag, bool purge, berth_error *err)
 static void registry_free(content *c)
 {
     struct registry *r = registry_of(c);
-    free(r->repository);
-    free(r);
+    mem_free(r->repository);
+    mem_free(r);
 }
 
 static const struct content_ops registry_ops = {
@@ -288,7 +289,7 @@ static const struct content_ops registry_ops = {
 
 int content_registry_open(berth_client *client, const char *repository, content **ret, berth_error *err)
 {
-    struct registry *r = fault_hit() ? NULL : calloc(1, sizeof(*r));
+    struct registry *r = fault_hit() ? NULL : mem_zalloc(1, sizeof(*r));
     if (!r)
         return no_memory(err);
     r->base.ops = &registry_ops;

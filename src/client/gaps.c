@@ -7,7 +7,7 @@
 
 bool gaps_add(struct gaps *g, uint64_t at, uint64_t end)
 {
-    struct gap **to = &g->first, *gap = malloc(sizeof(*gap));
+    struct gap **to = &g->first, *gap = mem_alloc(sizeof(*gap));
     if (!gap)
         return false;
     while (*to)
@@ -21,7 +21,7 @@ void gaps_done(struct gaps *g)
 {
     for (struct gap *gap; (gap = g->first);) {
         g->first = gap->next;
-        free(gap);
+        mem_free(gap);
     }
 }
 
@@ -32,7 +32,7 @@ struct gap *gaps_take(struct gaps *g, uint64_t most)
         gap = gap->next;
     if (!gap)
         return NULL;
-    struct gap *rest = gap->end - gap->at > most ? malloc(sizeof(*rest)) : NULL;
+    struct gap *rest = gap->end - gap->at > most ? mem_alloc(sizeof(*rest)) : NULL;
     if (rest) { /* else all of it: one that is longer than was wished does no harm */
         *rest = (struct gap){.at = gap->at + most, .end = gap->end, .next = gap->next};
         gap->end = rest->at;
@@ -51,7 +51,7 @@ void gaps_give(struct gaps *g, struct gap *gap)
     while (*at != gap)
         at = &(*at)->next;
     *at = gap->next;
-    free(gap);
+    mem_free(gap);
 }
 
 uint64_t gaps_front(const struct gaps *g, uint64_t size)

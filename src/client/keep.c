@@ -41,13 +41,13 @@ static void file_close(struct config_file *f)
 {
     closep(&f->folder);
     buf_wipe(&f->was);
-    free(f->path);
+    mem_free(f->path);
 }
 
 static int file_open(const char *path, bool makes, struct config_file *f, berth_error *err)
 {
-    char *real = realpath(path, NULL);
-    f->path = real ? real : str_dup(str_from(path));
+    char *real = mem_adopt(realpath(path, NULL));
+    f->path = real || errno == ENOMEM ? real : str_dup(str_from(path));
     if (!f->path)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     char *slash = strrchr(f->path, '/');

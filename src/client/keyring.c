@@ -116,9 +116,9 @@ static void run_free(struct keyring_run *run)
 {
     run_stop(run);
     berth_arena_done(&run->arena);
-    free(run->name);
-    free(run->server);
-    free(run);
+    mem_free(run->name);
+    mem_free(run->server);
+    mem_free(run);
 }
 
 void keyring_done(struct keyring *k)
@@ -188,7 +188,7 @@ static struct keyring_run *run_find(struct keyring *k, berth_str name, berth_str
 static int run_start(struct keyring *k, berth_str name, berth_str server, struct keyring_run **ret,
                      berth_error *err)
 {
-    struct keyring_run *run = calloc(1, sizeof(*run));
+    struct keyring_run *run = mem_zalloc(1, sizeof(*run));
     if (!run)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     *run = (struct keyring_run){

@@ -21,7 +21,7 @@
 
 static void save(struct partial *p)
 {
-    if (p->lent)
+    if (p->forgets)
         return;
     unsigned char state[8 + HASH_STATE_MAX];
     for (int i = 0; i < 8; i++)
@@ -58,7 +58,7 @@ static int note(struct partial *p, berth_error *err)
 {
     unsigned char record[GAPS_RECORD];
     p->unnoted = 0;
-    if (p->lent)
+    if (p->forgets)
         return BERTH_OK;
     gaps_save(&p->gaps, p->size, record);
     return io_pwrite_all(p->fd, record, sizeof(record), place_of_record(p->size), err);
@@ -85,7 +85,7 @@ static int find_record(struct partial *p, uint64_t length, berth_error *err)
 /* Reads it, and hashes it, up to @to. */
 static int hash_to(struct partial *p, uint64_t to, berth_error *err)
 {
-    CLEANUP(freep) char *piece = p->at < to ? malloc(PIECE) : NULL;
+    CLEANUP(freep) char *piece = p->at < to ? mem_alloc(PIECE) : NULL;
     if (p->at < to && !piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     while (p->at < to) {
@@ -145,7 +145,7 @@ int partial_open(struct partial *p, const char *path, const berth_digest *digest
     return catch_up(p, err);
 }
 
-int partial_lend(struct partial *p, int fd, const berth_digest *digest, berth_error *err)
+int partial_lend(struct partial *p, int fd, bool goes_on, const berth_digest *digest, berth_error *err)
 {
     struct stat st;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -155,7 +155,9 @@ int partial_lend(struct partial *p, int fd, const berth_digest *digest, berth_er
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     p->fd = fd;
     p->lent = true;
-    return partial_restart(p, digest->algorithm, err);
+    p->forgets = !goes_on;
+    hash_init(&p->hash, digest->algorithm);
+    return goes_on ? catch_up(p, err) : partial_restart(p, digest->algorithm, err);
 }
 
 /* As much again as is there: a file system that is told before looks for a place once, not block by block,
@@ -215,20 +217,26 @@ int partial_restart(struct partial *p, enum hash_algorithm a, berth_error *err)
 int partial_finish(struct partial *p, berth_error *err)
 {
     int r = trim(p, err);
-    if (r != BERTH_OK || p->lent)
+    if (r != BERTH_OK || p->forgets)
         return r;
     (void)!fremovexattr(p->fd, ATTRIBUTE);
-    if (rename(p->unfinished, p->path) < 0)
+    if (!p->lent && rename(p->unfinished, p->path) < 0)
         return berth_error_set(err, BERTH_E_IO, "naming '%s': %s", p->path, strerror(errno));
-    free(steal(&p->unfinished));
+    mem_free(steal(&p->unfinished));
     return BERTH_OK;
+}
+
+static void discard(struct partial *p)
+{
+    if (!p->lent)
+        unlink(p->unfinished);
+    else if (ftruncate(p->fd, 0) == 0)
+        (void)!fremovexattr(p->fd, ATTRIBUTE);
 }
 
 void partial_done(struct partial *p, bool keep)
 {
-    if (p->lent) {
-        p->fd = -1;
-    } else if (p->fd >= 0 && p->unfinished) {
+    if (p->fd >= 0 && p->unfinished && !p->forgets) {
         if (keep && p->spread)
             note(p, NULL);
         else if (keep)
@@ -236,13 +244,15 @@ void partial_done(struct partial *p, bool keep)
         if (keep && p->at)
             save(p);
         if (!keep || (!p->at && !p->spread))
-            unlink(p->unfinished);
+            discard(p);
     }
+    if (p->lent)
+        p->fd = -1;
     gaps_done(&p->gaps);
     closep(&p->fd);
     p->fd = -1;
-    free(steal(&p->unfinished));
-    free(steal(&p->path));
+    mem_free(steal(&p->unfinished));
+    mem_free(steal(&p->path));
 }
 
 /* --- in several places at once --- */

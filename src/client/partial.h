@@ -16,7 +16,8 @@ struct partial {
     char *path, *unfinished;
     uint64_t at, saved; /* bytes that are there and hashed; how many the saved state of the hash covers */
     berth_hash hash;
-    bool lent;     /* the descriptor is another's: it has no names, and nothing stays for the next process */
+    bool lent;     /* the descriptor is another's, and so is the name, if it has one */
+    bool forgets;  /* nothing stays for the next process */
     uint64_t room; /* so far the disk has a place for it, of one that is not spread; UINT64_MAX: don't ask */
     bool spread;
     uint64_t size;    /* of one that is spread: when it is whole */
@@ -30,8 +31,9 @@ struct partial {
 
 /* Opens what is there of @digest, or begins. BERTH_E_BUSY: another process has it. */
 int partial_open(struct partial *p, const char *path, const berth_digest *digest, berth_error *err);
-/* Into a regular file that is open for reading and writing, from its beginning on; it is emptied. */
-int partial_lend(struct partial *p, int fd, const berth_digest *digest, berth_error *err);
+/* Into a regular file that is open for reading and writing: from its beginning on, it is emptied; or, if it
+ * @goes_on, behind what is there, and what isn't finished stays in it. It is empty where nothing stays. */
+int partial_lend(struct partial *p, int fd, bool goes_on, const berth_digest *digest, berth_error *err);
 int partial_write(struct partial *p, const void *data, size_t n, berth_error *err); /* not spread */
 int partial_restart(struct partial *p, enum hash_algorithm a, berth_error *err); /* nothing of it is right */
 int partial_finish(struct partial *p, berth_error *err); /* all is hashed: under its name */

@@ -31,7 +31,7 @@ static bool has_proxy(const struct route *r)
 
 int plains_new(struct transport *t, berth_error *err)
 {
-    struct plains *s = t->plains = calloc(1, sizeof(*s));
+    struct plains *s = t->plains = mem_zalloc(1, sizeof(*s));
     if (!s)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     s->off = has_proxy(&t->route) || t->route.resolve[0];
@@ -48,9 +48,9 @@ void plains_free(struct plains *s)
     if (!s)
         return;
     plain_drop_all(s);
-    free(s->by_fd);
-    free(s->buffer);
-    free(s);
+    mem_free(s->by_fd);
+    mem_free(s->buffer);
+    mem_free(s);
 }
 
 /* --- what can be carried --- */
@@ -102,7 +102,7 @@ int plains_start(struct transport *t, struct exchange *x, berth_error *err)
     struct plains *s = t->plains;
     http_uri u;
     http_uri_parse(str_from(x->url), &u);
-    if (!s->buffer && !(s->buffer = malloc(LARGE_BUFFER)))
+    if (!s->buffer && !(s->buffer = mem_alloc(LARGE_BUFFER)))
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     struct plain *c = plain_take(t, &u);
     if (!c || !plain_write_head(t, c, x)) {

@@ -60,7 +60,7 @@ static bool add_fd(struct plains *s, struct plain *c, int fd)
 {
     if ((size_t)fd >= s->n_fds) {
         size_t n = MAX((size_t)fd + 1, 2 * s->n_fds);
-        struct plain **more = realloc(s->by_fd, n * sizeof(struct plain *));
+        struct plain **more = mem_realloc(s->by_fd, n * sizeof(struct plain *));
         if (!more)
             return false;
         memset(more + s->n_fds, 0, (n - s->n_fds) * sizeof(struct plain *));
@@ -217,8 +217,8 @@ void plain_free(struct plains *s, struct plain *c)
     berth_buf_done(&c->head);
     berth_buf_done(&c->piece);
     berth_buf_done(&c->held);
-    free(c->authority);
-    free(c);
+    mem_free(c->authority);
+    mem_free(c);
 }
 
 void plain_drop(struct plains *s, struct plain *c)
@@ -257,7 +257,7 @@ static struct plain *take_idle(struct plains *s, berth_str authority)
 
 static struct plain *plain_new(struct transport *t, const http_uri *u)
 {
-    struct plain *c = calloc(1, sizeof(*c));
+    struct plain *c = mem_zalloc(1, sizeof(*c));
     if (!c)
         return NULL;
     c->fd = -1;

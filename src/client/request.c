@@ -37,10 +37,10 @@ static void no_memory(berth_request *q)
 static void pairs_done(struct pairs *p)
 {
     for (size_t i = 0; i < p->n; i++) {
-        free(p->of[i].name);
-        free(p->of[i].value);
+        mem_free(p->of[i].name);
+        mem_free(p->of[i].value);
     }
-    free(p->of);
+    mem_free(p->of);
 }
 
 static void pairs_drop(struct pairs *p, const char *name, bool any_case)
@@ -51,8 +51,8 @@ static void pairs_drop(struct pairs *p, const char *name, bool any_case)
             p->of[kept++] = p->of[i];
             continue;
         }
-        free(p->of[i].name);
-        free(p->of[i].value);
+        mem_free(p->of[i].name);
+        mem_free(p->of[i].value);
     }
     p->n = kept;
 }
@@ -61,7 +61,7 @@ static bool pairs_add(struct pairs *p, const char *name, const char *value)
 {
     if (p->n == p->cap) {
         size_t cap = p->cap ? p->cap * 2 : 8;
-        struct pair *more = reallocarray(p->of, cap, sizeof(*more));
+        struct pair *more = mem_realloc(p->of, cap * sizeof(*more));
         if (!more)
             return false;
         p->of = more;
@@ -69,8 +69,8 @@ static bool pairs_add(struct pairs *p, const char *name, const char *value)
     }
     struct pair fresh = {str_dup(str_from(name)), str_dup(str_from(value))};
     if (!fresh.name || !fresh.value) {
-        free(fresh.name);
-        free(fresh.value);
+        mem_free(fresh.name);
+        mem_free(fresh.value);
         return false;
     }
     p->of[p->n++] = fresh;
@@ -91,14 +91,14 @@ static void unref(berth_request *q)
         return;
     pairs_done(&q->headers);
     pairs_done(&q->query);
-    free(q->method);
-    free(q->path);
-    free(q->name);
-    free(q->reference);
-    free(q->digest);
-    free(q->session_id);
-    free(q->body);
-    free(q);
+    mem_free(q->method);
+    mem_free(q->path);
+    mem_free(q->name);
+    mem_free(q->reference);
+    mem_free(q->digest);
+    mem_free(q->session_id);
+    mem_free(q->body);
+    mem_free(q);
 }
 
 int berth_request_new(berth_client *client, const char *method, const char *path, berth_request **ret_request,
@@ -108,7 +108,7 @@ int berth_request_new(berth_client *client, const char *method, const char *path
         return berth_error_set(err, BERTH_E_INVALID, "a request needs a client and a method in capitals");
     if (!path || !*path)
         return berth_error_set(err, BERTH_E_INVALID, "a request needs a path");
-    berth_request *q = calloc(1, sizeof(*q));
+    berth_request *q = mem_zalloc(1, sizeof(*q));
     if (!q)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     atomic_init(&q->references, 1);
@@ -137,7 +137,7 @@ static void set_text(berth_request *q, char **to, const char *s)
         no_memory(q);
         return;
     }
-    free(*to);
+    mem_free(*to);
     *to = copy;
 }
 
@@ -208,7 +208,7 @@ void berth_request_set_query(berth_request *request, const char *name, const cha
 
 void berth_request_set_body(berth_request *request, const void *p, size_t n)
 {
-    char *copy = malloc(n + 1);
+    char *copy = mem_alloc(n + 1);
     if (!copy) {
         no_memory(request);
         return;
@@ -216,7 +216,7 @@ void berth_request_set_body(berth_request *request, const void *p, size_t n)
     if (n)
         memcpy(copy, p, n);
     copy[n] = '\0';
-    free(request->body);
+    mem_free(request->body);
     request->body = copy;
     request->body_n = n;
     request->source.size = 0;

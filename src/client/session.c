@@ -45,16 +45,16 @@ int session_init(struct session *s, const berth_client_options *opts, berth_erro
 void session_done(struct session *s)
 {
     for (size_t i = 0; i < s->n_tokens; i++) {
-        free(s->tokens[i].scope);
-        free(s->tokens[i].token);
+        mem_free(s->tokens[i].scope);
+        mem_free(s->tokens[i].token);
     }
     keyring_done(&s->keyring);
-    free(s->host);
-    free(s->scope);
-    free(s->realm);
-    free(s->service);
-    free(s->identity_was);
-    free(s->identity);
+    mem_free(s->host);
+    mem_free(s->scope);
+    mem_free(s->realm);
+    mem_free(s->service);
+    mem_free(s->identity_was);
+    mem_free(s->identity);
 }
 
 void token_request_done(struct token_request *r)
@@ -98,7 +98,7 @@ static bool replace(char **to, berth_str s)
     char *fresh = str_dup(s);
     if (!fresh)
         return false;
-    free(*to);
+    mem_free(*to);
     *to = fresh;
     return true;
 }
@@ -206,8 +206,8 @@ int session_token_request(struct session *s, const auth_challenge *asked, berth_
 
 static void remove_token(struct session *s, size_t i)
 {
-    free(s->tokens[i].scope);
-    free(s->tokens[i].token);
+    mem_free(s->tokens[i].scope);
+    mem_free(s->tokens[i].token);
     s->tokens[i] = s->tokens[--s->n_tokens];
 }
 
@@ -217,8 +217,8 @@ static int add_token(struct session *s, berth_str scope, berth_str text, int64_t
     struct session_token t = {
         .scope = str_dup(scope), .token = str_dup(text), .until_ms = until_ms, .given = given};
     if (!t.scope || !t.token) {
-        free(t.scope);
-        free(t.token);
+        mem_free(t.scope);
+        mem_free(t.token);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
     size_t first = 0;
@@ -263,7 +263,7 @@ void session_forget(struct session *s)
         if (!s->tokens[i].given)
             remove_token(s, i);
     for (size_t i = 0; i < COUNT(learned); i++)
-        free(steal(learned[i]));
+        mem_free(steal(learned[i]));
     s->scheme = s->n_tokens || keyring_has_bearer(&s->keyring) ? AUTH_BEARER : AUTH_OTHER;
     keyring_forget(&s->keyring);
 }

@@ -50,7 +50,7 @@ static bool copy(char **to, const char *s)
 int transport_new(const berth_client_options *opts, const char *authority, struct transport **ret,
                   berth_error *err)
 {
-    struct transport *t = calloc(1, sizeof(*t));
+    struct transport *t = mem_zalloc(1, sizeof(*t));
     if (!t)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     t->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -99,9 +99,9 @@ void transport_free(struct transport *t)
     closep(&t->timer);
     closep(&t->event);
     route_done(&t->route);
-    free(t->user_agent);
-    free(t->ca_file);
-    free(t);
+    mem_free(t->user_agent);
+    mem_free(t->ca_file);
+    mem_free(t);
 }
 
 const struct route *transport_route(const struct transport *t)

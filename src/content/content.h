@@ -48,7 +48,8 @@ struct content_ops {
      * it went, or by drop(). Until then source and functions are lent; those are called while others land. */
     int (*blob_get_start)(content *c, const berth_descriptor *blob, berth_sink_fn fn, void *arg,
                           struct content_flight **ret, berth_error *err);
-    /* The same into a regular file that is empty, by the place's own means; NULL where it has none. */
+    /* The same into a regular file, by the place's own means; NULL where it has none. It goes on with what
+     * the file holds, which another flight may have left there; none that failed for good leaves anything. */
     int (*blob_get_fd_start)(content *c, const berth_descriptor *blob, int fd, struct content_flight **ret,
                              berth_error *err);
     int (*blob_put_start)(content *c, const berth_descriptor *blob, const struct content_source *from,

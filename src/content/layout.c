@@ -331,7 +331,7 @@ int berth_layout_blob_get(berth_layout *l, const char *digest, berth_sink_fn fn,
 {
     char path[LAYOUT_PATH_MAX];
     CLEANUP(closep) int fd = -1;
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(LAYOUT_PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(LAYOUT_PIECE);
     berth_digest want, have;
     berth_hash h;
     uint64_t size = 0, at = 0;
@@ -384,7 +384,7 @@ static int check(const berth_layout *l, berth_error *err)
 
 int berth_layout_open(const char *path, bool create_it, berth_layout **ret, berth_error *err)
 {
-    berth_layout *l = fault_hit() ? NULL : calloc(1, sizeof(*l));
+    berth_layout *l = fault_hit() ? NULL : mem_zalloc(1, sizeof(*l));
     if (!l)
         return no_memory(err);
     l->dir_fd = -1;
@@ -411,6 +411,6 @@ void berth_layout_free(berth_layout *l)
     if (!l)
         return;
     closep(&l->dir_fd);
-    free(l->path);
-    free(l);
+    mem_free(l->path);
+    mem_free(l);
 }

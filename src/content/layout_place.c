@@ -93,7 +93,7 @@ static int blob_has(content *c, const char *digest, bool *ret, berth_error *err)
 static int copy(const content *c, const struct content_source *from, uint64_t size, berth_layout_writer *w,
                 berth_error *err)
 {
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     for (uint64_t at = 0; at < size;) {
@@ -132,7 +132,7 @@ static int blob_put(content *c, const berth_descriptor *blob, const struct conte
 static void place_free(content *c)
 {
     berth_layout_free(layout_of(c));
-    free(CONTAINER_OF(c, struct place, base));
+    mem_free(CONTAINER_OF(c, struct place, base));
 }
 
 static const struct content_ops layout_ops = {
@@ -149,7 +149,7 @@ static const struct content_ops layout_ops = {
 
 int content_layout_open(const char *path, bool create, content **ret, berth_error *err)
 {
-    struct place *p = fault_hit() ? NULL : calloc(1, sizeof(*p));
+    struct place *p = fault_hit() ? NULL : mem_zalloc(1, sizeof(*p));
     if (!p)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     p->base.ops = &layout_ops;
@@ -157,6 +157,6 @@ int content_layout_open(const char *path, bool create, content **ret, berth_erro
     if (r == BERTH_OK)
         *ret = &p->base;
     else
-        free(p);
+        mem_free(p);
     return r;
 }

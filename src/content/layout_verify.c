@@ -40,7 +40,7 @@ static void keep_item(void *item)
 static void check_done(struct check *c)
 {
     tdestroy(c->seen, keep_item);
-    free(c->items);
+    mem_free(c->items);
     berth_arena_done(&c->arena);
 }
 
@@ -71,7 +71,7 @@ static int append(struct check *c, struct item *item, berth_error *err)
         return BERTH_OK;
     if (c->n == c->room) {
         size_t room = c->room ? 2 * c->room : 64;
-        struct item **more = fault_hit() ? NULL : realloc(c->items, room * sizeof(*more));
+        struct item **more = fault_hit() ? NULL : mem_realloc(c->items, room * sizeof(*more));
         if (!more)
             return no_memory(err);
         c->items = more;

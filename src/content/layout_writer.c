@@ -18,7 +18,7 @@ struct berth_layout_writer {
 int berth_layout_writer_new(berth_layout *layout, const char *digest, berth_layout_writer **ret,
                             berth_error *err)
 {
-    berth_layout_writer *w = fault_hit() ? NULL : calloc(1, sizeof(*w));
+    berth_layout_writer *w = fault_hit() ? NULL : mem_zalloc(1, sizeof(*w));
     char suffix[IO_KEY_SIZE + 8], key[IO_KEY_SIZE];
     if (!w)
         return no_memory(err);
@@ -85,5 +85,5 @@ void berth_layout_writer_free(berth_layout_writer *w)
     if (!w)
         return;
     layout_part_done(&w->part);
-    free(w);
+    mem_free(w);
 }

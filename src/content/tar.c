@@ -158,7 +158,7 @@ int tar_reader_new(const struct tar_events *events, void *arg, struct tar_reader
     int r = tar_library_load(err);
     if (r != BERTH_OK)
         return r;
-    struct tar_reader *t = fault_hit() ? NULL : calloc(1, sizeof(*t));
+    struct tar_reader *t = fault_hit() ? NULL : mem_zalloc(1, sizeof(*t));
     if (!t)
         return no_memory(err);
     t->events = events;
@@ -166,7 +166,7 @@ int tar_reader_new(const struct tar_events *events, void *arg, struct tar_reader
     sem_init(&t->given, 0, 0);
     sem_init(&t->taken, 0, 0);
     if (fault_hit() || pthread_create(&t->thread, NULL, run, t) != 0) {
-        free(t);
+        mem_free(t);
         return no_memory(err);
     }
     await(&t->taken);
@@ -194,7 +194,7 @@ void tar_reader_free(struct tar_reader *t)
     pthread_join(t->thread, NULL);
     sem_destroy(&t->given);
     sem_destroy(&t->taken);
-    free(t);
+    mem_free(t);
 }
 
 int tar_reader_write(struct tar_reader *t, const void *p, size_t n, berth_error *err)

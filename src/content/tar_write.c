@@ -39,7 +39,7 @@ int tar_writer_new(tar_sink_fn fn, void *arg, struct tar_writer **ret, berth_err
     int r = tar_library_load(err);
     if (r != BERTH_OK)
         return r;
-    struct tar_writer *w = fault_hit() ? NULL : calloc(1, sizeof(*w));
+    struct tar_writer *w = fault_hit() ? NULL : mem_zalloc(1, sizeof(*w));
     if (!w)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     w->fn = fn;
@@ -67,7 +67,7 @@ void tar_writer_free(struct tar_writer *w)
         libarchive.archive_write_close(w->a); /* after an error, freeing alone leaks */
     libarchive.archive_write_free(w->a);
     libarchive.archive_entry_free(w->entry);
-    free(w);
+    mem_free(w);
 }
 
 int tar_writer_entry(struct tar_writer *w, const struct tar_entry *e, berth_error *err)

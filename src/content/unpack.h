@@ -6,7 +6,7 @@
 #ifndef CONTENT_UNPACK_H
 #define CONTENT_UNPACK_H
 
-#include "util/str.h"
+#include "oci/digest.h"
 
 /* BERTH_E_INVALID where @path may lead out of the folder that it is relative to. */
 int unpack_check_path(const char *path, berth_error *err);
@@ -16,6 +16,7 @@ int unpack_check_path(const char *path, berth_error *err);
 struct unpack_file {
     int fd, parent_fd;
     bool nameless;
+    bool stays;               /* a part, for the next process to go on with */
     char *path, *name, *part; /* the two names are within @parent_fd */
 };
 #define UNPACK_FILE_INIT                                                                                     \
@@ -25,9 +26,19 @@ struct unpack_file {
 
 /* Makes the folders that lead to @path. BERTH_E_INVALID, BERTH_E_DENIED, BERTH_E_IO, BERTH_E_NO_SPACE. */
 int unpack_file_open(int dir_fd, const char *path, struct unpack_file *ret, berth_error *err);
-/* Gives it its name. BERTH_E_EXISTS, unless @overwrite. */
+/* The same for a file that takes long to come: until then it is <path>.<12 digits of the digest>.part, as
+ * with berth_blob_get_file(), and holds what was left there. BERTH_E_BUSY: another process is writing it. */
+int unpack_file_go_on(int dir_fd, const char *path, const berth_digest *digest, struct unpack_file *ret,
+                      berth_error *err);
+/* Gives it its name. BERTH_E_EXISTS: something else than these bytes has it; unless @overwrite. */
 int unpack_file_keep(struct unpack_file *f, bool overwrite, berth_error *err);
-void unpack_file_done(struct unpack_file *f); /* what was not kept is removed */
+void unpack_file_done(struct unpack_file *f); /* what was not kept is removed, but for a part that stays */
+
+/* What has the name @path: a file of these bytes, which are all read if they are as many, or something else.
+ */
+enum unpack_found { UNPACK_NOTHING, UNPACK_SAME, UNPACK_OTHER };
+int unpack_file_look(int dir_fd, const char *path, const berth_digest *digest, uint64_t size,
+                     enum unpack_found *ret, berth_error *err);
 
 struct unpack_options {
     bool overwrite;

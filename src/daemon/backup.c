@@ -41,7 +41,8 @@ static int current_database(const struct backup_folder *f, char ret[DIGEST_TEXT_
     memcpy(ret, f->marker.database, DIGEST_TEXT_MAX);
     if (!f->interrupted)
         return BERTH_OK;
-    CLEANUP(closep) int fd = openat(f->fd, "berth.db", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP(closep)
+    int fd = fault_io() ? -1 : openat(f->fd, "berth.db", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {
         ret[0] = '\0';
         return BERTH_OK;
@@ -62,7 +63,8 @@ static int publish(struct backup_folder *f, const struct repo_backup_result *r, 
     berth_digest d;
     clock_format(clock_wall_ms(), m.made);
     snprintf(m.program, sizeof(m.program), "%s", BERTH_VERSION);
-    CLEANUP(closep) int fd = fault_hit() ? -1 : openat(f->fd, PART, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP(closep)
+    int fd = fault_io() ? -1 : openat(f->fd, PART, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening '%s/" PART "': %s", f->path, strerror(errno));
     int rc = backup_copy_file(fd, -1, NULL, &d, err);
@@ -146,7 +148,7 @@ int backup_write(struct instance *in, const char *path, bool verify, const struc
         return rc;
     if (f.interrupted)
         out->line(out->arg, "the last backup was interrupted: what it left is read and verified");
-    int fd = fcntl(f.fd, F_DUPFD_CLOEXEC, 0);
+    int fd = fault_hit() ? (errno = EMFILE, -1) : fcntl(f.fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", path, strerror(errno));
     rc = store_fs_new(fd, true, 0, &store, err);

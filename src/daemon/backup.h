@@ -29,7 +29,7 @@ int restore_merge(struct instance *in, const char *path, const struct restore_op
                   const struct admin_out *out, berth_error *err);
 
 /* Whether the data folder is absent, empty, or left by a restore that was interrupted. */
-bool restore_makes_folder(const char *data);
+int restore_makes_folder(const char *data, bool *ret, berth_error *err);
 /* A folder with content must be a data folder: else nothing is written to it. */
 int restore_may_merge(const char *data, berth_error *err);
 /* Makes the data folder of @c from the backup at @path. */

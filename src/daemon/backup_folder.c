@@ -24,18 +24,10 @@ static int os_error(berth_error *err, const char *what, const char *path)
     return berth_error_set(err, code, "%s '%s': %s", what, path, strerror(errno));
 }
 
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 void backup_folder_done(struct backup_folder *f)
 {
     closep(&f->fd);
-    free(f->path);
+    mem_free(f->path);
     *f = (struct backup_folder){.fd = -1};
 }
 
@@ -47,7 +39,7 @@ int backup_put_file(int dir_fd, const char *name, const char *text, berth_error 
     snprintf(part, sizeof(part), "%s.part", name);
     CLEANUP(closep)
     int fd =
-        faulted() ? -1 : openat(dir_fd, part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+        fault_io() ? -1 : openat(dir_fd, part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return os_error(err, "creating", part);
     int rc = io_write_all(fd, text, strlen(text), err);
@@ -55,7 +47,7 @@ int backup_put_file(int dir_fd, const char *name, const char *text, berth_error 
         rc = io_sync(fd, err);
     if (rc != BERTH_OK)
         return rc;
-    if (faulted() || renameat(dir_fd, part, dir_fd, name) < 0)
+    if (fault_io() || renameat(dir_fd, part, dir_fd, name) < 0)
         return os_error(err, "renaming", part);
     return io_sync_dir(dir_fd, err);
 }
@@ -73,7 +65,7 @@ void backup_remove_database(int dir_fd, const char *name)
 int backup_copy_file(int fd, int to_fd, const _Atomic bool *stop, berth_digest *ret, berth_error *err)
 {
     berth_hash h;
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     hash_init(&h, HASH_SHA256);
@@ -100,15 +92,19 @@ static void closedirp(DIR **d)
 
 int backup_is_empty(int dir_fd, const char *const *but, bool *ret, berth_error *err)
 {
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP(closedirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    int fd = fault_io() ? -1 : openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(closedirp) DIR *dir = fd < 0 || fault_io() ? NULL : fdopendir(fd);
     if (!dir) {
         int rc = os_error(err, "listing", "the folder");
         closep(&fd);
         return rc;
     }
     *ret = true;
-    for (const struct dirent *entry; *ret && (entry = readdir(dir));) {
+    while (*ret) {
+        errno = 0;
+        const struct dirent *entry = fault_io() ? NULL : readdir(dir);
+        if (!entry)
+            return errno ? os_error(err, "listing", "the folder") : BERTH_OK;
         const char *name = entry->d_name;
         bool known = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "lost+found") == 0;
         for (size_t i = 0; !known && but && but[i]; i++)
@@ -167,7 +163,8 @@ static int read_marker(const struct backup_folder *f, struct backup_marker *ret,
     size_t n = 0;
     uint64_t number = 0;
     berth_str line, rest, key, value;
-    CLEANUP(closep) int fd = openat(f->fd, "backup", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP(closep)
+    int fd = fault_io() ? -1 : openat(f->fd, "backup", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     *ret = (struct backup_marker){0};
     if (fd < 0 && errno == ENOENT)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "'%s' is not a backup", f->path);
@@ -201,7 +198,7 @@ static int open_nearest(const char *path, berth_error *err)
     if (!at)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     for (;;) {
-        int fd = open(*at ? at : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = fault_io() ? -1 : open(*at ? at : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd >= 0)
             return fd;
         char *slash = strrchr(at, '/');
@@ -219,16 +216,16 @@ int backup_must_be_outside(const char *what, const char *path, int data_fd, bert
     CLEANUP(closep) int fd = open_nearest(path, err);
     if (fd < 0)
         return fd;
-    if (fstat(data_fd, &data) < 0 || fstat(fd, &st) < 0)
+    if (fault_io() || fstat(data_fd, &data) < 0 || fault_io() || fstat(fd, &st) < 0)
         return os_error(err, "looking at", path);
     for (;;) {
         if (st.st_dev == data.st_dev && st.st_ino == data.st_ino)
             return berth_error_set(err, BERTH_E_INVALID,
                                    "'%s' is the data folder, or inside it: %s belongs elsewhere", path, what);
-        int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int up = fault_io() ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         closep(&fd);
         fd = up;
-        if (fd < 0 || fstat(fd, &above) < 0)
+        if (fd < 0 || fault_io() || fstat(fd, &above) < 0)
             return errno == EACCES ? BERTH_OK : os_error(err, "looking above", path);
         if (above.st_dev == st.st_dev && above.st_ino == st.st_ino)
             return BERTH_OK; /* the root */
@@ -241,13 +238,15 @@ static int open_folder(const char *path, int lock, struct backup_folder *f, bert
     f->path = str_dup(str_from(path));
     if (!f->path)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    f->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    f->fd = fault_io() ? -1 : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->fd < 0 && errno == ENOENT)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "there is no folder '%s'", path);
     if (f->fd < 0)
         return os_error(err, "opening the folder", path);
-    if (flock(f->fd, lock | LOCK_NB) < 0)
-        return berth_error_set(err, BERTH_E_BUSY, "another backup or restore uses the folder '%s'", path);
+    if (fault_io() || flock(f->fd, lock | LOCK_NB) < 0)
+        return errno != EWOULDBLOCK ? os_error(err, "locking the folder", path)
+                                    : berth_error_set(err, BERTH_E_BUSY,
+                                                      "another backup or restore uses the folder '%s'", path);
     return BERTH_OK;
 }
 
@@ -277,8 +276,8 @@ static int create(const char *path, const struct instance *in, struct backup_fol
         rc = begin_new(f, err);
     if (rc != BERTH_OK)
         return rc;
-    f->interrupted = faccessat(f->fd, "writing", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    return backup_put_file(f->fd, "writing", "", err);
+    rc = wiring_has(f->fd, path, "writing", &f->interrupted, err);
+    return rc == BERTH_OK ? backup_put_file(f->fd, "writing", "", err) : rc;
 }
 
 int backup_folder_create(const char *path, const struct instance *in, struct backup_folder *ret,
@@ -312,12 +311,13 @@ int backup_take_database(const struct backup_folder *f, int dir_fd, const char *
 {
     berth_digest have;
     backup_remove_database(dir_fd, name);
-    CLEANUP(closep) int from = openat(f->fd, "berth.db", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP(closep)
+    int from = fault_io() ? -1 : openat(f->fd, "berth.db", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     if (from < 0)
         return berth_error_set(err, BERTH_E_CORRUPT, "the backup '%s' has lost its database: %s", f->path,
                                strerror(errno));
     CLEANUP(closep)
-    int to = faulted() ? -1 : openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int to = fault_io() ? -1 : openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (to < 0)
         return os_error(err, "creating", name);
     int rc = backup_copy_file(from, to, stop, &have, err);

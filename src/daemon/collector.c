@@ -111,7 +111,7 @@ void collector_reconfigure(collector *c, const struct config *config)
 
 int collector_start(repo *r, meta *m, const struct config *config, collector **ret_c, berth_error *err)
 {
-    collector *c = calloc(1, sizeof(*c));
+    collector *c = mem_zalloc(1, sizeof(*c));
     if (!c)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     c->r = r;
@@ -127,7 +127,7 @@ int collector_start(repo *r, meta *m, const struct config *config, collector **r
     if (pthread_create(&c->thread, NULL, collector_main, c) != 0) {
         pthread_cond_destroy(&c->changed);
         pthread_mutex_destroy(&c->lock);
-        free(c);
+        mem_free(c);
         return berth_error_set(err, BERTH_E_NOMEM, "no thread for the collector");
     }
     *ret_c = c;
@@ -145,5 +145,5 @@ void collector_stop(collector *c)
     pthread_join(c->thread, NULL);
     pthread_cond_destroy(&c->changed);
     pthread_mutex_destroy(&c->lock);
-    free(c);
+    mem_free(c);
 }

@@ -20,12 +20,12 @@ struct loading {
 static void loading_done(struct loading *l)
 {
     config_scan_done(&l->scan);
-    free(l->tls.certificate);
-    free(l->tls.key);
-    free(l->tls.client_ca);
-    free(l->tls.tls_minimum);
-    free(l->tls.tls_ciphers);
-    free(l->sources);
+    mem_free(l->tls.certificate);
+    mem_free(l->tls.key);
+    mem_free(l->tls.client_ca);
+    mem_free(l->tls.tls_minimum);
+    mem_free(l->tls.tls_ciphers);
+    mem_free(l->sources);
     config_free(l->c);
 }
 
@@ -35,7 +35,7 @@ void config_free(struct config *c)
         return;
     for (size_t i = 0; i < config_settings_count; i++)
         config_clear(c, &config_settings[i]);
-    free(c);
+    mem_free(c);
 }
 
 /* --- saying where an error stands --- */

@@ -77,7 +77,7 @@ static int note(struct scanner *s, berth_str path, yaml_mark_t key, yaml_mark_t 
         return refuse(s, value, err, "more than %d values", PLACES_MAX);
     if (out->n == out->cap) {
         size_t cap = MAX(2 * out->cap, (size_t)64);
-        struct config_place *p = fault_hit() ? NULL : realloc(out->places, cap * sizeof(*p));
+        struct config_place *p = fault_hit() ? NULL : mem_realloc(out->places, cap * sizeof(*p));
         if (!p)
             return config_nomem(err);
         out->places = p;
@@ -269,7 +269,7 @@ int config_scan(berth_str text, const char *file, struct config_scan *ret, berth
 void config_scan_done(struct config_scan *s)
 {
     berth_arena_done(&s->arena);
-    free(s->places);
+    mem_free(s->places);
     berth_buf_done(&s->text);
     *s = (struct config_scan){0};
 }

@@ -6,7 +6,7 @@
 
 void *config_alloc(size_t n)
 {
-    return fault_hit() ? NULL : calloc(1, n);
+    return fault_hit() ? NULL : mem_zalloc(1, n);
 }
 
 char *config_dup(berth_str s)
@@ -185,7 +185,7 @@ static int replace(char **at, berth_str text, berth_error *err)
     char *copy = NULL;
     if (text.n && !(copy = config_dup(text)))
         return config_nomem(err);
-    free(*at);
+    mem_free(*at);
     *at = copy;
     return BERTH_OK;
 }
@@ -296,7 +296,7 @@ static int extend(struct config *c, const struct config_setting *s, size_t size,
     size_t n = config_count(c, s);
     if (n >= CONFIG_ENTRIES_MAX)
         return berth_error_set(err, BERTH_E_INVALID, "more than %u entries", CONFIG_ENTRIES_MAX);
-    char *p = fault_hit() ? NULL : realloc(entries_of(c, s), (n + 1) * size);
+    char *p = fault_hit() ? NULL : mem_realloc(entries_of(c, s), (n + 1) * size);
     if (!p)
         return config_nomem(err);
     set_entries(c, s, p);
@@ -369,7 +369,7 @@ void config_clear(struct config *c, const struct config_setting *s)
 {
     if (s->type == CONFIG_TEXT) {
         char **text = config_at(c, s->offset);
-        free(steal(text));
+        mem_free(steal(text));
     }
     if (s->type != CONFIG_LIST && s->type != CONFIG_RECORDS)
         return;
@@ -379,8 +379,8 @@ void config_clear(struct config *c, const struct config_setting *s)
     unsigned *count = config_at(c, s->count_offset);
     for (size_t i = 0; i < *count; i++)
         for (size_t f = 0; f < n_fields; f++)
-            free(*config_field_at(entries + i * size, &fields[f]));
-    free(entries);
+            mem_free(*config_field_at(entries + i * size, &fields[f]));
+    mem_free(entries);
     set_entries(c, s, NULL);
     *count = 0;
 }

@@ -31,10 +31,10 @@ static void *memory(void *ctx, void *p, size_t n)
 {
     (void)ctx;
     if (!n) {
-        free(p);
+        mem_free(p);
         return NULL;
     }
-    return fault_hit() ? NULL : realloc(p, n);
+    return fault_hit() ? NULL : mem_realloc(p, n);
 }
 
 /* Puts one more step, "key" or "[2]", before the path so far. */
@@ -274,11 +274,11 @@ void config_yaml_free(struct config_yaml *y)
         cyaml_free(&y->cyaml, &y->top, y->values, 0);
     for (size_t i = 0; y->fields && y->fields[i].key; i++)
         if (y->fields[i].value.type == CYAML_MAPPING)
-            free((void *)(uintptr_t)y->fields[i].key);
-    free(y->fields);
-    free(y->entries);
-    free(y->records);
-    free(y);
+            mem_free((void *)(uintptr_t)y->fields[i].key);
+    mem_free(y->fields);
+    mem_free(y->entries);
+    mem_free(y->records);
+    mem_free(y);
 }
 
 const struct config_raw *config_yaml_value(const struct config_yaml *y, const struct config_setting *s)

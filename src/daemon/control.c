@@ -207,7 +207,7 @@ int control_start(const char *data,
     int rc = address_of(data, &sa, &dir, err);
     if (rc != BERTH_OK)
         return rc;
-    control *c = calloc(1, sizeof(*c));
+    control *c = mem_zalloc(1, sizeof(*c));
     if (!c)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     c->run = run;
@@ -221,7 +221,7 @@ int control_start(const char *data,
         rc = berth_error_set(err, BERTH_E_IO, "opening '%s/" SOCKET_NAME "': %s", data, strerror(errno));
         closep(&c->fd);
         pthread_mutex_destroy(&c->lock);
-        free(c);
+        mem_free(c);
         return rc;
     }
     c->dir = steal_fd(&dir);
@@ -245,7 +245,7 @@ void control_stop(control *c)
     close(c->dir);
     close(c->fd);
     pthread_mutex_destroy(&c->lock);
-    free(c);
+    mem_free(c);
 }
 
 int control_ask(const char *data, berth_str command, const struct admin_out *out, bool *ret_served,

@@ -77,8 +77,8 @@ static void release(berth_server *s)
     registry_free(s->reg);
     instance_close(&s->in);
     config_free(s->config);
-    free(s->url);
-    free(s);
+    mem_free(s->url);
+    mem_free(s);
 }
 
 int berth_server_start(const berth_server_options *opts, berth_server **ret_server, berth_error *err)
@@ -86,7 +86,7 @@ int berth_server_start(const berth_server_options *opts, berth_server **ret_serv
     berth_server_options o = BERTH_SERVER_OPTIONS_INIT;
     if (opts)
         memcpy(&o, opts, MIN(opts->size, sizeof(o))); /* an older caller's are shorter */
-    berth_server *s = calloc(1, sizeof(*s));
+    berth_server *s = mem_zalloc(1, sizeof(*s));
     if (!s)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     s->in.data_fd = s->in.lock_fd = -1;

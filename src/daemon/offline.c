@@ -11,6 +11,7 @@
 
 #include "daemon/backup.h"
 #include "daemon/control.h"
+#include "util/fault.h"
 
 /* Keeps the right to pass through folders that are not ours, and drops root's others. */
 static void keep_search(void)
@@ -33,7 +34,12 @@ static void keep_search(void)
 static int become_owner(const char *data, berth_error *err)
 {
     struct stat st;
-    if (geteuid() != 0 || stat(data, &st) < 0 || st.st_uid == 0)
+    if (geteuid() != 0)
+        return BERTH_OK;
+    bool there = !fault_hit() ? stat(data, &st) == 0 : (errno = EIO, false);
+    if (!there && errno != ENOENT && errno != ENOTDIR)
+        return berth_error_set(err, BERTH_E_IO, "looking at '%s': %s", data, strerror(errno));
+    if (!there || st.st_uid == 0)
         return BERTH_OK;
     if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(0, NULL) < 0 || setgid(st.st_gid) < 0 ||
         setuid(st.st_uid) < 0)
@@ -102,9 +108,12 @@ int admin_command(const struct config *c, berth_str command, const struct admin_
     if (rc != BERTH_OK)
         return rc;
     if (str_starts(command, STR("restore "))) {
-        if (restore_makes_folder(c->data))
+        bool fresh;
+        rc = restore_makes_folder(c->data, &fresh, err);
+        if (rc == BERTH_OK && fresh)
             return admin_restore(c, command, out, err);
-        rc = restore_may_merge(c->data, err);
+        if (rc == BERTH_OK)
+            rc = restore_may_merge(c->data, err);
         if (rc != BERTH_OK)
             return rc;
     }

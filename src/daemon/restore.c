@@ -18,7 +18,7 @@
 
 static int open_objects(const struct backup_folder *f, blob_store **ret, berth_error *err)
 {
-    int fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+    int fd = fault_hit() ? (errno = EMFILE, -1) : fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
     return fd < 0 ? berth_error_set(err, BERTH_E_IO, "opening '%s': %s", f->path, strerror(errno))
                   : store_fs_read_only_new(fd, ret, err);
 }
@@ -27,23 +27,38 @@ static int open_objects(const struct backup_folder *f, blob_store **ret, berth_e
 
 static const char *const beginning[] = {"lock", RESTORING, RESTORING ".part", NULL};
 
-bool restore_makes_folder(const char *data)
+/* *@ret -1: there is none. */
+static int open_data(const char *data, int *ret, berth_error *err)
 {
-    bool empty = false;
-    CLEANUP(closep) int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT;
-    return faccessat(fd, RESTORING, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-           (backup_is_empty(fd, beginning, &empty, NULL) == BERTH_OK && empty);
+    *ret = fault_io() ? -1 : open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int code = errno == ENOTDIR ? BERTH_E_INVALID : errno == EACCES ? BERTH_E_DENIED : BERTH_E_IO;
+    return *ret >= 0 || errno == ENOENT
+               ? BERTH_OK
+               : berth_error_set(err, code, "opening the data folder '%s': %s", data, strerror(errno));
+}
+
+int restore_makes_folder(const char *data, bool *ret, berth_error *err)
+{
+    CLEANUP(closep) int fd = -1;
+    int rc = open_data(data, &fd, err);
+    *ret = fd < 0;
+    if (rc != BERTH_OK || fd < 0)
+        return rc;
+    rc = wiring_has(fd, data, RESTORING, ret, err);
+    return rc == BERTH_OK && !*ret ? backup_is_empty(fd, beginning, ret, err) : rc;
 }
 
 int restore_may_merge(const char *data, berth_error *err)
 {
-    CLEANUP(closep) int fd = open(data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || faccessat(fd, "format", F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return berth_error_set(err, BERTH_E_INVALID,
-                               "'%s' is neither empty nor a data folder: nothing was written", data);
-    return BERTH_OK;
+    CLEANUP(closep) int fd = -1;
+    bool there = false;
+    int rc = open_data(data, &fd, err);
+    if (rc == BERTH_OK && fd >= 0)
+        rc = wiring_has(fd, data, "format", &there, err);
+    return rc != BERTH_OK || there
+               ? rc
+               : berth_error_set(err, BERTH_E_INVALID,
+                                 "'%s' is neither empty nor a data folder: nothing was written", data);
 }
 
 /* With the folder's lock. *@ret_again: an earlier restore left something. */
@@ -51,13 +66,18 @@ static int begin(const struct config *c, const struct backup_folder *f, struct i
                  berth_error *err)
 {
     CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(64 * KIB);
-    if (!restore_makes_folder(c->data))
-        return berth_error_set(err, BERTH_E_CONFLICT, "the data folder '%s' is not empty any more", c->data);
-    *ret_again = faccessat(in->data_fd, RESTORING, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    bool may;
+    int rc = restore_makes_folder(c->data, &may, err);
+    if (rc == BERTH_OK && !may)
+        rc = berth_error_set(err, BERTH_E_CONFLICT, "the data folder '%s' is not empty any more", c->data);
+    if (rc == BERTH_OK)
+        rc = wiring_has(in->data_fd, c->data, RESTORING, ret_again, err);
+    if (rc != BERTH_OK)
+        return rc;
     berth_buf_addf(&text, "%s\n", f->path);
     const char *p = berth_buf_cstr(&text);
-    int rc = p ? backup_put_file(in->data_fd, RESTORING, p, err)
-               : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    rc = p ? backup_put_file(in->data_fd, RESTORING, p, err)
+           : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     return rc == BERTH_OK ? wiring_check_format(in->data_fd, c->data, err) : rc;
 }
 

@@ -14,22 +14,31 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "util/fault.h"
 #include "util/log.h"
 
 #define FORMAT_NUMBER 1
 
+int wiring_has(int dir_fd, const char *path, const char *name, bool *ret, berth_error *err)
+{
+    *ret = !fault_io() && faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return *ret || errno == ENOENT
+               ? BERTH_OK
+               : berth_error_set(err, BERTH_E_IO, "looking for '%s/%s': %s", path, name, strerror(errno));
+}
+
 int wiring_check_format(int data_fd, const char *path, berth_error *err)
 {
     char text[32] = "";
-    CLEANUP(closep) int fd = openat(data_fd, "format", O_RDONLY | O_CLOEXEC);
+    CLEANUP(closep) int fd = fault_io() ? -1 : openat(data_fd, "format", O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) { /* until now nothing in the folder was relied on */
         int rc = io_sync_parents(path, err);
         if (rc != BERTH_OK)
             return rc;
         /* The store's, which makes it when it is not there: here one sync does for both names. */
-        if (mkdirat(data_fd, "objects", 0700) < 0 && errno != EEXIST)
+        if (fault_io() || (mkdirat(data_fd, "objects", 0700) < 0 && errno != EEXIST))
             return berth_error_set(err, BERTH_E_IO, "making '%s/objects': %s", path, strerror(errno));
-        fd = openat(data_fd, "format", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        fd = fault_io() ? -1 : openat(data_fd, "format", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
             return berth_error_set(err, BERTH_E_IO, "creating '%s/format': %s", path, strerror(errno));
         int n = snprintf(text, sizeof(text), "berth %d\n", FORMAT_NUMBER);
@@ -38,11 +47,11 @@ int wiring_check_format(int data_fd, const char *path, berth_error *err)
             rc = io_sync(fd, err);
         return rc == BERTH_OK ? io_sync_dir(data_fd, err) : rc;
     }
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
+    if (fd < 0 || fault_io() || read(fd, text, sizeof(text) - 1) < 0)
         return berth_error_set(err, BERTH_E_IO, "reading '%s/format': %s", path, strerror(errno));
     int number;
     if (text[0] == '\0') { /* a crash between its creation and its content */
-        if (unlinkat(data_fd, "format", 0) < 0)
+        if (fault_io() || unlinkat(data_fd, "format", 0) < 0)
             return berth_error_set(err, BERTH_E_IO, "removing the empty '%s/format': %s", path,
                                    strerror(errno));
         return wiring_check_format(data_fd, path, err);
@@ -59,11 +68,13 @@ int wiring_check_format(int data_fd, const char *path, berth_error *err)
 
 static int lock_folder(struct instance *in, const char *path, berth_error *err)
 {
-    in->lock_fd = openat(in->data_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    in->lock_fd = fault_io() ? -1 : openat(in->data_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (in->lock_fd < 0)
         return berth_error_set(err, BERTH_E_IO, "creating '%s/lock': %s", path, strerror(errno));
-    if (flock(in->lock_fd, LOCK_EX | LOCK_NB) < 0)
-        return berth_error_set(err, BERTH_E_BUSY, "another berth process owns the folder '%s'", path);
+    if (fault_io() || flock(in->lock_fd, LOCK_EX | LOCK_NB) < 0)
+        return errno != EWOULDBLOCK
+                   ? berth_error_set(err, BERTH_E_IO, "locking '%s/lock': %s", path, strerror(errno))
+                   : berth_error_set(err, BERTH_E_BUSY, "another berth process owns the folder '%s'", path);
     return BERTH_OK;
 }
 
@@ -75,7 +86,7 @@ int instance_lock(const struct config *c, bool create, struct instance *in, bert
     int rc = create ? io_mkdirs(c->data, err) : BERTH_OK;
     if (rc != BERTH_OK)
         return rc;
-    in->data_fd = open(c->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    in->data_fd = fault_io() ? -1 : open(c->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (in->data_fd < 0)
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO,
                                "opening the data folder '%s': %s", c->data, strerror(errno));
@@ -85,11 +96,17 @@ int instance_lock(const struct config *c, bool create, struct instance *in, bert
 /* A backup, and what a restore did not finish, look like a data folder but are none. */
 static int check_folder(const struct instance *in, const char *path, berth_error *err)
 {
-    if (faccessat(in->data_fd, "backup", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    bool there;
+    int rc = wiring_has(in->data_fd, path, "backup", &there, err);
+    if (rc == BERTH_OK && there)
         return berth_error_set(
             err, BERTH_E_INVALID,
             "'%s' is a backup: make a data folder of it with `berth restore %s --data DIR`", path, path);
-    if (faccessat(in->data_fd, RESTORING, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (rc == BERTH_OK)
+        rc = wiring_has(in->data_fd, path, RESTORING, &there, err);
+    if (rc != BERTH_OK)
+        return rc;
+    if (there)
         return berth_error_set(err, BERTH_E_INVALID,
                                "the restore into '%s' was not finished: run `berth restore` again, or remove "
                                "the folder",
@@ -106,7 +123,7 @@ static int open_store(const struct config *c, struct instance *in, berth_error *
 {
     if (strcmp(c->storage.driver, "memory") == 0)
         return store_memory_new(&in->store, err);
-    int fd = fcntl(in->data_fd, F_DUPFD_CLOEXEC, 0);
+    int fd = fault_io() ? -1 : fcntl(in->data_fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening the data folder: %s", strerror(errno));
     return store_fs_new(fd, c->storage.sync, c->storage.direct_from, &in->store, err);
@@ -200,7 +217,7 @@ void instance_close(struct instance *in)
     store_free(in->store);
     if (in->m)
         in->m->ops->free(in->m);
-    free(in->data);
+    mem_free(in->data);
     closep(&in->data_fd);
     closep(&in->lock_fd); /* last: nobody may open the folder before we have let go of everything in it */
     *in = (struct instance){.data_fd = -1, .lock_fd = -1};

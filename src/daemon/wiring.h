@@ -33,6 +33,9 @@ int instance_salvage(const struct config *c, const struct repo_salvage_options *
 
 /* In a data folder that `berth restore` is making, or did not finish: the backup's path. */
 #define RESTORING "restoring"
+/* Whether the folder @dir_fd, @path in messages, has @name. What can't be looked for is not absent. */
+int wiring_has(int dir_fd, const char *path, const char *name, bool *ret, berth_error *err);
+
 /* The file `format`, made if absent; refuses one of a newer program. */
 int wiring_check_format(int data_fd, const char *path, berth_error *err);
 

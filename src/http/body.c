@@ -12,13 +12,13 @@ void http_input_use(struct http_conn *c, size_t n)
 
 void http_body_forget(struct http_conn *c)
 {
-    free(c->body.chunked);
+    mem_free(c->body.chunked);
     c->body = (struct http_body){.complete = true};
 }
 
 void http_body_lose(struct http_conn *c)
 {
-    free(steal(&c->body.chunked));
+    mem_free(steal(&c->body.chunked));
     c->body.complete = false;
     c->body.left = UINT64_MAX;
     c->keep = false;
@@ -119,7 +119,7 @@ static void take_chunks(struct http_conn *c, size_t n)
         http_body_lose(c);
         http_body_fault(c, 400, "the body is not in the chunked coding that its header announces", 0);
     } else if (r == HTTP_CHUNKED_END) {
-        free(steal(&c->body.chunked));
+        mem_free(steal(&c->body.chunked));
         c->body.complete = true;
     }
 }

@@ -17,7 +17,7 @@ struct http_buffer *http_buffer_get(struct http_loop *l, size_t cap)
         l->free_buffers = b->next;
         l->free_bytes -= cap;
     } else {
-        b = fault_hit() ? NULL : malloc(sizeof(*b) + cap);
+        b = fault_hit() ? NULL : mem_alloc(sizeof(*b) + cap);
     }
     if (!b)
         return NULL;
@@ -48,7 +48,7 @@ void http_buffer_put(struct http_loop *l, struct http_buffer *b)
         b->next = l->free_buffers;
         l->free_buffers = b;
     } else {
-        free(b);
+        mem_free(b);
     }
     http_buffer_wake_one(l);
 }
@@ -96,7 +96,7 @@ void http_buffers_free(struct http_loop *l)
 {
     for (struct http_buffer *b = l->free_buffers, *next; b; b = next) {
         next = b->next;
-        free(b);
+        mem_free(b);
     }
     l->free_buffers = NULL;
 }

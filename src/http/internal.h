@@ -165,8 +165,7 @@ struct http_req {
     bool run_begin, run_end;
     struct http_buffer *running, *filling;
     /* While a worker is at one piece of a body the next one is left here for it: waiting for the loop between
-     * two pieces cost an eighth of the time of a large push, and before the last one of each a twelfth of
-     * that of a push in chunks. The worker leaves its old buffer in exchange. */
+     * two pieces cost an eighth of the time of a large push. The worker leaves its old buffer in exchange. */
     _Atomic(struct http_buffer *) queued, spare;
     atomic_bool stuck; /* the loop has a full buffer and no place for it: tell it when there is one */
     struct http_req *next_unstuck; /* this and the next are guarded by the loop's lock */

@@ -28,9 +28,9 @@ void http_listeners_free(struct http_listener *list)
             unlink(l->unix_path);
         if (l->owns_tls)
             http_tls_config_free(l->tls);
-        free(l->unix_path);
-        free(l->fds);
-        free(l);
+        mem_free(l->unix_path);
+        mem_free(l->fds);
+        mem_free(l);
     }
 }
 
@@ -43,7 +43,7 @@ void http_listener_leave(struct http_listener *l, int *fd)
     closep(&old);
     if (shared && l->unix_path) {
         unlink(l->unix_path);
-        free(steal(&l->unix_path));
+        mem_free(steal(&l->unix_path));
     }
 }
 
@@ -54,11 +54,11 @@ static void listeners_freep(struct http_listener **l)
 
 static struct http_listener *listener_new(size_t n)
 {
-    struct http_listener *l = fault_hit() ? NULL : calloc(1, sizeof(*l));
+    struct http_listener *l = fault_hit() ? NULL : mem_zalloc(1, sizeof(*l));
     if (l)
-        l->fds = fault_hit() ? NULL : malloc(n * sizeof(*l->fds));
+        l->fds = fault_hit() ? NULL : mem_alloc(n * sizeof(*l->fds));
     if (!l || !l->fds) {
-        free(l);
+        mem_free(l);
         return NULL;
     }
     for (size_t i = 0; i < n; i++)
@@ -178,7 +178,7 @@ static int listen_all(const struct addrinfo *found, bool dual, size_t n_loops,
     return 0;
 }
 
-/* From malloc(); NULL without memory. */
+/* From mem_alloc(); NULL without memory. */
 static char *print_address(const char *host, uint16_t port)
 {
     berth_buf out = BERTH_BUF_INIT(KIB);

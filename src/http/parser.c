@@ -59,7 +59,7 @@ bool http_parser_agrees(const char *p, size_t n, const struct http_block *b,
         return false;
     if (!b->chunked)
         return true;
-    struct http_chunked *k = fault_hit() ? NULL : calloc(1, sizeof(*k));
+    struct http_chunked *k = fault_hit() ? NULL : mem_zalloc(1, sizeof(*k));
     if (!k)
         return false;
     k->parser = parser; /* it has read the header and goes on from there */

@@ -9,7 +9,7 @@
 struct http_chunked; /* a chunked body that is being received */
 
 /* Whether llhttp reads the @n bytes of the block as @b says. With chunked coding *@ret_chunked is the decoder
- * of the body that follows: free() it. False without memory, too. */
+ * of the body that follows: mem_free() it. False without memory, too. */
 bool http_parser_agrees(const char *p, size_t n, const struct http_block *b,
                         struct http_chunked **ret_chunked);
 

@@ -21,7 +21,7 @@ struct http_peers {
 
 struct http_peers *http_peers_new(uint32_t connections, uint32_t requests)
 {
-    struct http_peers *p = fault_hit() ? NULL : calloc(1, sizeof(*p));
+    struct http_peers *p = fault_hit() ? NULL : mem_zalloc(1, sizeof(*p));
     if (!p)
         return NULL;
     pthread_mutex_init(&p->lock, NULL);
@@ -38,10 +38,10 @@ void http_peers_free(struct http_peers *p)
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct peer *e = p->buckets[i], *next; e; e = next) {
             next = e->next;
-            free(e);
+            mem_free(e);
         }
     pthread_mutex_destroy(&p->lock);
-    free(p);
+    mem_free(p);
 }
 
 /* The link that points at the entry of @a, or at the NULL where it would be. */
@@ -64,7 +64,7 @@ bool http_peers_enter(struct http_peers *p, const struct http_address *a, enum h
     pthread_mutex_lock(&p->lock);
     struct peer **link = find(p, a);
     if (!*link) {
-        *link = fault_hit() ? NULL : calloc(1, sizeof(**link));
+        *link = fault_hit() ? NULL : mem_zalloc(1, sizeof(**link));
         if (*link)
             (*link)->address = *a;
     }
@@ -83,7 +83,7 @@ void http_peers_leave(struct http_peers *p, const struct http_address *a, enum h
         e->n[kind]--;
     if (e && !e->n[HTTP_PEER_CONNECTIONS] && !e->n[HTTP_PEER_REQUESTS]) {
         *link = e->next;
-        free(e);
+        mem_free(e);
     }
     pthread_mutex_unlock(&p->lock);
 }

@@ -69,7 +69,7 @@ static bool parse_network(berth_str text, struct network *ret)
 int http_proxies_new(const char *const *list, size_t n, struct http_proxies **ret_p, berth_error *err)
 {
     CLEANUP(freep)
-    struct http_proxies *p = fault_hit() ? NULL : calloc(1, sizeof(*p) + n * sizeof(p->networks[0]));
+    struct http_proxies *p = fault_hit() ? NULL : mem_zalloc(1, sizeof(*p) + n * sizeof(p->networks[0]));
     if (!p)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for %zu trusted proxies", n);
     for (size_t i = 0; i < n; i++) {
@@ -84,7 +84,7 @@ int http_proxies_new(const char *const *list, size_t n, struct http_proxies **re
 
 void http_proxies_free(struct http_proxies *p)
 {
-    free(p);
+    mem_free(p);
 }
 
 static bool within(const struct network *net, const struct http_address *a)

@@ -29,7 +29,7 @@ struct http_req *http_req_new(struct http_conn *c)
         l->n_free_reqs--;
         arena = req->pub.arena;
     } else {
-        req = fault_hit() ? NULL : malloc(sizeof(*req));
+        req = fault_hit() ? NULL : mem_alloc(sizeof(*req));
         if (!req)
             return NULL;
     }
@@ -207,7 +207,7 @@ static void req_free(struct http_req *req)
 {
     berth_buf_done(&req->collected);
     berth_arena_done(&req->pub.arena);
-    free(req);
+    mem_free(req);
 }
 
 static void run_done(struct http_job *job)

@@ -11,7 +11,7 @@
 void http_answer_reset(struct http_answer *a)
 {
     for (struct http_segment *s = a->first; s; s = s->next) {
-        free(s->given);
+        mem_free(s->given);
         closep(&s->fd);
     }
     *a = (struct http_answer){.set = false};
@@ -152,7 +152,7 @@ void http_body_give(http_request *pub, char *p, size_t n)
 {
     struct http_segment *s = add_segment(pub, n);
     if (!s) {
-        free(p);
+        mem_free(p);
         return;
     }
     s->p = s->given = p;

@@ -86,7 +86,7 @@ static void on_slot_closed(uv_handle_t *poll)
     struct slot *slot = CONTAINER_OF(poll, struct slot, poll);
     slot->closed = true;
     if (slot->forgotten)
-        free(slot);
+        mem_free(slot);
 }
 
 void http_loop_close(struct http_conn *c)
@@ -120,7 +120,7 @@ void http_loop_forget(struct http_conn *c)
     l->n_conns--;
     slot_of(c)->forgotten = true;
     if (slot_of(c)->closed)
-        free(slot_of(c));
+        mem_free(slot_of(c));
 }
 
 void http_loop_ready(struct http_conn *c)
@@ -164,7 +164,7 @@ static void welcome(struct door *d, int accepted, const struct sockaddr_storage 
     struct loop *l = d->loop;
     http_server *server = l->base.server;
     CLEANUP(closep) int fd = accepted;
-    CLEANUP(freep) struct slot *slot = fault_hit() ? NULL : calloc(1, sizeof(*slot));
+    CLEANUP(freep) struct slot *slot = fault_hit() ? NULL : mem_zalloc(1, sizeof(*slot));
     if (!slot)
         return;
     struct http_conn *c = &slot->conn;
@@ -408,9 +408,9 @@ static int loop_init(struct loop *l, http_server *server, unsigned n_loops, bert
     if (r < 0)
         return berth_error_set(err, BERTH_E_IO, "making an event loop: %s", uv_strerror(r));
     l->made = true;
-    b->read_buffer = fault_hit() ? NULL : malloc(HTTP_SCRATCH);
-    b->write_buffer = fault_hit() ? NULL : malloc(HTTP_SCRATCH);
-    b->fields = fault_hit() ? NULL : calloc(server->limits.header_count, sizeof(*b->fields));
+    b->read_buffer = fault_hit() ? NULL : mem_alloc(HTTP_SCRATCH);
+    b->write_buffer = fault_hit() ? NULL : mem_alloc(HTTP_SCRATCH);
+    b->fields = fault_hit() ? NULL : mem_zalloc(server->limits.header_count, sizeof(*b->fields));
     if (!b->read_buffer || !b->write_buffer || !b->fields)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for an event loop");
     set_date(l);
@@ -435,15 +435,15 @@ static void loop_done(struct loop *l)
     for (struct http_req *r = l->base.free_reqs, *next; r; r = next) {
         next = r->next;
         berth_arena_done(&r->pub.arena);
-        free(r);
+        mem_free(r);
     }
     http_buffers_free(&l->base);
     closep(&l->spare);
     pthread_mutex_destroy(&l->lock);
-    free(l->base.read_buffer);
-    free(l->base.write_buffer);
-    free(l->base.fields);
-    free(l->doors);
+    mem_free(l->base.read_buffer);
+    mem_free(l->base.write_buffer);
+    mem_free(l->base.fields);
+    mem_free(l->doors);
 }
 
 static int server_init(struct http_server *s, const struct http_options *opts, berth_error *err)
@@ -451,7 +451,7 @@ static int server_init(struct http_server *s, const struct http_options *opts, b
     int r = http_options_apply(s, opts, uv_available_parallelism(), err);
     if (r != BERTH_OK)
         return r;
-    struct loop *loops = fault_hit() ? NULL : calloc(s->n_loops, sizeof(*loops));
+    struct loop *loops = fault_hit() ? NULL : mem_zalloc(s->n_loops, sizeof(*loops));
     s->loops = loops;
     if (!loops)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for event loops");
@@ -467,7 +467,7 @@ int http_server_new(const struct http_app *app, const struct http_options *opts,
                     berth_error *err)
 {
     static const struct http_options defaults;
-    http_server *s = fault_hit() ? NULL : calloc(1, sizeof(*s));
+    http_server *s = fault_hit() ? NULL : mem_zalloc(1, sizeof(*s));
     if (!s)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for a server");
     s->app = *app;
@@ -531,7 +531,7 @@ static int open_doors(struct loop *l, size_t index, berth_error *err)
     size_t n = 0;
     for (const struct http_listener *x = l->base.server->listeners; x; x = x->next)
         n++;
-    l->doors = fault_hit() ? NULL : calloc(n ? n : 1, sizeof(*l->doors));
+    l->doors = fault_hit() ? NULL : mem_zalloc(n ? n : 1, sizeof(*l->doors));
     if (!l->doors)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for listeners");
     for (struct http_listener *x = l->base.server->listeners; x; x = x->next) {
@@ -612,14 +612,14 @@ void http_server_free(http_server *s)
     struct loop *loops = s->loops;
     for (unsigned i = 0; loops && i < s->n_loops; i++)
         loop_done(&loops[i]);
-    free(loops);
+    mem_free(loops);
     http_pool_free(s->pool);
     http_listeners_free(s->listeners);
     http_peers_free(s->peers);
     http_proxies_free(s->proxies);
     berth_arena_done(&s->arena);
     pthread_mutex_destroy(&s->tls_lock);
-    free(s);
+    mem_free(s);
 }
 
 struct errand {
@@ -632,20 +632,20 @@ static void run_errand(struct http_job *job)
 {
     struct errand *e = CONTAINER_OF(job, struct errand, job);
     e->work(e->arg);
-    free(e);
+    mem_free(e);
 }
 
 int http_server_submit(http_server *s, void (*work)(void *arg), void *arg, berth_error *err)
 {
     if (!s->pool || atomic_load(&s->stopping))
         return berth_error_set(err, BERTH_E_CANCELLED, "the server is stopping");
-    struct errand *e = fault_hit() ? NULL : malloc(sizeof(*e));
+    struct errand *e = fault_hit() ? NULL : mem_alloc(sizeof(*e));
     if (!e)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for a job");
     *e = (struct errand){.job.run = run_errand, .work = work, .arg = arg};
     if (http_pool_push(s->pool, &e->job))
         return BERTH_OK;
-    free(e);
+    mem_free(e);
     return berth_error_set(err, BERTH_E_CANCELLED, "the server is stopping");
 }
 

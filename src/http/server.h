@@ -124,7 +124,7 @@ void http_add_header(http_request *req, const char *name, const char *fmt, ...)
  * 304. */
 void http_body_lend(http_request *req, berth_str bytes);   /* stays valid until done() */
 void http_body_copy(http_request *req, berth_str bytes);   /* copied to the arena */
-void http_body_give(http_request *req, char *p, size_t n); /* from malloc(); freed by the server */
+void http_body_give(http_request *req, char *p, size_t n); /* from mem_alloc(); freed by the server */
 /* @length bytes of @fd from @offset by sendfile; the server closes a dup of its own, the caller keeps @fd. */
 int http_body_file(http_request *req, int fd, uint64_t offset, uint64_t length, berth_error *err);
 /* For HEAD and 304 of something that would be dear to open: the length alone. */
@@ -189,7 +189,7 @@ struct http_tls {
 bool http_tls_knows_ciphers(const char *list);
 
 /* "host:port", ":port", "[v6]:port" (host empty: both families), "unix:/path", "fd:N" (an inherited listening
- * socket). @tls NULL: plain. On success *@ret_address (malloc) is what it is bound to, port 0 resolved. */
+ * socket). @tls NULL: plain. On success *@ret_address (mem_alloc) is what it is bound to, port 0 resolved. */
 int http_server_listen(http_server *s, const char *address, const struct http_tls *tls, char **ret_address,
                        berth_error *err);
 /* Reads the certificates and keys again, all or none; running connections keep theirs. Any thread. */

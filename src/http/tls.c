@@ -113,7 +113,7 @@ int http_tls_config_new(const struct http_tls *files, struct http_tls_config **r
         minimum = TLS1_3_VERSION;
     else if (files->minimum && strcmp(files->minimum, "1.2") != 0)
         return berth_error_set(err, BERTH_E_INVALID, "'%s' is no TLS version: 1.2 or 1.3", files->minimum);
-    struct http_tls_config *c = fault_hit() ? NULL : calloc(1, sizeof(*c));
+    struct http_tls_config *c = fault_hit() ? NULL : mem_zalloc(1, sizeof(*c));
     if (!c)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for TLS");
     pthread_mutex_init(&c->lock, NULL);
@@ -141,11 +141,11 @@ void http_tls_config_free(struct http_tls_config *c)
     SSL_CTX_free(c->context);
     SSL_CTX_free(c->prepared);
     pthread_mutex_destroy(&c->lock);
-    free(c->certificate);
-    free(c->key);
-    free(c->client_ca);
-    free(c->ciphers);
-    free(c);
+    mem_free(c->certificate);
+    mem_free(c->key);
+    mem_free(c->client_ca);
+    mem_free(c->ciphers);
+    mem_free(c);
 }
 
 struct ssl_st *http_tls_accept(struct http_tls_config *c, int fd)

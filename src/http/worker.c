@@ -54,7 +54,7 @@ static int add_thread(struct http_pool *pool)
 int http_pool_new(unsigned threads, struct http_pool **ret_pool, berth_error *err)
 {
     struct http_pool *pool =
-        fault_hit() ? NULL : calloc(1, sizeof(*pool) + threads * sizeof(pool->threads[0]));
+        fault_hit() ? NULL : mem_zalloc(1, sizeof(*pool) + threads * sizeof(pool->threads[0]));
     if (!pool)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory for %u workers", threads);
     pthread_mutex_init(&pool->lock, NULL);
@@ -120,5 +120,5 @@ void http_pool_free(struct http_pool *pool)
     http_pool_end(pool);
     pthread_cond_destroy(&pool->some);
     pthread_mutex_destroy(&pool->lock);
-    free(pool);
+    mem_free(pool);
 }

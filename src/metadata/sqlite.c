@@ -87,12 +87,12 @@ static void reader_end(void *arg)
     reader_unlink(db);
     pthread_mutex_unlock(&m->readers_lock);
     db_close(db);
-    free(db);
+    mem_free(db);
 }
 
 static int reader_open(struct sqlite_meta *m, struct db **ret, berth_error *err)
 {
-    CLEANUP(freep) struct db *db = fault_hit() ? NULL : malloc(sizeof(*db));
+    CLEANUP(freep) struct db *db = fault_hit() ? NULL : mem_alloc(sizeof(*db));
     if (!db)
         return berth_error_set(err, BERTH_E_NOMEM, "opening the database for reading: no memory");
     int r = db_open(db, m, m->path, SQLITE_OPEN_READWRITE, NULL, err);
@@ -176,10 +176,8 @@ static void remove_temp(struct sqlite_meta *m)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     for (size_t i = 0; i < COUNT(suffixes); i++) {
-        CLEANUP(freep) char *name = NULL;
-        if (asprintf(&name, "%s%s", m->path, suffixes[i]) < 0)
-            name = NULL;
-        else
+        CLEANUP(freep) char *name = str_dupf("%s%s", m->path, suffixes[i]);
+        if (name)
             unlink(name);
     }
     rmdir(m->temp_dir);
@@ -197,7 +195,7 @@ static void sqlite_free(meta *base)
         struct db *db = m->readers;
         reader_unlink(db);
         db_close(db);
-        free(db);
+        mem_free(db);
     }
     db_close(&m->writer.db); /* the last connection: copies the log back and removes it */
     log_gather_no_more(m);
@@ -208,9 +206,9 @@ static void sqlite_free(meta *base)
     pthread_mutex_destroy(&m->readers_lock);
     pthread_mutex_destroy(&m->writer.lock);
     pthread_cond_destroy(&m->writer.wake);
-    free(m->path);
-    free(m->temp_dir);
-    free(m);
+    mem_free(m->path);
+    mem_free(m->temp_dir);
+    mem_free(m);
 }
 
 static const struct meta_ops ops = {
@@ -283,14 +281,13 @@ static int set_path(struct sqlite_meta *m, const char *path, berth_error *err)
             return berth_error_set(err, BERTH_E_NOMEM, "opening the database: no memory");
         if (!mkdtemp(dir)) {
             int r = berth_error_set(err, BERTH_E_IO, "making '%s': %s", dir, strerror(errno));
-            free(dir);
+            mem_free(dir);
             return r;
         }
         m->temp_dir = dir;
     }
-    if (fault_hit() ||
-        (m->temp_dir ? asprintf(&m->path, "%s/meta.db", m->temp_dir) : asprintf(&m->path, "%s", path)) < 0) {
-        m->path = NULL;
+    m->path = m->temp_dir ? str_dupf("%s/meta.db", m->temp_dir) : str_dup(str_from(path));
+    if (!m->path) {
         if (m->temp_dir)
             rmdir(m->temp_dir);
         return berth_error_set(err, BERTH_E_NOMEM, "opening the database: no memory");
@@ -332,7 +329,7 @@ int meta_sqlite_open(const char *path, const struct meta_times *times, meta **re
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, configure_once);
 
-    CLEANUP(freep_meta) struct sqlite_meta *m = fault_hit() ? NULL : calloc(1, sizeof(*m));
+    CLEANUP(freep_meta) struct sqlite_meta *m = fault_hit() ? NULL : mem_zalloc(1, sizeof(*m));
     if (!m)
         return berth_error_set(err, BERTH_E_NOMEM, "opening the database: no memory");
     m->base.ops = &ops;

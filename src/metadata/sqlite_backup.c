@@ -20,7 +20,7 @@ static bool stopped(const _Atomic bool *stop)
 
 static int create_file(const char *path, int *ret_fd, berth_error *err)
 {
-    int fd = fault_hit() ? (errno = EIO, -1) : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = fault_io() ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return berth_error_set(err, errno == ENOSPC ? BERTH_E_NO_SPACE : BERTH_E_IO, "creating '%s': %s",
                                path, strerror(errno));

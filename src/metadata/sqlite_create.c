@@ -13,14 +13,6 @@
 #include "util/fault.h"
 #include "util/io.h"
 
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 static int io_failed(berth_error *err, const char *what, const char *name)
 {
     int code = errno == ENOSPC || errno == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO;
@@ -31,7 +23,7 @@ static int io_failed(berth_error *err, const char *what, const char *name)
 static int write_file(const char *name, const void *p, size_t n, bool sync, berth_error *err)
 {
     CLEANUP(closep)
-    int fd = faulted() ? -1 : open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int fd = fault_io() ? -1 : open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return io_failed(err, "creating", name);
     int r = io_write_all(fd, p, n, err);
@@ -42,7 +34,7 @@ static int write_file(const char *name, const void *p, size_t n, bool sync, bert
  * do. */
 static int rename_new(const char *from, const char *to)
 {
-    if (faulted())
+    if (fault_io())
         return -1;
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
         return 0;
@@ -52,11 +44,9 @@ static int rename_new(const char *from, const char *to)
 static int place(struct sqlite_meta *m, const void *p, size_t n, berth_error *err)
 {
     const bool sync = !m->temp_dir;
-    CLEANUP(freep) char *name = NULL;
-    if (fault_hit() || asprintf(&name, "%s.new", m->path) < 0) {
-        name = NULL;
+    CLEANUP(freep) char *name = str_dupf("%s.new", m->path);
+    if (!name)
         return berth_error_set(err, BERTH_E_NOMEM, "creating the database: no memory");
-    }
     int r = write_file(name, p, n, sync, err);
     if (r == BERTH_OK && rename_new(name, m->path) < 0)
         r = io_failed(err, "creating", m->path);
@@ -72,12 +62,12 @@ int db_create(struct sqlite_meta *m, berth_error *err)
     /* Absent is what is known to be absent, and nothing else: what can't be seen must not be made anew. Not
      * access(), which asks on behalf of the real user and forgets the right that daemon/offline.c keeps. */
     struct stat st;
-    if (!faulted() && lstat(m->path, &st) == 0)
+    if (!fault_io() && lstat(m->path, &st) == 0)
         /* the process that made it may have died before it synced the name */
         return m->temp_dir ? BERTH_OK : io_sync_parent(m->path, err);
     if (errno != ENOENT)
         return io_failed(err, "looking for", m->path);
-    CLEANUP(freep) unsigned char *image = fault_hit() ? NULL : calloc(1, meta_image_size);
+    CLEANUP(freep) unsigned char *image = fault_hit() ? NULL : mem_zalloc(1, meta_image_size);
     if (!image)
         return berth_error_set(err, BERTH_E_NOMEM, "creating the database: no memory");
     const unsigned char *p = meta_image;

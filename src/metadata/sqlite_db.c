@@ -37,7 +37,7 @@ void db_close(struct db *db)
 {
     for (size_t i = 0; i < db->slots; i++)
         sqlite3_finalize(db->cache[i].stmt);
-    free(db->cache);
+    mem_free(db->cache);
     recent_free(steal(&db->recent));
     sqlite3_close_v2(db->handle);
     db->cache = NULL;
@@ -100,13 +100,13 @@ static struct db_cached *cache_slot(struct db_cached *cache, size_t slots, const
 static int cache_grow(struct db *db, berth_error *err)
 {
     size_t slots = db->slots ? db->slots * 2 : 32;
-    struct db_cached *cache = fault_hit() ? NULL : calloc(slots, sizeof(*cache));
+    struct db_cached *cache = fault_hit() ? NULL : mem_zalloc(slots, sizeof(*cache));
     if (!cache)
         return db_nomem(db, err);
     for (size_t i = 0; i < db->slots; i++)
         if (db->cache[i].sql)
             *cache_slot(cache, slots, db->cache[i].sql) = db->cache[i];
-    free(db->cache);
+    mem_free(db->cache);
     db->cache = cache;
     db->slots = slots;
     return BERTH_OK;

@@ -60,7 +60,7 @@ static void bit_set(unsigned char *bits, uint32_t page)
 
 static unsigned char *new_bits(const struct db_file *f)
 {
-    return fault_hit() ? NULL : calloc(1, (size_t)f->pages / 8 + 1);
+    return fault_hit() ? NULL : mem_zalloc(1, (size_t)f->pages / 8 + 1);
 }
 
 static int no_memory(berth_error *err)
@@ -82,9 +82,9 @@ int file_open(const char *path, struct db_file *ret, berth_error *err)
     unsigned char header[100] = {0};
     struct stat st;
     size_t n;
-    struct db_file f = {.fd = fault_hit() ? (errno = EIO, -1) : open(path, O_RDONLY | O_CLOEXEC),
+    struct db_file f = {.fd = fault_io() ? -1 : open(path, O_RDONLY | O_CLOEXEC),
                         .payload = BERTH_BUF_INIT(ROW_MAX)};
-    if (f.fd < 0 || fault_hit() || fstat(f.fd, &st) < 0) {
+    if (f.fd < 0 || fault_io() || fstat(f.fd, &st) < 0) {
         closep(&f.fd);
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening '%s': %s",
                                path, strerror(errno));
@@ -109,9 +109,9 @@ int file_open(const char *path, struct db_file *ret, berth_error *err)
 void file_done(struct db_file *f)
 {
     closep(&f->fd);
-    free(f->reached);
-    free(f->seen);
-    free(f->referred);
+    mem_free(f->reached);
+    mem_free(f->seen);
+    mem_free(f->referred);
     berth_buf_done(&f->payload);
     *f = (struct db_file){.fd = -1};
 }
@@ -126,18 +126,25 @@ struct page {
     bool leaf, rowids;
 };
 
+/* As io_pread(). What the disk could not read it is asked for once more: after that it counts as lost. */
+static int read_at(const struct db_file *f, void *p, size_t n, uint64_t at, size_t *ret_n, berth_error *err)
+{
+    int r = io_pread(f->fd, p, n, at, ret_n, err);
+    return r != BERTH_OK && errno == EIO ? io_pread(f->fd, p, n, at, ret_n, err) : r;
+}
+
 /* 1: it is a page of a tree. A sector that the disk can't read is no page; any other trouble with reading,
  * and lack of memory, ends the salvage. */
 static int page_load(struct db_file *f, uint32_t number, struct page *ret, berth_error *err)
 {
-    CLEANUP(freep) unsigned char *p = fault_hit() ? NULL : malloc(f->page_size);
+    CLEANUP(freep) unsigned char *p = fault_hit() ? NULL : mem_alloc(f->page_size);
     if (!p)
         return no_memory(err);
     size_t n = 0;
     berth_error why = BERTH_ERROR_INIT;
     if (number == 0 || number > f->pages)
         return 0;
-    int r = io_pread(f->fd, p, f->page_size, (uint64_t)(number - 1) * f->page_size, &n, &why);
+    int r = read_at(f, p, f->page_size, (uint64_t)(number - 1) * f->page_size, &n, &why);
     if (r != BERTH_OK && errno != EIO)
         return berth_error_set(err, r, "%s", why.message);
     if (r != BERTH_OK || n < f->page_size)
@@ -159,7 +166,7 @@ static int page_load(struct db_file *f, uint32_t number, struct page *ret, berth
 
 static void page_free(struct page *page)
 {
-    free(page->p);
+    mem_free(page->p);
 }
 
 /* Where cell @i begins; 0: nowhere. */
@@ -196,8 +203,8 @@ static int read_chain(struct db_file *f, uint32_t next, uint64_t n, berth_error 
         char *to = berth_buf_reserve(&f->payload, piece);
         if (!to)
             return no_memory(err);
-        if (io_pread(f->fd, link, sizeof(link), at, &got, NULL) != BERTH_OK || got < sizeof(link) ||
-            io_pread(f->fd, to, piece, at + 4, &got, NULL) != BERTH_OK || got < piece)
+        if (read_at(f, link, sizeof(link), at, &got, NULL) != BERTH_OK || got < sizeof(link) ||
+            read_at(f, to, piece, at + 4, &got, NULL) != BERTH_OK || got < piece)
             return errno == EIO || got < piece
                        ? 0
                        : berth_error_set(err, BERTH_E_IO, "reading a damaged database: %s", strerror(errno));
@@ -457,15 +464,15 @@ int file_find_root(struct db_file *f, const struct file_shape *shape, uint32_t *
 int file_mark_free(struct db_file *f, berth_error *err)
 {
     unsigned char head[8];
-    CLEANUP(freep) unsigned char *p = fault_hit() ? NULL : malloc(f->page_size);
+    CLEANUP(freep) unsigned char *p = fault_hit() ? NULL : mem_alloc(f->page_size);
     size_t n = 0;
     if (!p)
         return no_memory(err);
-    if (!f->sound || io_pread(f->fd, head, sizeof(head), 32, &n, NULL) != BERTH_OK || n < sizeof(head))
+    if (!f->sound || read_at(f, head, sizeof(head), 32, &n, NULL) != BERTH_OK || n < sizeof(head))
         return BERTH_OK;
     for (uint32_t trunk = get32(head); trunk && trunk <= f->pages && !bit_get(f->reached, trunk);) {
         bit_set(f->reached, trunk);
-        if (io_pread(f->fd, p, f->page_size, (uint64_t)(trunk - 1) * f->page_size, &n, NULL) != BERTH_OK ||
+        if (read_at(f, p, f->page_size, (uint64_t)(trunk - 1) * f->page_size, &n, NULL) != BERTH_OK ||
             n < f->page_size || get32(p + 4) > f->usable / 4 - 2)
             return BERTH_OK;
         for (uint32_t i = 0; i < get32(p + 4); i++) {
@@ -494,7 +501,7 @@ struct db_log {
 static void log_done(struct db_log *l)
 {
     closep(&l->fd);
-    free(l->frame);
+    mem_free(l->frame);
 }
 
 static void add_sum(struct db_log *l, const unsigned char *p, size_t n)
@@ -511,7 +518,7 @@ static int log_open(const char *path, struct db_log *l, berth_error *err)
 {
     unsigned char head[LOG_HEADER];
     size_t n = 0;
-    l->fd = fault_hit() ? (errno = EIO, -1) : open(path, O_RDONLY | O_CLOEXEC);
+    l->fd = fault_io() ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (l->fd < 0)
         return errno == ENOENT ? 0
                                : berth_error_set(err, BERTH_E_IO, "opening '%s': %s", path, strerror(errno));
@@ -527,7 +534,7 @@ static int log_open(const char *path, struct db_log *l, berth_error *err)
     add_sum(l, head, 24);
     if (l->sum[0] != get32(head + 24) || l->sum[1] != get32(head + 28))
         return 0;
-    l->frame = fault_hit() ? NULL : malloc(FRAME_HEADER + l->page_size);
+    l->frame = fault_hit() ? NULL : mem_alloc(FRAME_HEADER + l->page_size);
     return l->frame ? 1 : no_memory(err);
 }
 
@@ -558,7 +565,7 @@ static int log_end(struct db_log *l, uint64_t *ret_frames, uint32_t *ret_pages, 
 
 static int write_page(int fd, const unsigned char *p, size_t n, uint64_t at, berth_error *err)
 {
-    if (fault_hit() || lseek(fd, (off_t)at, SEEK_SET) < 0)
+    if (fault_io() || lseek(fd, (off_t)at, SEEK_SET) < 0)
         return berth_error_set(err, BERTH_E_IO, "writing to a damaged database: %s", strerror(errno));
     return io_write_all(fd, p, n, err);
 }
@@ -570,7 +577,7 @@ static int copy_log(struct db_log *l, const char *path, berth_error *err)
     int r = log_end(l, &frames, &pages, err);
     if (r != BERTH_OK || frames == 0)
         return r;
-    CLEANUP(closep) int fd = fault_hit() ? (errno = EIO, -1) : open(path, O_RDWR | O_CLOEXEC);
+    CLEANUP(closep) int fd = fault_io() ? -1 : open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", path, strerror(errno));
     size_t size = FRAME_HEADER + l->page_size, n;
@@ -580,29 +587,23 @@ static int copy_log(struct db_log *l, const char *path, berth_error *err)
             r = write_page(fd, l->frame + FRAME_HEADER, l->page_size,
                            (uint64_t)(get32(l->frame) - 1) * l->page_size, err);
     }
-    if (r == BERTH_OK && (fault_hit() || ftruncate(fd, (off_t)pages * l->page_size) < 0))
+    if (r == BERTH_OK && (fault_io() || ftruncate(fd, (off_t)pages * l->page_size) < 0))
         r = berth_error_set(err, BERTH_E_IO, "cutting '%s': %s", path, strerror(errno));
     return r == BERTH_OK ? io_sync(fd, err) : r;
 }
 
 int file_fold_log(const char *path, berth_error *err)
 {
-    CLEANUP(freep) char *name = NULL, *index = NULL;
+    CLEANUP(freep) char *name = str_dupf("%s-wal", path), *index = str_dupf("%s-shm", path);
     CLEANUP(log_done) struct db_log l = {.fd = -1};
-    if (fault_hit() || asprintf(&name, "%s-wal", path) < 0) {
-        name = NULL;
+    if (!name || !index)
         return no_memory(err);
-    }
-    if (fault_hit() || asprintf(&index, "%s-shm", path) < 0) {
-        index = NULL;
-        return no_memory(err);
-    }
     int r = log_open(name, &l, err);
     if (r > 0)
         r = copy_log(&l, path, err);
     if (r < 0)
         return r;
-    if (fault_hit() || (unlink(name) < 0 && errno != ENOENT) || (unlink(index) < 0 && errno != ENOENT))
+    if (fault_io() || (unlink(name) < 0 && errno != ENOENT) || (unlink(index) < 0 && errno != ENOENT))
         return berth_error_set(err, BERTH_E_IO, "removing '%s': %s", name, strerror(errno));
     return io_sync_parent(path, err);
 }

@@ -39,7 +39,7 @@ static int log_close(sqlite3_file *f)
 {
     struct log_file *l = log_of(f);
     int r = flush(l), c = l->real->pMethods->xClose(l->real);
-    free(l->p);
+    mem_free(l->p);
     return r == SQLITE_OK ? c : r;
 }
 
@@ -57,7 +57,7 @@ static int log_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 offset
     if (l->n && (offset != l->offset + l->n || n > (int)GATHER_BYTES - l->n))
         r = flush(l);
     if (!l->p && !fault_hit())
-        l->p = malloc(GATHER_BYTES);
+        l->p = mem_alloc(GATHER_BYTES);
     if (r != SQLITE_OK || !l->p || n > (int)GATHER_BYTES)
         return r == SQLITE_OK ? l->real->pMethods->xWrite(l->real, p, n, offset) : r;
     if (!l->n)

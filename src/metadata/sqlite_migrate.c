@@ -53,26 +53,15 @@ static int current_version(struct db *db, const char *path, int64_t *ret, berth_
     return query_int(db, "SELECT coalesce(max(version), 0) FROM schema_version", ret, err);
 }
 
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 /* The copy appears under its name whole and durable, or not at all. */
 static int back_up(struct db *db, const char *path, int64_t version, berth_error *err)
 {
-    CLEANUP(freep) char *name = NULL, *part = NULL;
-    if (fault_hit() || asprintf(&name, "%s.v%lld.bak", path, (long long)version) < 0) {
-        name = NULL;
+    CLEANUP(freep) char *name = str_dupf("%s.v%lld.bak", path, (long long)version);
+    if (!name)
         return db_nomem(db, err);
-    }
-    if (fault_hit() || asprintf(&part, "%s.part", name) < 0) {
-        part = NULL;
+    CLEANUP(freep) char *part = str_dupf("%s.part", name);
+    if (!part)
         return db_nomem(db, err);
-    }
     unlink(part);
     sqlite3_stmt *st = NULL;
     int rc = fault_hit() ? SQLITE_NOMEM : sqlite3_prepare_v2(db->handle, "VACUUM INTO ?1", -1, &st, NULL);
@@ -83,8 +72,8 @@ static int back_up(struct db *db, const char *path, int64_t version, berth_error
     int r = rc == SQLITE_DONE ? BERTH_OK : db_fail(db, rc, err);
     sqlite3_finalize(st);
     if (r == BERTH_OK) {
-        CLEANUP(closep) int fd = faulted() ? -1 : open(part, O_RDWR | O_CLOEXEC);
-        if (fd < 0 || faulted() || fsync(fd) < 0 || faulted() || rename(part, name) < 0)
+        CLEANUP(closep) int fd = fault_io() ? -1 : open(part, O_RDWR | O_CLOEXEC);
+        if (fd < 0 || fault_io() || fsync(fd) < 0 || fault_io() || rename(part, name) < 0)
             r = berth_error_set(err, BERTH_E_IO, "writing '%s': %s", name, strerror(errno));
         else
             r = io_sync_parent(name, err);

@@ -46,7 +46,7 @@ static void drop(struct recent *r, size_t i)
 {
     if (r->slots[i])
         r->bytes -= bytes_of(r->slots[i]);
-    free(steal(&r->slots[i]));
+    mem_free(steal(&r->slots[i]));
 }
 
 void recent_free(struct recent *r)
@@ -55,7 +55,7 @@ void recent_free(struct recent *r)
         return;
     for (size_t i = 0; i < SLOTS; i++)
         drop(r, i);
-    free(r);
+    mem_free(r);
 }
 
 uint64_t recent_commits(struct db *db)
@@ -95,9 +95,9 @@ void recent_keep(struct db *db, uint64_t commits, enum recent_kind kind, berth_s
     if (n > ENTRY_BYTES)
         return;
     if (!db->recent)
-        db->recent = fault_hit() ? NULL : calloc(1, sizeof(*db->recent));
+        db->recent = fault_hit() ? NULL : mem_zalloc(1, sizeof(*db->recent));
     struct recent *r = db->recent;
-    struct entry *e = !r || fault_hit() ? NULL : malloc(n);
+    struct entry *e = !r || fault_hit() ? NULL : mem_alloc(n);
     if (!e)
         return;
     char *at = (char *)(e + 1);

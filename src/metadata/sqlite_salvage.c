@@ -788,10 +788,8 @@ static void remove_new(const char *name)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     for (size_t i = 0; i < COUNT(suffixes); i++) {
-        CLEANUP(freep) char *file = NULL;
-        if (asprintf(&file, "%s%s", name, suffixes[i]) < 0)
-            file = NULL;
-        else
+        CLEANUP(freep) char *file = str_dupf("%s%s", name, suffixes[i]);
+        if (file)
             unlink(file);
     }
 }
@@ -813,7 +811,7 @@ static int build(struct salvage *s, const char *name, const struct meta_times *t
     s->to->ops->free(s->to);
     CLEANUP(closep) int fd = -1;
     if (r == BERTH_OK) {
-        fd = fault_hit() ? (errno = EIO, -1) : open(name, O_RDWR | O_CLOEXEC);
+        fd = fault_io() ? -1 : open(name, O_RDWR | O_CLOEXEC);
         r = fd < 0 ? berth_error_set(err, BERTH_E_IO, "opening '%s': %s", name, strerror(errno))
                    : io_sync(fd, err);
     }
@@ -828,11 +826,9 @@ static int put_aside(struct salvage *s, berth_error *err)
         char number[16] = "";
         if (i > 1)
             snprintf(number, sizeof(number), ".%u", i);
-        CLEANUP(freep) char *name = NULL;
-        if (fault_hit() || asprintf(&name, "%s.damaged%s", s->path, number) < 0) {
-            name = NULL;
+        CLEANUP(freep) char *name = str_dupf("%s.damaged%s", s->path, number);
+        if (!name)
             return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-        }
         if (fault_hit() ? (errno = EIO, false) : link(s->path, name) == 0) {
             say(s, "database: the damaged one is kept as %s", name);
             return io_sync_parent(s->path, err);
@@ -861,13 +857,11 @@ int meta_sqlite_salvage(const char *path, const struct meta_times *times,
                         const struct meta_salvage_rules *rules, struct meta_salvage_result *ret,
                         berth_error *err)
 {
-    CLEANUP(freep) char *name = NULL;
+    CLEANUP(freep) char *name = str_dupf("%s.salvage", path);
     struct meta_salvage_result res = {0};
-    CLEANUP(freep) struct salvage *s = fault_hit() ? NULL : calloc(1, sizeof(*s));
-    if (!s || fault_hit() || asprintf(&name, "%s.salvage", path) < 0) {
-        name = NULL;
+    CLEANUP(freep) struct salvage *s = fault_hit() ? NULL : mem_zalloc(1, sizeof(*s));
+    if (!name || !s)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    }
     *s = (struct salvage){.path = path, .rules = rules, .res = &res};
     int r = file_fold_log(path, err);
     if (r == BERTH_OK)

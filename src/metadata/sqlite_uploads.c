@@ -52,14 +52,14 @@ static void claim_drop(struct sqlite_meta *m, berth_str id, int64_t epoch)
     if (c && (!epoch || c->epoch == epoch)) {
         *at = c->next;
         m->claims_n--;
-        free(c);
+        mem_free(c);
     }
     pthread_mutex_unlock(&m->claims_lock);
 }
 
 static int claim_take(struct sqlite_meta *m, berth_str id, int64_t *ret_epoch, berth_error *err)
 {
-    struct claim *new = fault_hit() || id.n >= sizeof(new->id) ? NULL : calloc(1, sizeof(*new));
+    struct claim *new = fault_hit() || id.n >= sizeof(new->id) ? NULL : mem_zalloc(1, sizeof(*new));
     if (!new)
         return berth_error_set(err, BERTH_E_NOMEM, "claiming an upload: no memory");
     memcpy(new->id, id.p, id.n);
@@ -72,7 +72,7 @@ static int claim_take(struct sqlite_meta *m, berth_str id, int64_t *ret_epoch, b
         m->claims_n++;
     }
     pthread_mutex_unlock(&m->claims_lock);
-    free(new);
+    mem_free(new);
     return busy ? berth_error_set(err, BERTH_E_BUSY, "another request holds upload " STR_FMT, STR_ARG(id))
                 : BERTH_OK;
 }
@@ -82,7 +82,7 @@ void claims_free(struct sqlite_meta *m)
     for (size_t i = 0; i < CLAIM_BUCKETS; i++)
         for (struct claim *c = m->claims[i], *next; c; c = next) {
             next = c->next;
-            free(c);
+            mem_free(c);
         }
 }
 

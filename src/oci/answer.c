@@ -5,6 +5,8 @@
 #include "oci/mediatype.h"
 #include "oci/reference.h"
 
+#define TEXT_MAX (64 * MIB) /* the detail of one error, printed again */
+
 /* A page is bounded before it comes here; so many values cost some 100 bytes each. */
 static const oci_json_limits limits = {.max_depth = 32, .max_containers = 100000, .max_values = 4000000};
 
@@ -46,8 +48,10 @@ static berth_str detail_of(const json_t *entry, berth_arena *arena)
     const json_t *detail = json_object_get(entry, "detail");
     if (!detail || json_is_null(detail))
         return berth_arena_str(arena, STR(""));
-    CLEANUP(freep) char *text = json_dumps(detail, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY);
-    return text ? printable(str_from(text), arena) : STR_NULL;
+    CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(TEXT_MAX);
+    bool printed = json_dump_callback(detail, berth_buf_write, &text,
+                                      JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY) == 0;
+    return printed ? printable(berth_buf_str(&text), arena) : STR_NULL;
 }
 
 static int read_entry(const json_t *entry, berth_arena *arena, oci_error_entry *ret, berth_error *err)

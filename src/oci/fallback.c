@@ -5,6 +5,8 @@
 #include "oci/document.h"
 #include "oci/json.h"
 
+#define TEXT_MAX (64 * MIB) /* the annotations of one entry, printed again */
+
 static const oci_json_limits limits = {.max_depth = 32, .max_containers = 100000, .max_values = 1000000};
 
 void oci_fallback_tag(berth_str digest, char out[FALLBACK_TAG_MAX])
@@ -51,9 +53,10 @@ static int copy_annotations(const json_t *entry, berth_arena *arena, berth_str *
     *ret = STR("");
     if (!json_is_object(annotations))
         return BERTH_OK;
-    CLEANUP(freep) char *text = json_dumps(annotations, JSON_COMPACT);
-    *ret = berth_arena_str(arena, str_from(text));
-    return text && ret->p ? BERTH_OK : no_memory(err);
+    CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(TEXT_MAX);
+    bool printed = json_dump_callback(annotations, berth_buf_write, &text, JSON_COMPACT) == 0;
+    *ret = berth_arena_str(arena, berth_buf_str(&text));
+    return printed && ret->p ? BERTH_OK : no_memory(err);
 }
 
 static int read_entry(const json_t *entry, berth_arena *arena, oci_referrer *ret, berth_error *err)
@@ -109,12 +112,10 @@ static bool drop(json_t *list, berth_str digest)
 
 static int dump(const json_t *j, berth_buf *out, berth_error *err)
 {
-    CLEANUP(freep) char *text = json_dumps(j, JSON_COMPACT);
-    if (text)
-        berth_buf_add_str(out, str_from(text));
+    bool printed = json_dump_callback(j, berth_buf_write, out, JSON_COMPACT) == 0;
     if (berth_buf_exceeded(out))
         return berth_error_set(err, BERTH_E_TOO_BIG, "the index of referrers has no room");
-    return text && !berth_buf_failed(out) ? BERTH_OK : no_memory(err);
+    return printed ? BERTH_OK : no_memory(err);
 }
 
 int oci_fallback_add(berth_str body, const oci_referrer *add, berth_buf *out, berth_error *err)

@@ -27,7 +27,7 @@ int berth_hasher_new(unsigned algorithm, berth_hasher **ret_hasher, berth_error 
     int r = check_algorithm(algorithm, err);
     if (r != BERTH_OK)
         return r;
-    berth_hasher *h = fault_hit() ? NULL : calloc(1, sizeof(*h));
+    berth_hasher *h = fault_hit() ? NULL : mem_zalloc(1, sizeof(*h));
     if (!h)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     hash_init(&h->hash, (enum hash_algorithm)algorithm);
@@ -37,7 +37,7 @@ int berth_hasher_new(unsigned algorithm, berth_hasher **ret_hasher, berth_error 
 
 void berth_hasher_free(berth_hasher *hasher)
 {
-    free(hasher);
+    mem_free(hasher);
 }
 
 void berth_hasher_update(berth_hasher *hasher, const void *p, size_t n)

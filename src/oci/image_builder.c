@@ -17,10 +17,10 @@ struct berth_builder {
 
 static int builder_make(json_t *root, berth_str media_type, berth_builder **ret, berth_error *err)
 {
-    berth_builder *b = fault_hit() ? NULL : calloc(1, sizeof(*b));
+    berth_builder *b = fault_hit() ? NULL : mem_zalloc(1, sizeof(*b));
     if (!b || !root) {
         json_decref(root);
-        free(b);
+        mem_free(b);
         return no_memory(err);
     }
     b->root = root;
@@ -67,7 +67,7 @@ void berth_builder_free(berth_builder *builder)
     if (!builder)
         return;
     json_decref(builder->root);
-    free(builder);
+    mem_free(builder);
 }
 
 /* --- descriptors --- */

@@ -92,7 +92,7 @@ int berth_config_parse(const void *p, size_t n, berth_config **ret_config, berth
     int r = oci_manifest_load(p, n, &root, err);
     if (r != BERTH_OK)
         return r;
-    struct document *doc = fault_hit() ? NULL : calloc(1, sizeof(*doc));
+    struct document *doc = fault_hit() ? NULL : mem_zalloc(1, sizeof(*doc));
     if (!doc)
         return no_memory(err);
     r = oci_image_keep(p, n, &doc->arena, &doc->c.digest, &doc->c.data, err);
@@ -113,7 +113,7 @@ void berth_config_free(berth_config *config)
         return;
     struct document *doc = CONTAINER_OF(config, struct document, c);
     berth_arena_done(&doc->arena);
-    free(doc);
+    mem_free(doc);
 }
 
 int berth_config_validate(const berth_config *config, berth_error *err)

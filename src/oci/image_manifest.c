@@ -159,7 +159,7 @@ int berth_manifest_parse(const void *p, size_t n, const char *media_type, berth_
     int r = oci_manifest_load(p, n, &root, err);
     if (r != BERTH_OK)
         return r;
-    struct document *doc = fault_hit() ? NULL : calloc(1, sizeof(*doc));
+    struct document *doc = fault_hit() ? NULL : mem_zalloc(1, sizeof(*doc));
     if (!doc)
         return no_memory(err);
     r = oci_image_keep(p, n, &doc->arena, &doc->m.digest, &doc->m.data, err);
@@ -180,7 +180,7 @@ void berth_manifest_free(berth_manifest *manifest)
         return;
     struct document *doc = CONTAINER_OF(manifest, struct document, m);
     berth_arena_done(&doc->arena);
-    free(doc);
+    mem_free(doc);
 }
 
 /* --- asking --- */

@@ -27,7 +27,7 @@ int berth_platform_parse(const char *text, berth_platform **ret_platform, berth_
         return berth_error_set(
             err, BERTH_E_INVALID,
             "a platform is OS/ARCHITECTURE[/VARIANT][:OS-VERSION], such as linux/arm64/v8");
-    struct parsed *new = fault_hit() ? NULL : calloc(1, sizeof(*new));
+    struct parsed *new = fault_hit() ? NULL : mem_zalloc(1, sizeof(*new));
     if (!new)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     const berth_str parts[] = {p.os, p.architecture, p.variant, version};
@@ -47,7 +47,7 @@ int berth_platform_parse(const char *text, berth_platform **ret_platform, berth_
 
 void berth_platform_free(berth_platform *platform)
 {
-    free(platform);
+    mem_free(platform);
 }
 
 size_t berth_platform_print(const berth_platform *platform, char *out, size_t n)

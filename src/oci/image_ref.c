@@ -345,7 +345,7 @@ void berth_ref_done(berth_ref *ref)
 {
     if (!ref)
         return;
-    free((void *)(uintptr_t)ref->original);
+    mem_free((void *)(uintptr_t)ref->original);
     *ref = (berth_ref)BERTH_REF_INIT;
 }
 
@@ -373,7 +373,7 @@ int berth_ref_copy(const berth_ref *ref, berth_ref *ret_ref, berth_error *err)
 {
     const char *from = ref->original;
     size_t n = (size_t)(ref->normalised - from) + strlen(ref->normalised) + 1;
-    char *block = fault_hit() ? NULL : malloc(n);
+    char *block = fault_hit() ? NULL : mem_alloc(n);
     if (!block)
         return berth_error_set(err, BERTH_E_NOMEM, "no memory");
     memcpy(block, from, n);

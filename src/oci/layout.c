@@ -111,7 +111,7 @@ static int load_index(oci_layout_index *x, const void *p, size_t n, berth_error 
 
 int oci_layout_index_open(const void *p, size_t n, oci_layout_index **ret, berth_error *err)
 {
-    oci_layout_index *x = fault_hit() ? NULL : calloc(1, sizeof(*x));
+    oci_layout_index *x = fault_hit() ? NULL : mem_zalloc(1, sizeof(*x));
     if (!x)
         return no_memory(err);
     x->named = json_object();
@@ -255,7 +255,7 @@ void oci_layout_index_free(oci_layout_index *x)
     json_decref(x->root);
     json_decref(x->named);
     json_decref(x->nameless);
-    free(x);
+    mem_free(x);
 }
 
 int berth_layout_file_check(const void *p, size_t n, berth_error *err)

@@ -21,14 +21,14 @@ static int add_segment(http_request *req, const struct repo_blob *b, uint64_t of
         return http_body_file(req, fd, offset, length, err);
     while (length) {
         size_t want = (size_t)MIN(length, (uint64_t)COPY_PIECE), n = 0;
-        char *p = malloc(want);
+        char *p = mem_alloc(want);
         if (!p)
             return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
         int rc = repo_blob_read(b, offset, p, want, &n, err);
         if (rc == BERTH_OK && n == 0)
             rc = berth_error_set(err, BERTH_E_CORRUPT, "the stored blob is shorter than recorded");
         if (rc != BERTH_OK) {
-            free(p);
+            mem_free(p);
             return rc;
         }
         http_body_give(req, p, n);

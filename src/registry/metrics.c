@@ -25,9 +25,9 @@ static void count_repository(struct metrics *m, berth_str name, const http_reque
     while (*at && !str_eq(str_from((*at)->name), name))
         at = &(*at)->next;
     if (!*at) {
-        struct metrics_repository *r = calloc(1, sizeof(*r));
+        struct metrics_repository *r = mem_zalloc(1, sizeof(*r));
         if (r && !(r->name = str_dup(name))) {
-            free(r);
+            mem_free(r);
             r = NULL;
         }
         *at = r;
@@ -52,8 +52,8 @@ void metrics_done(struct metrics *m)
     for (size_t i = 0; i < COUNT(m->repositories); i++)
         for (struct metrics_repository *r = m->repositories[i], *next; r; r = next) {
             next = r->next;
-            free(r->name);
-            free(r);
+            mem_free(r->name);
+            mem_free(r);
         }
     pthread_mutex_destroy(&m->repositories_lock);
 }

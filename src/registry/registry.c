@@ -43,7 +43,7 @@ const struct registry_policy *registry_policy_now(registry *reg)
 
 int registry_new(repo *r, const struct registry_policy *policy, registry **ret_reg, berth_error *err)
 {
-    registry *reg = calloc(1, sizeof(*reg));
+    registry *reg = mem_zalloc(1, sizeof(*reg));
     if (!reg)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     reg->repo = r;
@@ -71,7 +71,7 @@ void registry_free(registry *reg)
     audit_done(&reg->audit);
     metrics_done(&reg->metrics);
     publish_done(&reg->policy);
-    free(reg);
+    mem_free(reg);
 }
 
 const struct http_app *registry_app(registry *reg)

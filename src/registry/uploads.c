@@ -309,8 +309,14 @@ void upload_close_begin(http_request *req)
     if (!closing_digest(req) || !content_type_allowed(req))
         return;
     int rc = repo_upload_open(c->reg->repo, c->name, c->session, &c->digest, &c->upload, &err);
+    bool finished = false;
+    if (rc == BERTH_E_NOT_FOUND) {
+        berth_error why = BERTH_ERROR_INIT;
+        if (repo_upload_was_finished(c->reg->repo, c->name, c->session, &c->digest, &finished, &why) < 0)
+            err = why; /* unknown whether it is unknown */
+    }
     /* An answer that was lost on its way: the repeated PUT gets it again. */
-    if (rc == BERTH_E_NOT_FOUND && repo_upload_was_finished(c->reg->repo, c->name, c->session, &c->digest)) {
+    if (finished) {
         /* a 201 is a promise; the blob may have been deleted or collected since the first */
         berth_error gone = BERTH_ERROR_INIT;
         int there = repo_blob_promise(c->reg->repo, c->name, &c->digest, &gone);

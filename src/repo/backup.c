@@ -232,7 +232,7 @@ static int copy_all(meta *m, blob_store *from, blob_store *to, bool forget,
                     const struct repo_backup_options *o, struct repo_backup_result *ret, berth_error *err)
 {
     struct meta_totals totals = {0};
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     int rc = m->ops->totals(m, &totals, err);
@@ -317,7 +317,7 @@ static size_t remove_strays(blob_store *s, char (*keys)[IO_KEY_SIZE], size_t n)
 int repo_backup_prune(meta *m, blob_store *s, const struct repo_backup_options *o,
                       struct repo_backup_result *ret, berth_error *err)
 {
-    CLEANUP(freep) char(*keys)[IO_KEY_SIZE] = fault_hit() ? NULL : malloc(STRAYS_AT_ONCE * sizeof(*keys));
+    CLEANUP(freep) char(*keys)[IO_KEY_SIZE] = fault_hit() ? NULL : mem_alloc(STRAYS_AT_ONCE * sizeof(*keys));
     if (!keys)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     struct pruning p = {.m = m, .o = o, .keys = keys, .err = err};

@@ -53,9 +53,9 @@ struct check {
 
 static void check_done(struct check *c)
 {
-    free(c->piece);
-    free(c->lost);
-    free(c->strays);
+    mem_free(c->piece);
+    mem_free(c->lost);
+    mem_free(c->strays);
 }
 
 __attribute__((format(printf, 2, 3))) static void say(const struct check *c, const char *fmt, ...)
@@ -423,7 +423,7 @@ static int add_stray(struct check *c, const char *key, uint64_t size)
 {
     if (c->n_strays == c->cap_strays) {
         size_t cap = c->cap_strays ? 2 * c->cap_strays : 64;
-        struct stray *more = fault_hit() ? NULL : realloc(c->strays, cap * sizeof(*more));
+        struct stray *more = fault_hit() ? NULL : mem_realloc(c->strays, cap * sizeof(*more));
         if (!more)
             return berth_error_set(c->err, BERTH_E_NOMEM, "out of memory");
         c->strays = more;
@@ -562,8 +562,8 @@ int repo_check(repo *r, const struct repo_check_options *o, struct repo_check_re
 {
     CLEANUP(check_done) struct check c = {.r = r, .o = o, .res = ret, .repair = o->repair};
     *ret = (struct repo_check_result){0};
-    c.piece = fault_hit() ? NULL : malloc(PIECE);
-    c.lost = fault_hit() ? NULL : malloc(LOST_AT_ONCE * sizeof(*c.lost));
+    c.piece = fault_hit() ? NULL : mem_alloc(PIECE);
+    c.lost = fault_hit() ? NULL : mem_alloc(LOST_AT_ONCE * sizeof(*c.lost));
     if (!c.piece || !c.lost)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     int rc = check_part(&c, "database", check_database, err);

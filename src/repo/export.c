@@ -454,7 +454,7 @@ int repo_export(repo *r, const struct repo_export_options *o, struct repo_export
                 berth_error *err)
 {
     *ret = (struct repo_export_result){0};
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     struct exporting x = {.r = r, .m = r->m, .name = o->name, .o = o, .res = ret, .piece = piece};

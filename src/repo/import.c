@@ -45,12 +45,12 @@ bool import_set_has(const struct import_set *s, const berth_digest *d)
 static bool set_widen(struct import_set *s)
 {
     struct import_set wider = {.n = s->n, .cap = s->cap ? 2 * s->cap : 256};
-    if (s->cap >= 2 * SET_MAX || fault_hit() || !(wider.slots = calloc(wider.cap, sizeof(*wider.slots))))
+    if (s->cap >= 2 * SET_MAX || fault_hit() || !(wider.slots = mem_zalloc(wider.cap, sizeof(*wider.slots))))
         return false;
     for (size_t i = 0; i < s->cap; i++)
         if (s->slots[i][0] || s->slots[i][1])
             memcpy(wider.slots[set_find(&wider, s->slots[i])], s->slots[i], sizeof(*s->slots));
-    free(s->slots);
+    mem_free(s->slots);
     *s = wider;
     return true;
 }
@@ -68,7 +68,7 @@ void import_set_add(struct import_set *s, const berth_digest *d)
 
 void import_set_done(struct import_set *s)
 {
-    free(s->slots);
+    mem_free(s->slots);
     *s = (struct import_set){0};
 }
 
@@ -92,6 +92,16 @@ void import_say(const struct import *im, const char *name, const char *fmt, ...)
     const char *text = berth_arena_vprintf(&a, fmt, ap);
     va_end(ap);
     im->o->report(im->o->arg, name, text ? text : "a line that there is no memory to tell");
+}
+
+int import_pass_over(const struct import *im, const char *name, int rc, const berth_error *why,
+                     berth_error *err)
+{
+    if (rc == BERTH_E_NOMEM || rc == BERTH_E_IO)
+        return berth_error_set(err, rc, "%s: %s", name, why->message);
+    im->res->failed++;
+    import_say(im, name, "not imported: %s", why->message);
+    return BERTH_OK;
 }
 
 /* --- the tree --- */
@@ -119,7 +129,9 @@ int import_open(int dir_fd, const char *path, int flags, int *ret_fd, berth_erro
         memcpy(name, at, n);
         name[n] = '\0';
         int how = at[n] ? O_DIRECTORY : flags;
-        int next = openat(fd < 0 ? dir_fd : fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | how);
+        int next = fault_io() ? -1
+                              : openat(fd < 0 ? dir_fd : fd, name,
+                                       O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | how);
         if (next < 0)
             return cannot_open(path, err);
         closep(&fd);
@@ -127,7 +139,7 @@ int import_open(int dir_fd, const char *path, int flags, int *ret_fd, berth_erro
         at += n + (at[n] == '/');
     }
     struct stat st;
-    if (fstat(fd, &st) < 0)
+    if (fault_io() || fstat(fd, &st) < 0)
         return berth_error_set(err, BERTH_E_CORRUPT, "looking at '%s': %s", path, strerror(errno));
     if (!(flags & O_DIRECTORY) && !S_ISREG(st.st_mode))
         return berth_error_set(err, BERTH_E_NOT_FOUND, "'%s' is not a regular file", path);
@@ -142,27 +154,29 @@ int import_open_file(int dir_fd, const char *path, int *ret_fd, uint64_t *ret_si
     int rc = import_open(dir_fd, path, 0, &fd, err);
     if (rc != BERTH_OK)
         return rc;
-    if (fstat(fd, &st) < 0)
+    if (fault_io() || fstat(fd, &st) < 0)
         return berth_error_set(err, BERTH_E_CORRUPT, "looking at '%s': %s", path, strerror(errno));
     *ret_size = (uint64_t)st.st_size;
     *ret_fd = steal_fd(&fd);
     return BERTH_OK;
 }
 
-static bool is_there(int dir_fd, const char *path, int flags)
+static int is_there(int dir_fd, const char *path, int flags, bool *ret, berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
-    return import_open(dir_fd, path, flags, &fd, NULL) == BERTH_OK;
+    int rc = import_open(dir_fd, path, flags, &fd, err);
+    *ret = rc == BERTH_OK;
+    return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;
 }
 
-bool import_is_folder(int dir_fd, const char *path)
+int import_is_folder(int dir_fd, const char *path, bool *ret, berth_error *err)
 {
-    return is_there(dir_fd, path, O_DIRECTORY);
+    return is_there(dir_fd, path, O_DIRECTORY, ret, err);
 }
 
-bool import_is_file(int dir_fd, const char *path)
+int import_is_file(int dir_fd, const char *path, bool *ret, berth_error *err)
 {
-    return is_there(dir_fd, path, 0);
+    return is_there(dir_fd, path, 0, ret, err);
 }
 
 int import_read(int fd, uint64_t size, size_t max, berth_buf *buf, berth_error *err)
@@ -202,15 +216,26 @@ void import_closedirp(DIR **dir)
         closedir(*dir);
 }
 
-const char *import_next(DIR *dir)
+int import_entry(DIR *dir, const char **ret, berth_error *err)
 {
     for (;;) {
-        const struct dirent *entry = readdir(dir);
-        if (!entry)
-            return NULL;
-        if (entry->d_name[0] != '.' && entry->d_name[0] != '_')
-            return entry->d_name;
+        errno = 0;
+        const struct dirent *entry = fault_io() ? NULL : readdir(dir);
+        if (!entry && errno)
+            return berth_error_set(err, BERTH_E_CORRUPT, "listing the folder: %s", strerror(errno));
+        *ret = entry ? entry->d_name : NULL;
+        if (!entry || entry->d_name[0] != '.')
+            return BERTH_OK;
     }
+}
+
+int import_next(DIR *dir, const char **ret, berth_error *err)
+{
+    int rc;
+    do
+        rc = import_entry(dir, ret, err);
+    while (rc == BERTH_OK && *ret && (**ret == '_' || strcmp(*ret, "lost+found") == 0));
+    return rc;
 }
 
 /* --- repositories --- */
@@ -242,31 +267,51 @@ void import_repo_end(struct import_repo *ir)
     ir->im->res->repositories += ir->any;
     import_set_done(&ir->done);
     import_set_done(&ir->failed);
+    import_set_done(&ir->unread);
     import_set_done(&ir->refused);
 }
 
 /* --- what stands at the path --- */
 
-/* The folder of `repositories` and `blobs`: the root, or where distribution keeps it below its root
- * directory. */
-static bool find_distribution(int root_fd, int *ret_fd)
+/* Whether @root_fd itself is the folder of `repositories` and `blobs`. A folder of layouts may well have a
+ * repository of either name. */
+static int is_distribution(int root_fd, bool *ret, berth_error *err)
+{
+    static const char *const layouts[] = {"oci-layout", "blobs/oci-layout", "repositories/oci-layout"};
+    bool layout = false;
+    int rc = import_is_folder(root_fd, "repositories", ret, err);
+    if (rc == BERTH_OK && *ret)
+        rc = import_is_folder(root_fd, "blobs", ret, err);
+    for (size_t i = 0; rc == BERTH_OK && *ret && i < COUNT(layouts); i++) {
+        rc = import_is_file(root_fd, layouts[i], &layout, err);
+        *ret = !layout;
+    }
+    return rc;
+}
+
+/* That folder: the root, or where distribution keeps it below its root directory. *@ret_fd -1: neither. */
+static int find_distribution(int root_fd, int *ret_fd, berth_error *err)
 {
     static const char *const places[] = {"docker/registry/v2", "registry/v2", "v2"};
+    bool found = false;
     for (size_t i = 0; i < COUNT(places); i++) {
         CLEANUP(closep) int fd = -1;
-        if (import_open(root_fd, places[i], O_DIRECTORY, &fd, NULL) == BERTH_OK &&
-            import_is_folder(fd, "repositories")) {
+        int rc = import_open(root_fd, places[i], O_DIRECTORY, &fd, err);
+        if (rc == BERTH_OK)
+            rc = import_is_folder(fd, "repositories", &found, err);
+        if (rc != BERTH_OK && rc != BERTH_E_NOT_FOUND)
+            return rc;
+        if (found) {
             *ret_fd = steal_fd(&fd);
-            return true;
+            return BERTH_OK;
         }
     }
-    /* A folder of layouts may well have a repository of either name. */
-    if (!import_is_folder(root_fd, "repositories") || !import_is_folder(root_fd, "blobs") ||
-        import_is_file(root_fd, "oci-layout") || import_is_file(root_fd, "blobs/oci-layout") ||
-        import_is_file(root_fd, "repositories/oci-layout"))
-        return false;
-    *ret_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
-    return *ret_fd >= 0;
+    int rc = is_distribution(root_fd, &found, err);
+    if (rc != BERTH_OK || !found)
+        return rc;
+    *ret_fd = fault_io() ? -1 : fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    return *ret_fd < 0 ? berth_error_set(err, BERTH_E_IO, "opening the folder: %s", strerror(errno))
+                       : BERTH_OK;
 }
 
 /* The name for a single layout: as asked for, or as its folder is called. */
@@ -277,8 +322,10 @@ static int layout_name(const struct repo_import_options *o, char **ret_name, ber
             return berth_error_set(err, BERTH_E_INVALID, "'%s' is not a valid repository name", o->name);
         *ret_name = str_dup(str_from(o->name));
     } else {
-        CLEANUP(freep) char *path = realpath(o->path, NULL);
-        const char *slash = path ? strrchr(path, '/') : NULL;
+        CLEANUP(freep) char *path = fault_io() ? NULL : mem_adopt(realpath(o->path, NULL));
+        if (!path)
+            return berth_error_set(err, BERTH_E_IO, "looking at '%s': %s", o->path, strerror(errno));
+        const char *slash = strrchr(path, '/');
         if (!slash || !oci_name_valid(str_from(slash + 1)))
             return berth_error_set(err, BERTH_E_INVALID,
                                    "the folder '%s' has no name that a repository could have: give one",
@@ -292,16 +339,21 @@ static int import_tree(struct import *im, berth_error *err)
 {
     CLEANUP(closep) int fd = -1;
     CLEANUP(freep) char *name = NULL;
-    if (import_is_file(im->root_fd, "oci-layout")) {
-        int rc = layout_name(im->o, &name, err);
+    bool layout;
+    int rc = import_is_file(im->root_fd, "oci-layout", &layout, err);
+    if (rc == BERTH_OK && layout) {
+        rc = layout_name(im->o, &name, err);
         return rc == BERTH_OK ? import_layout(im, name, err) : rc;
     }
+    if (rc != BERTH_OK)
+        return rc;
     if (im->o->name)
         return berth_error_set(err, BERTH_E_INVALID,
                                "'%s' is not an image layout: a name fits a single one only", im->o->path);
-    if (find_distribution(im->root_fd, &fd))
-        return import_distribution(im, fd, err);
-    return import_layouts(im, err);
+    rc = find_distribution(im->root_fd, &fd, err);
+    if (rc != BERTH_OK)
+        return rc;
+    return fd >= 0 ? import_distribution(im, fd, err) : import_layouts(im, err);
 }
 
 int repo_import(repo *r, const struct repo_import_options *o, struct repo_import_result *ret,
@@ -311,11 +363,11 @@ int repo_import(repo *r, const struct repo_import_options *o, struct repo_import
     int rc = o->dry_run ? BERTH_OK : repo__may_write(r, err);
     if (rc != BERTH_OK)
         return rc;
-    CLEANUP(closep) int root_fd = open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(closep) int root_fd = fault_io() ? -1 : open(o->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_INVALID,
                                "opening the folder '%s': %s", o->path, strerror(errno));
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(IMPORT_PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(IMPORT_PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     struct import im = {.r = r, .o = o, .res = ret, .root_fd = root_fd, .piece = piece};

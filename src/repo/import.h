@@ -53,7 +53,8 @@ struct import_repo {
     const struct import_source *source; /* or there: import_backup.c's own */
     struct import_set done;             /* manifests and blobs looked at */
     struct import_set failed;           /* of those, the ones that could not be had */
-    struct import_set refused;          /* and the ones that are not wanted here */
+    struct import_set unread;           /* and of these, those that are there, or may be, and can't be read */
+    struct import_set refused;          /* the ones that are not wanted here */
     bool any;                           /* a manifest of it is in the registry now */
 };
 
@@ -64,22 +65,28 @@ int import_go_on(const struct import *im, berth_error *err);
 /* Tells one line about the repository @name. */
 void import_say(const struct import *im, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* A part of the tree that can't be read, @rc and @why: it is counted and told, and the import goes on with
+ * BERTH_OK. What ends the import is passed on. */
+int import_pass_over(const struct import *im, const char *name, int rc, const berth_error *why,
+                     berth_error *err);
 
 /* Opens @path below @dir_fd; with O_DIRECTORY a folder, else a regular file. BERTH_E_NOT_FOUND, also for a
  * link. */
 int import_open(int dir_fd, const char *path, int flags, int *ret_fd, berth_error *err);
 /* The same for a file and its size. */
 int import_open_file(int dir_fd, const char *path, int *ret_fd, uint64_t *ret_size, berth_error *err);
-bool import_is_folder(int dir_fd, const char *path);
-bool import_is_file(int dir_fd, const char *path);
+/* Whether it is there. What can't be looked at is not absent: then they fail as import_open() does. */
+int import_is_folder(int dir_fd, const char *path, bool *ret, berth_error *err);
+int import_is_file(int dir_fd, const char *path, bool *ret, berth_error *err);
 /* All of a file of at most @max bytes, appended to @buf. */
 int import_read(int fd, uint64_t size, size_t max, berth_buf *buf, berth_error *err);
-/* For readdir(); closed by import_closedirp(). */
+/* For import_next(); closed by import_closedirp(). */
 int import_opendir(int dir_fd, const char *path, DIR **ret_dir, berth_error *err);
 void import_closedirp(DIR **dir);
-/* The next name that may be part of a tree: neither hidden nor, beginning with '_', a registry's own. NULL:
- * the end. */
-const char *import_next(DIR *dir);
+/* The next name that is not hidden. NULL: the end. BERTH_E_CORRUPT: the rest of the folder can't be read. */
+int import_entry(DIR *dir, const char **ret, berth_error *err);
+/* The same without those that begin with '_', which are a registry's own, and without lost+found. */
+int import_next(DIR *dir, const char **ret, berth_error *err);
 
 /* Whether repository @name may be imported; if not, that was told. */
 int import_repo_may(struct import *im, const char *name, bool *ret_may, berth_error *err);

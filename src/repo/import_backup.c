@@ -30,7 +30,7 @@ static int items_own(int rc, berth_error *err)
 /* Bytes from the database as a file, which is what the importer reads. */
 static int file_of(berth_str body, int *ret_fd, berth_error *err)
 {
-    CLEANUP(closep) int fd = fault_hit() ? -1 : memfd_create("berth", MFD_CLOEXEC);
+    CLEANUP(closep) int fd = fault_hit() ? (errno = EMFILE, -1) : memfd_create("berth", MFD_CLOEXEC);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     int rc = io_write_all(fd, body.p, body.n, err);
@@ -58,7 +58,7 @@ static int open_content(struct import_repo *ir, const berth_digest *d, uint64_t 
     if (rc != BERTH_OK)
         return rc;
     *ret_size = store_reader_size(reader);
-    *ret_fd = fault_hit() ? -1 : fcntl(store_reader_fd(reader), F_DUPFD_CLOEXEC, 0);
+    *ret_fd = fault_hit() ? (errno = EMFILE, -1) : fcntl(store_reader_fd(reader), F_DUPFD_CLOEXEC, 0);
     store_close(reader);
     return *ret_fd < 0 ? berth_error_set(err, BERTH_E_NOMEM, "opening object %s: %s", c.key, strerror(errno))
                        : BERTH_OK;
@@ -145,7 +145,7 @@ int repo_restore(repo *r, meta *from, blob_store *objects, bool keep_tags,
     int rc = o->dry_run ? BERTH_OK : repo__may_write(r, err);
     if (rc != BERTH_OK)
         return rc;
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(IMPORT_PIECE);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(IMPORT_PIECE);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     struct import im = {.r = r, .o = o, .res = ret, .root_fd = -1, .piece = piece};

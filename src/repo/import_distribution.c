@@ -66,12 +66,16 @@ static int import_revision(struct import_repo *ir, int fd, const char *algorithm
 {
     char path[DIGEST_TEXT_MAX + 16];
     berth_digest d;
+    berth_error why = BERTH_ERROR_INIT;
+    bool there;
     int n = snprintf(path, sizeof(path), "%s:%s", algorithm, hex);
     if (n < 0 || (size_t)n >= sizeof(path) || digest_parse(str_from(path), &d, NULL) != BERTH_OK)
         return BERTH_OK;
     snprintf(path, sizeof(path), "%s/link", hex);
-    return import_is_file(fd, path) ? import_manifest(ir, &d, STR_NULL, IMPORT_SIZE_UNKNOWN, STR_NULL, err)
-                                    : BERTH_OK;
+    int rc = import_is_file(fd, path, &there, &why);
+    if (rc != BERTH_OK)
+        return import_pass_over(ir->im, ir->name, rc, &why, err);
+    return there ? import_manifest(ir, &d, STR_NULL, IMPORT_SIZE_UNKNOWN, STR_NULL, err) : BERTH_OK;
 }
 
 /* Calls for each tag with @algorithm NULL, else for each revision; a folder that is not there has none. */
@@ -79,25 +83,21 @@ static int import_names(struct import_repo *ir, int repo_fd, const char *path, c
                         berth_error *err)
 {
     CLEANUP(import_closedirp) DIR *dir = NULL;
-    const struct dirent *entry;
+    const char *entry;
     berth_error why = BERTH_ERROR_INIT;
     int rc = import_opendir(repo_fd, path, &dir, &why);
     if (rc == BERTH_E_NOT_FOUND)
         return BERTH_OK;
-    if (rc == BERTH_E_CORRUPT) {
-        ir->im->res->failed++;
-        import_say(ir->im, ir->name, "%s", why.message);
-        return BERTH_OK;
+    while (rc == BERTH_OK &&
+           (rc = import_entry(dir, &entry, &why)) == BERTH_OK) { /* a tag may begin with '_' */
+        if (!entry)
+            return BERTH_OK;
+        rc = algorithm ? import_revision(ir, dirfd(dir), algorithm, entry, err)
+                       : import_tag(ir, dirfd(dir), entry, err);
+        if (rc != BERTH_OK)
+            return rc;
     }
-    if (rc != BERTH_OK)
-        return berth_error_set(err, rc, "%s", why.message);
-    while (rc == BERTH_OK && (entry = readdir(dir))) { /* a tag may begin with '_' */
-        if (entry->d_name[0] == '.')
-            continue;
-        rc = algorithm ? import_revision(ir, dirfd(dir), algorithm, entry->d_name, err)
-                       : import_tag(ir, dirfd(dir), entry->d_name, err);
-    }
-    return rc;
+    return import_pass_over(ir->im, ir->name, rc, &why, err);
 }
 
 static int import_one(struct import *im, int v2_fd, int repo_fd, const char *name, berth_error *err)
@@ -124,26 +124,37 @@ static int walk(struct import *im, int v2_fd, int dir_fd, const char *path, bert
 {
     CLEANUP(import_closedirp) DIR *dir = NULL;
     const char *entry;
+    bool is_repository = false;
+    berth_error why = BERTH_ERROR_INIT;
     int rc = import_go_on(im, err);
-    if (rc == BERTH_OK)
-        rc = import_opendir(dir_fd, path, &dir, err);
+    if (rc != BERTH_OK)
+        return rc;
+    rc = import_opendir(dir_fd, path, &dir, &why);
     if (rc == BERTH_E_NOT_FOUND) /* a file, a link */
         return BERTH_OK;
-    if (rc == BERTH_E_CORRUPT && name->n) {
-        im->res->failed++;
-        import_say(im, berth_buf_cstr(name), "the folder can't be read");
-        return BERTH_OK;
-    }
-    if (rc == BERTH_OK && name->n && import_is_folder(dirfd(dir), "_manifests"))
+    if (rc == BERTH_OK && name->n)
+        rc = import_is_folder(dirfd(dir), "_manifests", &is_repository, &why);
+    if (rc == BERTH_OK && is_repository) {
         rc = import_one(im, v2_fd, dirfd(dir), berth_buf_cstr(name), err);
-    while (rc == BERTH_OK && depth < IMPORT_DEPTH_MAX && (entry = import_next(dir))) {
+        if (rc != BERTH_OK)
+            return rc;
+    }
+    while (rc == BERTH_OK && depth < IMPORT_DEPTH_MAX) {
         size_t before = name->n;
+        rc = import_next(dir, &entry, &why);
+        if (rc != BERTH_OK || !entry)
+            break;
         berth_buf_addf(name, before ? "/%s" : "%s", entry);
         rc = berth_buf_cstr(name) ? walk(im, v2_fd, dirfd(dir), entry, name, depth + 1, err)
                                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
         name->n = before;
+        if (rc != BERTH_OK)
+            return rc;
     }
-    return rc;
+    if (rc == BERTH_OK)
+        return rc;
+    return name->n ? import_pass_over(im, berth_buf_cstr(name), rc, &why, err)
+                   : berth_error_set(err, rc, "'%s': %s", im->o->path, why.message);
 }
 
 int import_distribution(struct import *im, int fd, berth_error *err)

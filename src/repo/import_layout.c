@@ -21,16 +21,28 @@ struct wanted {
     const struct import *im;
     char path[32 + DIGEST_TEXT_MAX]; /* below a layout */
     uint64_t size;
+    int trouble; /* the first place that could not be looked at: it may have been there */
+    berth_error why;
 };
 
-static bool open_fitting(int dir_fd, const char *path, const struct wanted *w, int *ret_fd,
-                         uint64_t *ret_size)
+/* Whether @rc is BERTH_OK; remembers what is no absence. */
+static bool is_ok(struct wanted *w, int rc, const berth_error *why)
+{
+    if (rc != BERTH_OK && rc != BERTH_E_NOT_FOUND && w->trouble == BERTH_OK) {
+        w->trouble = rc;
+        w->why = *why;
+    }
+    return rc == BERTH_OK;
+}
+
+static bool open_fitting(int dir_fd, const char *path, struct wanted *w, int *ret_fd, uint64_t *ret_size)
 {
     CLEANUP(closep) int fd = -1;
     CLEANUP(closep) int folder = -1;
     uint64_t size;
-    if (import_open(dir_fd, path, O_DIRECTORY, &folder, NULL) != BERTH_OK ||
-        import_open_file(folder, w->path, &fd, &size, NULL) != BERTH_OK)
+    berth_error why = BERTH_ERROR_INIT;
+    if (!is_ok(w, import_open(dir_fd, path, O_DIRECTORY, &folder, &why), &why) ||
+        !is_ok(w, import_open_file(folder, w->path, &fd, &size, &why), &why))
         return false;
     if (w->size == IMPORT_SIZE_UNKNOWN ? size == 0 : size != w->size)
         return false;
@@ -40,15 +52,17 @@ static bool open_fitting(int dir_fd, const char *path, const struct wanted *w, i
 }
 
 /* Any folder below @dir_fd that holds the blob. */
-static bool open_below(int dir_fd, const char *path, unsigned depth, const struct wanted *w, int *ret_fd,
+static bool open_below(int dir_fd, const char *path, unsigned depth, struct wanted *w, int *ret_fd,
                        uint64_t *ret_size)
 {
     CLEANUP(import_closedirp) DIR *dir = NULL;
     const char *entry;
-    if (import_opendir(dir_fd, path, &dir, NULL) != BERTH_OK)
+    bool is_layout;
+    berth_error why = BERTH_ERROR_INIT;
+    if (!is_ok(w, import_opendir(dir_fd, path, &dir, &why), &why) ||
+        !is_ok(w, import_is_file(dirfd(dir), "oci-layout", &is_layout, &why), &why))
         return false;
-    bool is_layout = import_is_file(dirfd(dir), "oci-layout");
-    while (import_go_on(w->im, NULL) == BERTH_OK && (entry = import_next(dir))) {
+    while (import_go_on(w->im, NULL) == BERTH_OK && is_ok(w, import_next(dir, &entry, &why), &why) && entry) {
         if (is_layout && strcmp(entry, "blobs") == 0)
             continue;
         if (open_fitting(dirfd(dir), entry, w, ret_fd, ret_size) ||
@@ -58,7 +72,7 @@ static bool open_below(int dir_fd, const char *path, unsigned depth, const struc
     return false;
 }
 
-static bool open_elsewhere(struct import *im, const struct wanted *w, int *ret_fd, uint64_t *ret_size)
+static bool open_elsewhere(struct import *im, struct wanted *w, int *ret_fd, uint64_t *ret_size)
 {
     return open_fitting(im->root_fd, "_blobstore", w, ret_fd, ret_size) ||
            open_below(im->root_fd, ".", 0, w, ret_fd, ret_size);
@@ -67,7 +81,7 @@ static bool open_elsewhere(struct import *im, const struct wanted *w, int *ret_f
 static int open_blob(struct import_repo *ir, const berth_digest *d, uint64_t size, int *ret_fd,
                      uint64_t *ret_size, berth_error *err)
 {
-    struct wanted w = {.im = ir->im, .size = size};
+    struct wanted w = {.im = ir->im, .size = size, .why = BERTH_ERROR_INIT};
     CLEANUP(closep) int fd = -1;
     uint64_t have = 0;
     snprintf(w.path, sizeof(w.path), "blobs/%s/%s", hash_name(d->algorithm), strchr(d->text, ':') + 1);
@@ -77,6 +91,8 @@ static int open_blob(struct import_repo *ir, const berth_digest *d, uint64_t siz
     bool fits = rc == BERTH_OK && (size == IMPORT_SIZE_UNKNOWN ? have > 0 : have == size);
     if (!fits && open_elsewhere(ir->im, &w, ret_fd, ret_size))
         return BERTH_OK;
+    if (!fits && w.trouble != BERTH_OK)
+        return berth_error_set(err, w.trouble, "%s", w.why.message);
     if (rc != BERTH_OK)
         return rc;
     *ret_size = have; /* whatever its size: the digest decides */
@@ -170,30 +186,39 @@ static int walk(struct import *im, int dir_fd, const char *path, berth_buf *name
     CLEANUP(import_closedirp) DIR *dir = NULL;
     const char *entry;
     bool is_layout = false;
+    berth_error why = BERTH_ERROR_INIT;
     int rc = import_go_on(im, err);
-    if (rc == BERTH_OK)
-        rc = import_opendir(dir_fd, path, &dir, err);
+    if (rc != BERTH_OK)
+        return rc;
+    rc = import_opendir(dir_fd, path, &dir, &why);
     if (rc == BERTH_E_NOT_FOUND) /* a file, a link */
         return BERTH_OK;
-    if (rc == BERTH_E_CORRUPT && name->n) {
-        im->res->failed++;
-        import_say(im, berth_buf_cstr(name), "the folder can't be read");
-        return BERTH_OK;
-    }
-    if (rc == BERTH_OK && import_is_file(dirfd(dir), "oci-layout")) {
-        is_layout = *ret_any = true;
+    if (rc == BERTH_OK)
+        rc = import_is_file(dirfd(dir), "oci-layout", &is_layout, &why);
+    if (rc == BERTH_OK && is_layout) {
+        *ret_any = true;
         rc = import_one(im, dirfd(dir), berth_buf_cstr(name), err);
+        if (rc != BERTH_OK)
+            return rc;
     }
-    while (rc == BERTH_OK && depth < IMPORT_DEPTH_MAX && (entry = import_next(dir))) {
+    while (rc == BERTH_OK && depth < IMPORT_DEPTH_MAX) {
         size_t before = name->n;
+        rc = import_next(dir, &entry, &why);
+        if (rc != BERTH_OK || !entry)
+            break;
         if (is_layout && strcmp(entry, "blobs") == 0)
             continue;
         berth_buf_addf(name, before ? "/%s" : "%s", entry);
         rc = berth_buf_cstr(name) ? walk(im, dirfd(dir), entry, name, depth + 1, ret_any, err)
                                   : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
         name->n = before;
+        if (rc != BERTH_OK)
+            return rc;
     }
-    return rc;
+    if (rc == BERTH_OK)
+        return rc;
+    return name->n ? import_pass_over(im, berth_buf_cstr(name), rc, &why, err)
+                   : berth_error_set(err, rc, "'%s': %s", im->o->path, why.message);
 }
 
 int import_layouts(struct import *im, berth_error *err)
@@ -201,7 +226,7 @@ int import_layouts(struct import *im, berth_error *err)
     CLEANUP(berth_buf_done) berth_buf name = BERTH_BUF_INIT(IMPORT_DEPTH_MAX * 300);
     bool any = false;
     int rc = walk(im, im->root_fd, ".", &name, 0, &any, err);
-    if (rc == BERTH_OK && !any)
+    if (rc == BERTH_OK && !any && im->res->failed == 0)
         rc = berth_error_set(err, BERTH_E_NOT_FOUND,
                              "'%s' holds neither the tree of a registry nor image layouts", im->o->path);
     return rc;

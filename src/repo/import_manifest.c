@@ -17,6 +17,13 @@ static bool is_fatal(int rc)
            rc == BERTH_E_CANCELLED || rc == BERTH_E_BUSY;
 }
 
+/* It is there and can't be had: no absence, which a manifest may do without (repo_policy.sparse). What was
+ * stored without it would be here when the import is run again, and never be completed. */
+static bool is_unread(int rc)
+{
+    return rc == BERTH_E_CORRUPT || rc == BERTH_E_DIGEST;
+}
+
 /* --- blobs --- */
 
 static int blob_here(struct import_repo *ir, const berth_digest *d, bool *ret, berth_error *err)
@@ -113,6 +120,8 @@ static int import_blob(struct import_repo *ir, const oci_descriptor *blob, const
     if (rc == BERTH_E_NOT_FOUND && blob->foreign)
         return BERTH_OK;
     import_set_add(&ir->failed, d);
+    if (is_unread(rc))
+        import_set_add(&ir->unread, d);
     im->res->failed++;
     const char *of = manifest ? " of manifest " : "", *whose = manifest ? manifest->text : "";
     if (rc == BERTH_E_NOT_FOUND)
@@ -190,24 +199,34 @@ static int bring_child(struct import_repo *ir, const oci_descriptor *child, cons
         CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
         CLEANUP(berth_buf_done) berth_buf body = BERTH_BUF_INIT(IMPORT_MANIFEST_MAX + 1);
         oci_manifest man;
-        if (read_body(ir, &child->digest, child->size, &body, NULL) != BERTH_OK ||
-            oci_manifest_parse(body.p, body.n, STR_NULL, NULL, &a, &man, NULL) != BERTH_OK)
+        berth_error why = BERTH_ERROR_INIT;
+        int rc = read_body(ir, &child->digest, child->size, &body, &why);
+        if (rc == BERTH_OK)
+            rc = oci_manifest_parse(body.p, body.n, STR_NULL, NULL, &a, &man, &why);
+        if (is_fatal(rc))
+            return berth_error_set(err, rc, "blob %s: %s", child->digest.text, why.message);
+        if (rc != BERTH_OK && rc != BERTH_E_CORRUPT) /* what can't be read may be either */
             return import_blob(ir, child, index, err);
         return bring(ir, &child->digest, STR_NULL, child->size, STR_NULL, depth, err);
     }
     return bring(ir, &child->digest, child->media_type, child->size, STR_NULL, depth, err);
 }
 
-/* Everything that the manifest needs. What can't be had was told; whether it can do without is for
- * repo_manifest_put() to say. */
+/* Everything that the manifest needs. What can't be had was told; whether it can do without what is absent is
+ * for repo_manifest_put() to say. *@ret_whole false: some of it can't be read. */
 static int bring_references(struct import_repo *ir, const berth_digest *d, const oci_manifest *man,
-                            unsigned depth, berth_error *err)
+                            unsigned depth, bool *ret_whole, berth_error *err)
 {
     int rc = BERTH_OK;
-    for (size_t i = 0; rc == BERTH_OK && i < man->n_blobs; i++)
+    *ret_whole = true;
+    for (size_t i = 0; rc == BERTH_OK && i < man->n_blobs; i++) {
         rc = import_blob(ir, &man->blobs[i], d, err);
-    for (size_t i = 0; rc == BERTH_OK && i < man->n_children; i++)
+        *ret_whole = *ret_whole && !import_set_has(&ir->unread, &man->blobs[i].digest);
+    }
+    for (size_t i = 0; rc == BERTH_OK && i < man->n_children; i++) {
         rc = bring_child(ir, &man->children[i], d, depth + 1, err);
+        *ret_whole = *ret_whole && !import_set_has(&ir->unread, &man->children[i].digest);
+    }
     return rc;
 }
 
@@ -258,14 +277,19 @@ static int bring_new(struct import_repo *ir, const berth_digest *d, berth_str me
     if (rc == BERTH_OK && depth > NESTING_MAX)
         rc = berth_error_set(&why, BERTH_E_INVALID, "indexes are nested too deeply");
     if (rc == BERTH_OK && !here) {
-        rc = bring_references(ir, d, &man, depth, err);
+        bool whole;
+        rc = bring_references(ir, d, &man, depth, &whole, err);
         if (rc != BERTH_OK)
             return rc;
+        if (!whole)
+            rc = berth_error_set(&why, BERTH_E_CORRUPT, "not all that it refers to can be read");
     }
     if (rc == BERTH_OK)
         rc = put(ir, d, media_type, berth_buf_str(&body), tag, &a, &why);
     if (is_fatal(rc))
         return berth_error_set_oci(err, rc, why.oci_code, "manifest %s: %s", d->text, why.message);
+    if (is_unread(rc))
+        import_set_add(&ir->unread, d);
     if (rc != BERTH_OK)
         return give_up(ir, d, tag, false, why.message);
     ir->any = true;

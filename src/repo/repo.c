@@ -46,7 +46,7 @@ const struct repo_policy *repo_policy_now(repo *r)
 
 int repo_new(meta *m, blob_store *s, const struct repo_policy *policy, repo **ret_r, berth_error *err)
 {
-    repo *r = fault_hit() ? NULL : calloc(1, sizeof(*r));
+    repo *r = fault_hit() ? NULL : mem_zalloc(1, sizeof(*r));
     if (!r)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     r->m = m;
@@ -74,7 +74,7 @@ void repo_free(repo *r)
     publish_done(&r->policy);
     pthread_mutex_destroy(&r->gc_lock);
     pthread_mutex_destroy(&r->removal_lock);
-    free(r);
+    mem_free(r);
 }
 
 void repo_set_read_only(repo *r, bool on)

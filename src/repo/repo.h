@@ -99,7 +99,8 @@ int repo_upload_status(repo *r, berth_str name, berth_str id, uint64_t *ret_size
                        berth_error *err); /* read */
 int repo_upload_cancel(repo *r, berth_str name, berth_str id, berth_error *err);
 /* Read: whether the session was finished lately with @digest, so that a repeated PUT gets its 201 again. */
-bool repo_upload_was_finished(repo *r, berth_str name, berth_str id, const berth_digest *digest);
+int repo_upload_was_finished(repo *r, berth_str name, berth_str id, const berth_digest *digest, bool *ret,
+                             berth_error *err);
 
 /* --- manifests, tags, referrers --- */
 struct repo_manifest_put {

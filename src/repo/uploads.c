@@ -15,6 +15,8 @@
 #define CHECKPOINT_BYTES (32 * MIB)
 /* The reserve is asked for again this often: one large body must not eat what deletes need. */
 #define SPACE_BYTES (16 * MIB)
+/* Stored and hashed in turns, as much as stays in the nearest caches between the two. */
+#define SLICE_BYTES (64 * KIB)
 
 struct repo_upload {
     repo *r;
@@ -46,8 +48,8 @@ static int expiry(repo *r, int64_t *ret, berth_error *err)
 static void upload_free(repo_upload *u)
 {
     berth_buf_done(&u->small);
-    free(u->name);
-    free(u);
+    mem_free(u->name);
+    mem_free(u);
 }
 
 /* What the name @id is worth by itself. *@ret_fresh: the session it would be, @room; NULL when we did not
@@ -96,7 +98,7 @@ int repo_upload_start(repo *r, berth_str name, enum hash_algorithm algorithm, ch
 static int hash_stored(repo_upload *u, enum hash_algorithm algorithm, berth_error *err)
 {
     blob_writer *w = NULL;
-    CLEANUP(freep) char *piece = fault_hit() ? NULL : malloc(256 * KIB);
+    CLEANUP(freep) char *piece = fault_hit() ? NULL : mem_alloc(256 * KIB);
     if (!piece)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     hash_init(&u->hash, algorithm);
@@ -130,9 +132,9 @@ static int upload_new(repo *r, berth_str name, repo_upload **ret_u, berth_error 
         rc = repo__has_space(r, 0, err);
     if (rc != BERTH_OK)
         return rc;
-    repo_upload *u = fault_hit() ? NULL : calloc(1, sizeof(*u));
+    repo_upload *u = fault_hit() ? NULL : mem_zalloc(1, sizeof(*u));
     if (!u || !(u->name = str_dup(name))) {
-        free(u);
+        mem_free(u);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     }
     u->r = r;
@@ -291,6 +293,18 @@ static int is_broken(berth_error *err)
     return berth_error_set(err, BERTH_E_IO, "storing an earlier part of this request failed");
 }
 
+static int store_and_hash(repo_upload *u, const char *p, size_t n, berth_error *err)
+{
+    int rc = BERTH_OK;
+    for (size_t at = 0; at < n && rc == BERTH_OK; at += SLICE_BYTES) {
+        size_t slice = MIN(n - at, SLICE_BYTES);
+        rc = store_append(u->writer, p + at, slice, err);
+        if (rc == BERTH_OK)
+            hash_update(&u->hash, p + at, slice);
+    }
+    return rc;
+}
+
 int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err)
 {
     int rc = u->broken ? is_broken(err) : BERTH_OK;
@@ -300,6 +314,8 @@ int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err
         berth_buf_add(&u->small, p, n);
         if (berth_buf_failed(&u->small))
             rc = berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+        else
+            hash_update(&u->hash, p, n);
     } else {
         u->unchecked += n;
         if (u->unchecked >= SPACE_BYTES) {
@@ -309,10 +325,9 @@ int repo_upload_append(repo_upload *u, const void *p, size_t n, berth_error *err
         if (rc == BERTH_OK && !u->writer)
             rc = spill(u, err);
         if (rc == BERTH_OK)
-            rc = store_append(u->writer, p, n, err);
+            rc = store_and_hash(u, p, n, err);
     }
     if (rc == BERTH_OK) {
-        hash_update(&u->hash, p, n);
         u->offset += n;
         u->unrecorded += n;
         if (u->chunked && u->unrecorded >= CHECKPOINT_BYTES)
@@ -454,8 +469,11 @@ int repo_upload_cancel(repo *r, berth_str name, berth_str id, berth_error *err)
     return rc == BERTH_OK ? r->m->ops->upload_cancel(r->m, name, id, fresh ? fresh->expires_at : 0, err) : rc;
 }
 
-bool repo_upload_was_finished(repo *r, berth_str name, berth_str id, const berth_digest *digest)
+int repo_upload_was_finished(repo *r, berth_str name, berth_str id, const berth_digest *digest, bool *ret,
+                             berth_error *err)
 {
     berth_digest d;
-    return r->m->ops->upload_result(r->m, name, id, &d, NULL) == BERTH_OK && digest_eq(&d, digest);
+    int rc = r->m->ops->upload_result(r->m, name, id, &d, err);
+    *ret = rc == BERTH_OK && digest_eq(&d, digest);
+    return rc == BERTH_E_NOT_FOUND ? BERTH_OK : rc;
 }

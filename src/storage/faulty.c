@@ -44,13 +44,13 @@ static int count(blob_store *s, berth_error *err)
 static blob_writer *unwrap(blob_writer *bw)
 {
     blob_writer *inner = ((faulty_writer *)bw)->inner;
-    free(bw);
+    mem_free(bw);
     return inner;
 }
 
 static int wrap_writer(blob_store *s, blob_writer *inner, blob_writer **ret_w, berth_error *err)
 {
-    faulty_writer *w = malloc(sizeof(*w));
+    faulty_writer *w = mem_alloc(sizeof(*w));
     if (!w) {
         store_abandon(inner);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -117,7 +117,7 @@ static int faulty_open(blob_store *s, const char *key, blob_reader **ret_r, bert
         r = store_open(inner_of(s), key, &inner, err);
     if (r != BERTH_OK)
         return r;
-    faulty_reader *reader = malloc(sizeof(*reader));
+    faulty_reader *reader = mem_alloc(sizeof(*reader));
     if (!reader) {
         store_close(inner);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -146,7 +146,7 @@ static int faulty_reader_fd(blob_reader *r)
 static void faulty_close(blob_reader *r)
 {
     store_close(((faulty_reader *)r)->inner);
-    free(r);
+    mem_free(r);
 }
 
 static int faulty_remove(blob_store *s, const char *key, berth_error *err)
@@ -172,12 +172,12 @@ static int faulty_space(blob_store *s, uint64_t *ret_free, berth_error *err)
 static void faulty_free(blob_store *s)
 {
     store_free(inner_of(s));
-    free(s);
+    mem_free(s);
 }
 
 int store_faulty_new(blob_store *inner, blob_store **ret_s, berth_error *err)
 {
-    faulty_store *f = malloc(sizeof(*f));
+    faulty_store *f = mem_alloc(sizeof(*f));
     if (!f) {
         store_free(inner);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");

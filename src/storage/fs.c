@@ -67,17 +67,10 @@ static fs_store *fs_of(blob_store *s)
 
 static int os_error(berth_error *err, const char *what, const char *key)
 {
-    int code = errno == ENOSPC || errno == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO;
+    int code = errno == ENOSPC || errno == EDQUOT                      ? BERTH_E_NO_SPACE
+               : errno == ENOMEM || errno == EMFILE || errno == ENFILE ? BERTH_E_NOMEM
+                                                                       : BERTH_E_IO;
     return berth_error_set(err, code, "%s object %.32s: %s", what, key, strerror(errno));
-}
-
-/* For a system call of a write path: `if (faulted() || fchmod(…) < 0)`. */
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
 }
 
 /* --- folders --- */
@@ -89,20 +82,20 @@ static unsigned hex_value(char c)
 
 static int open_folder(int parent_fd, const char *name)
 {
-    return faulted() ? -1 : openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fault_io() ? -1 : openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* For reading. Not blocking: what lies in the folder may be a pipe that somebody put there. */
 static int open_object(int folder_fd, const char *key)
 {
-    return faulted() ? -1 : openat(folder_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    return fault_io() ? -1 : openat(folder_fd, key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 }
 
 static int make_folder(fs_store *fs, unsigned i, bool create, int *ret_fd, berth_error *err)
 {
     char name[3];
     snprintf(name, sizeof(name), "%02x", i & 0xffu);
-    if (create && (faulted() || (mkdirat(fs->objects_fd, name, 0700) < 0 && errno != EEXIST)))
+    if (create && (fault_io() || (mkdirat(fs->objects_fd, name, 0700) < 0 && errno != EEXIST)))
         return os_error(err, "making the folder of", name);
     int fd = atomic_load(&fs->folders[i]);
     if (fd < 0)
@@ -150,7 +143,7 @@ static void writer_free(fs_writer *w)
         return;
     direct_free(w->direct);
     closep(&w->fd);
-    free(w);
+    mem_free(w);
 }
 
 static void writer_freep(fs_writer **w)
@@ -160,7 +153,7 @@ static void writer_freep(fs_writer **w)
 
 static fs_writer *writer_new(blob_store *s, int folder_fd, const char *key)
 {
-    fs_writer *w = fault_hit() ? NULL : malloc(sizeof(*w));
+    fs_writer *w = fault_hit() ? NULL : mem_alloc(sizeof(*w));
     if (w) {
         *w = (fs_writer){.base = {s}, .fd = -1, .folder_fd = folder_fd};
         memcpy(w->key, key, sizeof(w->key));
@@ -176,7 +169,7 @@ static int fs_create(blob_store *s, const char *key, blob_writer **ret_w, berth_
     CLEANUP(writer_freep) fs_writer *w = writer_new(s, folder_fd, key);
     if (!w)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    w->fd = faulted()
+    w->fd = fault_io()
                 ? -1
                 : openat(folder_fd, key, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE_GROWING);
     if (w->fd < 0 && errno == EEXIST)
@@ -195,11 +188,11 @@ static int reopen(int folder_fd, const char *key, uint64_t size, berth_error *er
     struct stat st;
     if (fd < 0 && errno == ENOENT)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "no such object");
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0 || fault_io() || fstat(fd, &st) < 0)
         return os_error(err, "opening", key);
     if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < size)
         return berth_error_set(err, BERTH_E_CORRUPT, "object %s has fewer bytes than were recorded", key);
-    if (!(st.st_mode & S_IWUSR) && (faulted() || fchmod(fd, MODE_GROWING) < 0))
+    if (!(st.st_mode & S_IWUSR) && (fault_io() || fchmod(fd, MODE_GROWING) < 0))
         return os_error(err, "opening again", key);
     return BERTH_OK;
 }
@@ -214,8 +207,8 @@ static int fs_resume(blob_store *s, const char *key, uint64_t size, blob_writer 
     CLEANUP(writer_freep) fs_writer *w = writer_new(s, folder_fd, key);
     if (!w)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    w->fd = faulted() ? -1 : openat(folder_fd, key, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
-    if (w->fd < 0 || faulted() || ftruncate(w->fd, (off_t)size) < 0)
+    w->fd = fault_io() ? -1 : openat(folder_fd, key, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (w->fd < 0 || fault_io() || ftruncate(w->fd, (off_t)size) < 0)
         return os_error(err, "going on with", key);
     w->size = w->written_back = size;
     /* The caller may have recorded no byte yet and so never suspended it: an empty object may lack its name.
@@ -244,7 +237,7 @@ static int append_plain(fs_writer *w, const char *p, size_t n, berth_error *err)
 {
     for (size_t done = 0; done < n;) {
         size_t piece = MIN(n - done, WRITE_BYTES);
-        ssize_t r = faulted() ? -1 : pwrite(w->fd, p + done, piece, (off_t)(w->size + done));
+        ssize_t r = fault_io() ? -1 : pwrite(w->fd, p + done, piece, (off_t)(w->size + done));
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0) {
@@ -304,12 +297,12 @@ static int fs_append(blob_writer *bw, const void *p, size_t n, berth_error *err)
 /* The file holds what was appended and no more; file and name are durable. */
 static int settle(fs_writer *w, berth_error *err)
 {
-    if (w->tail && (faulted() || ftruncate(w->fd, (off_t)w->size) < 0))
+    if (w->tail && (fault_io() || ftruncate(w->fd, (off_t)w->size) < 0))
         return os_error(err, "cutting", "");
     if (!fs_of(w->base.store)->sync)
         return BERTH_OK;
     /* Not fdatasync: mode and attribute must be durable too, and one journal commit carries all of it. */
-    if (faulted() || fsync(w->fd) < 0)
+    if (fault_io() || fsync(w->fd) < 0)
         return os_error(err, "syncing", "");
     return w->new_name ? io_sync_dir(w->folder_fd, err) : BERTH_OK;
 }
@@ -328,7 +321,7 @@ static int fs_complete(blob_writer *bw, const char *digest, berth_error *err)
     /* Not every file system has attributes, and repair can do without: failure is no failure. */
     if (!fault_hit())
         (void)!fsetxattr(w->fd, DIGEST_ATTRIBUTE, digest, strlen(digest), 0);
-    if (faulted() || fchmod(w->fd, MODE_WHOLE) < 0)
+    if (fault_io() || fchmod(w->fd, MODE_WHOLE) < 0)
         return os_error(err, "completing", "");
     r = settle(w, err);
     if (r != BERTH_OK)
@@ -359,11 +352,11 @@ static int fs_open(blob_store *s, const char *key, blob_reader **ret_r, berth_er
     struct stat st;
     if (fd < 0 && errno == ENOENT)
         return berth_error_set(err, BERTH_E_NOT_FOUND, "no such object");
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0 || fault_io() || fstat(fd, &st) < 0)
         return os_error(err, "opening", key);
     if (!S_ISREG(st.st_mode) || (st.st_mode & S_IWUSR && !fs_of(s)->any_mode))
         return berth_error_set(err, BERTH_E_NOT_FOUND, "object %s is not complete", key);
-    fs_reader *reader = fault_hit() ? NULL : malloc(sizeof(*reader));
+    fs_reader *reader = fault_hit() ? NULL : mem_alloc(sizeof(*reader));
     if (!reader)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     *reader = (fs_reader){.base = {s}, .fd = steal_fd(&fd), .size = (uint64_t)st.st_size};
@@ -395,7 +388,7 @@ static void fs_close(blob_reader *r)
 {
     fs_reader *reader = (fs_reader *)r;
     closep(&reader->fd);
-    free(reader);
+    mem_free(reader);
 }
 
 /* --- the whole store --- */
@@ -407,7 +400,7 @@ static int unlink_object(fs_store *fs, const char *key, int *ret_folder_fd, bert
     int r = folder_of(fs, key, false, ret_folder_fd, err);
     if (r == BERTH_E_NOT_FOUND)
         return BERTH_OK;
-    if (r == BERTH_OK && (faulted() || (unlinkat(*ret_folder_fd, key, 0) < 0 && errno != ENOENT)))
+    if (r == BERTH_OK && (fault_io() || (unlinkat(*ret_folder_fd, key, 0) < 0 && errno != ENOENT)))
         r = os_error(err, "removing", key);
     return r;
 }
@@ -457,12 +450,15 @@ static int list_one(int folder_fd, const char *name, const char *key,
     CLEANUP(closep) int fd = open_object(folder_fd, key);
     if (fd < 0 && (errno == ENOENT || errno == ELOOP))
         return BERTH_OK; /* removed since the folder was read; a link is none of ours */
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0 || fault_io() || fstat(fd, &st) < 0)
         return os_error(err, "listing", key);
     if (!S_ISREG(st.st_mode))
         return BERTH_OK;
     if (!(st.st_mode & S_IWUSR)) {
-        ssize_t n = fgetxattr(fd, DIGEST_ATTRIBUTE, digest, sizeof(digest) - 1);
+        ssize_t n = fault_io() ? -1 : fgetxattr(fd, DIGEST_ATTRIBUTE, digest, sizeof(digest) - 1);
+        /* What can't be read must not look like an object of unknown bytes: repair would do without it. */
+        if (n < 0 && errno != ENODATA && errno != ENOTSUP && errno != ERANGE)
+            return os_error(err, "listing", key);
         digest[n > 0 ? n : 0] = '\0';
     }
     return each(arg, key, (uint64_t)st.st_size, digest);
@@ -475,7 +471,7 @@ static int list_folder(fs_store *fs, const char *name,
     int fd = open_folder(fs->objects_fd, name);
     if (fd < 0)
         return errno == ENOENT ? BERTH_OK : os_error(err, "listing the folder of", name);
-    CLEANUP(closedirp) DIR *dir = fdopendir(fd);
+    CLEANUP(closedirp) DIR *dir = fault_io() ? NULL : fdopendir(fd);
     if (!dir) {
         int r = os_error(err, "listing the folder of", name);
         close(fd);
@@ -483,7 +479,7 @@ static int list_folder(fs_store *fs, const char *name,
     }
     for (;;) {
         errno = 0;
-        struct dirent *entry = readdir(dir);
+        struct dirent *entry = fault_io() ? NULL : readdir(dir);
         if (!entry)
             return errno ? os_error(err, "listing the folder of", name) : BERTH_OK;
         int r = list_one(fd, name, entry->d_name, each, arg, err);
@@ -510,7 +506,7 @@ static int fs_space(blob_store *s, uint64_t *ret_free, berth_error *err)
     struct statvfs v;
     struct stat st;
     int fd = fs_of(s)->objects_fd;
-    if (fstatvfs(fd, &v) < 0 || fstat(fd, &st) < 0)
+    if (fault_io() || fstatvfs(fd, &v) < 0 || fault_io() || fstat(fd, &st) < 0)
         return berth_error_set(err, BERTH_E_IO, "asking for free space: %s", strerror(errno));
     if (st.st_nlink == 0) /* its file system still answers */
         return berth_error_set(err, BERTH_E_IO, "the folder of the objects was removed");
@@ -528,7 +524,7 @@ static void fs_free(blob_store *s)
     closep(&fs->objects_fd);
     direct_gate_done(&fs->gate);
     pthread_mutex_destroy(&fs->lock);
-    free(fs);
+    mem_free(fs);
 }
 
 static const struct blob_store_ops fs_ops = {
@@ -554,7 +550,7 @@ static const struct blob_store_ops fs_ops = {
 static int new_store(int objects_fd, bool sync, bool any_mode, uint64_t direct_from, blob_store **ret_s,
                      berth_error *err)
 {
-    fs_store *fs = fault_hit() ? NULL : malloc(sizeof(*fs));
+    fs_store *fs = fault_hit() ? NULL : mem_alloc(sizeof(*fs));
     if (!fs) {
         close(objects_fd);
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
@@ -577,7 +573,7 @@ static int new_store(int objects_fd, bool sync, bool any_mode, uint64_t direct_f
 int store_fs_new(int dir_fd, bool sync, uint64_t direct_from, blob_store **ret_s, berth_error *err)
 {
     CLEANUP(closep) int parent_fd = dir_fd;
-    if (faulted() || (mkdirat(parent_fd, "objects", 0700) < 0 && errno != EEXIST))
+    if (fault_io() || (mkdirat(parent_fd, "objects", 0700) < 0 && errno != EEXIST))
         return berth_error_set(err, BERTH_E_IO, "making the folder 'objects': %s", strerror(errno));
     CLEANUP(closep) int objects_fd = open_folder(parent_fd, "objects");
     if (objects_fd < 0)

@@ -46,16 +46,16 @@ static int no_memory(berth_error *err)
 
 static void *alloc(size_t n)
 {
-    return fault_hit() ? NULL : calloc(1, n);
+    return fault_hit() ? NULL : mem_zalloc(1, n);
 }
 
 static void unref(mem_object *o)
 {
     if (--o->refs > 0)
         return;
-    free(o->digest);
-    free(o->p);
-    free(o);
+    mem_free(o->digest);
+    mem_free(o->p);
+    mem_free(o);
 }
 
 /* Where the object of @key is linked, or would be. Keys are random: their first digits are the hash. */
@@ -85,7 +85,7 @@ static void widen(mem_store *m)
             o->next = NULL;
             *find(m, o->key) = o;
         }
-    free(old);
+    mem_free(old);
 }
 
 static int mem_create(blob_store *s, const char *key, blob_writer **ret_w, berth_error *err)
@@ -128,7 +128,7 @@ static int mem_resume(blob_store *s, const char *key, uint64_t size, blob_writer
     } else if (o->n < size) {
         r = berth_error_set(err, BERTH_E_CORRUPT, "object %s has fewer bytes than were recorded", key);
     } else {
-        free(o->digest);
+        mem_free(o->digest);
         o->digest = NULL;
         o->n = (size_t)size;
         o->refs++;
@@ -148,7 +148,7 @@ static bool grow(mem_object *o, size_t n)
     if (o->n + n <= o->cap)
         return true;
     size_t cap = MAX(o->n + n, o->cap * 2);
-    char *p = fault_hit() ? NULL : realloc(o->p, cap);
+    char *p = fault_hit() ? NULL : mem_realloc(o->p, cap);
     if (!p)
         return false;
     o->p = p;
@@ -177,7 +177,7 @@ static void mem_abandon(blob_writer *bw)
     pthread_mutex_lock(&m->lock);
     unref(w->object);
     pthread_mutex_unlock(&m->lock);
-    free(w);
+    mem_free(w);
 }
 
 static int mem_complete(blob_writer *bw, const char *digest, berth_error *err)
@@ -202,7 +202,7 @@ static int mem_suspend(blob_writer *bw, berth_error *err)
 static int mem_open(blob_store *s, const char *key, blob_reader **ret_r, berth_error *err)
 {
     mem_store *m = mem_of(s);
-    CLEANUP(freep) mem_reader *r = fault_hit() ? NULL : calloc(1, sizeof(*r));
+    CLEANUP(freep) mem_reader *r = fault_hit() ? NULL : mem_zalloc(1, sizeof(*r));
     if (!r)
         return no_memory(err);
     pthread_mutex_lock(&m->lock);
@@ -245,7 +245,7 @@ static void mem_close(blob_reader *r)
     pthread_mutex_lock(&m->lock);
     unref(reader->object);
     pthread_mutex_unlock(&m->lock);
-    free(reader);
+    mem_free(reader);
 }
 
 static int mem_remove(blob_store *s, const char *key, berth_error *err)
@@ -270,7 +270,7 @@ static int mem_list(blob_store *s, int (*each)(void *arg, const char *key, uint6
     mem_store *m = mem_of(s);
     pthread_mutex_lock(&m->lock);
     size_t n = 0;
-    mem_object **all = fault_hit() ? NULL : calloc(m->n_objects + 1, sizeof(mem_object *));
+    mem_object **all = fault_hit() ? NULL : mem_zalloc(m->n_objects + 1, sizeof(mem_object *));
     for (size_t i = 0; all && i < m->n_buckets; i++)
         for (mem_object *o = m->buckets[i]; o; o = o->next) {
             o->refs++;
@@ -291,11 +291,11 @@ static int mem_list(blob_store *s, int (*each)(void *arg, const char *key, uint6
         unref(all[i]);
         pthread_mutex_unlock(&m->lock);
     }
-    free(all);
+    mem_free(all);
     return r;
 }
 
-static void mem_free(blob_store *s)
+static void mem_store_free(blob_store *s)
 {
     mem_store *m = mem_of(s);
     for (size_t i = 0; i < m->n_buckets; i++)
@@ -303,9 +303,9 @@ static void mem_free(blob_store *s)
             next = o->next;
             unref(o);
         }
-    free(m->buckets);
+    mem_free(m->buckets);
     pthread_mutex_destroy(&m->lock);
-    free(m);
+    mem_free(m);
 }
 
 static const struct blob_store_ops mem_ops = {
@@ -321,7 +321,7 @@ static const struct blob_store_ops mem_ops = {
     .read = mem_read,
     .close = mem_close,
     .remove = mem_remove,
-    .free = mem_free,
+    .free = mem_store_free,
     .list = mem_list,
 };
 

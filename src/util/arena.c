@@ -19,7 +19,7 @@ void berth_arena_done(berth_arena *a)
 {
     for (struct arena_chunk *c = a->chunks, *next; c; c = next) {
         next = c->next;
-        free(c);
+        mem_free(c);
     }
     a->chunks = NULL;
 }
@@ -31,7 +31,7 @@ void berth_arena_reset(berth_arena *a)
         return;
     while (first->next) { /* the oldest chunk stands last and has the common size */
         struct arena_chunk *next = first->next;
-        free(first);
+        mem_free(first);
         first = next;
     }
     first->used = 0;
@@ -47,7 +47,7 @@ void *berth_arena_alloc(berth_arena *a, size_t n)
     struct arena_chunk *c = a->chunks;
     if (!c || c->size - c->used < n) {
         size_t size = MAX(n, CHUNK_SIZE);
-        c = fault_hit() ? NULL : malloc(sizeof(*c) + size);
+        c = fault_hit() ? NULL : mem_alloc(sizeof(*c) + size);
         if (!c)
             return NULL;
         *c = (struct arena_chunk){.next = a->chunks, .size = size};

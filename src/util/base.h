@@ -11,6 +11,8 @@
 
 #include <berth/error.h>
 
+#include "util/memory.h"
+
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 #define UNUSED      __attribute__((unused))
 #define COUNT(a)    (sizeof(a) / sizeof((a)[0]))
@@ -36,10 +38,10 @@ static inline int steal_fd(int *fd)
     return f;
 }
 
-/* For CLEANUP on any pointer from malloc(). */
+/* For CLEANUP on any pointer of util/memory.h. */
 static inline void freep(void *p)
 {
-    free(*(void **)p);
+    mem_free(*(void **)p);
 }
 
 /* Moves a pointer out of its variable: `return steal(&p);`. */

@@ -13,7 +13,7 @@ void berth_buf_init(berth_buf *b, size_t max)
 
 void berth_buf_done(berth_buf *b)
 {
-    free(b->p);
+    mem_free(b->p);
     berth_buf_init(b, b->max);
 }
 
@@ -34,7 +34,7 @@ char *berth_buf_reserve(berth_buf *b, size_t n)
     size_t need = b->n + n + 1; /* one for the NUL of _cstr() */
     if (need > b->cap) {
         size_t cap = MAX(b->cap * 2, MAX(need, (size_t)64));
-        char *p = fault_hit() ? NULL : realloc(b->p, cap);
+        char *p = fault_hit() ? NULL : mem_realloc(b->p, cap);
         if (!p) {
             b->failed = true;
             return NULL;
@@ -68,6 +68,12 @@ void berth_buf_add_str(berth_buf *b, berth_str s)
 void berth_buf_putc(berth_buf *b, char c)
 {
     berth_buf_add(b, &c, 1);
+}
+
+int berth_buf_write(const char *p, size_t n, void *buf)
+{
+    berth_buf_add(buf, p, n);
+    return berth_buf_failed(buf) ? -1 : 0;
 }
 
 void berth_buf_addf(berth_buf *b, const char *fmt, ...)

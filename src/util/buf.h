@@ -29,6 +29,9 @@ void berth_buf_add_int(berth_buf *b, int64_t v); /* in decimal */
 void berth_buf_add_uint(berth_buf *b, uint64_t v);
 void berth_buf_putc(berth_buf *b, char c);
 
+/* For what writes by a function, json_dump_callback() for one: @buf is a berth_buf. -1: it has failed. */
+int berth_buf_write(const char *p, size_t n, void *buf);
+
 /* At least @n writable bytes at the end, or NULL (failed). Commit what was written by berth_buf_grow(). */
 char *berth_buf_reserve(berth_buf *b, size_t n);
 void berth_buf_grow(berth_buf *b, size_t n);

@@ -31,7 +31,7 @@ static int no_memory(berth_error *err)
 
 int inflater_new(compress_sink_fn fn, void *arg, struct inflater **ret, berth_error *err)
 {
-    struct inflater *i = fault_hit() ? NULL : calloc(1, sizeof(*i));
+    struct inflater *i = fault_hit() ? NULL : mem_zalloc(1, sizeof(*i));
     if (!i)
         return no_memory(err);
     i->fn = fn;
@@ -47,7 +47,7 @@ void inflater_free(struct inflater *i)
     if (i->format == GZIP)
         inflateEnd(&i->z);
     ZSTD_freeDStream(i->zstd);
-    free(i);
+    mem_free(i);
 }
 
 static int write_gzip(struct inflater *i, const unsigned char *p, size_t n, berth_error *err)
@@ -167,10 +167,10 @@ struct gzipper {
 
 int gzipper_new(compress_sink_fn fn, void *arg, struct gzipper **ret, berth_error *err)
 {
-    struct gzipper *g = fault_hit() ? NULL : calloc(1, sizeof(*g));
+    struct gzipper *g = fault_hit() ? NULL : mem_zalloc(1, sizeof(*g));
     if (!g ||
         deflateInit2(&g->z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        free(g);
+        mem_free(g);
         return no_memory(err);
     }
     g->fn = fn;
@@ -184,7 +184,7 @@ void gzipper_free(struct gzipper *g)
     if (!g)
         return;
     deflateEnd(&g->z);
-    free(g);
+    mem_free(g);
 }
 
 static int pack(struct gzipper *g, const unsigned char *p, size_t n, int flush, berth_error *err)

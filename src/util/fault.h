@@ -3,6 +3,7 @@
 #ifndef UTIL_FAULT_H
 #define UTIL_FAULT_H
 
+#include <errno.h>
 #include <stdbool.h>
 
 #ifdef BERTH_FAULT
@@ -15,5 +16,14 @@ static inline bool fault_hit(void)
     return false;
 }
 #endif
+
+/* For a system call: `if (fault_io() || fchmod(…) < 0)`. */
+static inline bool fault_io(void)
+{
+    if (!fault_hit())
+        return false;
+    errno = EIO;
+    return true;
+}
 
 #endif

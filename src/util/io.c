@@ -16,20 +16,11 @@ static int io_error(berth_error *err, const char *what)
     return berth_error_set(err, code, "%s: %s", what, strerror(errno));
 }
 
-/* `if (faulted() || call(...) < 0)` */
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 int io_write_all(int fd, const void *p, size_t n, berth_error *err)
 {
     const char *at = p;
     while (n) {
-        ssize_t r = faulted() ? -1 : write(fd, at, n);
+        ssize_t r = fault_io() ? -1 : write(fd, at, n);
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0)
@@ -44,7 +35,7 @@ int io_pwrite_all(int fd, const void *p, size_t n, uint64_t offset, berth_error 
 {
     const char *at = p;
     while (n) {
-        ssize_t r = faulted() ? -1 : pwrite(fd, at, n, (off_t)offset);
+        ssize_t r = fault_io() ? -1 : pwrite(fd, at, n, (off_t)offset);
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0)
@@ -60,7 +51,7 @@ int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_er
 {
     size_t done = 0;
     while (done < n) {
-        ssize_t r = pread(fd, (char *)p + done, n - done, (off_t)(offset + done));
+        ssize_t r = fault_io() ? -1 : pread(fd, (char *)p + done, n - done, (off_t)(offset + done));
         if (r < 0 && errno == EINTR)
             continue;
         if (r < 0)
@@ -75,12 +66,12 @@ int io_pread(int fd, void *p, size_t n, uint64_t offset, size_t *ret_n, berth_er
 
 int io_sync(int fd, berth_error *err)
 {
-    return faulted() || fdatasync(fd) < 0 ? io_error(err, "syncing") : BERTH_OK;
+    return fault_io() || fdatasync(fd) < 0 ? io_error(err, "syncing") : BERTH_OK;
 }
 
 int io_sync_dir(int dir_fd, berth_error *err)
 {
-    return faulted() || fsync(dir_fd) < 0 ? io_error(err, "syncing a folder") : BERTH_OK;
+    return fault_io() || fsync(dir_fd) < 0 ? io_error(err, "syncing a folder") : BERTH_OK;
 }
 
 int io_sync_parent(const char *path, berth_error *err)
@@ -90,7 +81,7 @@ int io_sync_parent(const char *path, berth_error *err)
     char *dir = str_dup(slash ? (berth_str){path, (size_t)(slash - path) + 1} : STR("."));
     if (!dir)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    CLEANUP(closep) int fd = faulted() ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(closep) int fd = fault_io() ? -1 : open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "opening '%s': %s", dir, strerror(errno));
     return io_sync_dir(fd, err);
@@ -106,7 +97,7 @@ int io_mkdirs(const char *path, berth_error *err)
             continue;
         char was = *at;
         *at = '\0';
-        bool made = !faulted() && mkdir(copy, 0700) == 0;
+        bool made = !fault_io() && mkdir(copy, 0700) == 0;
         if (!made && errno != EEXIST)
             return berth_error_set(err, errno == ENOSPC || errno == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO,
                                    "creating the folder '%s': %s", copy, strerror(errno));
@@ -119,7 +110,9 @@ int io_mkdirs(const char *path, berth_error *err)
         *at = was;
     }
     struct stat st;
-    if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+    if (fault_io() || stat(path, &st) < 0)
+        return berth_error_set(err, BERTH_E_IO, "looking at the folder '%s': %s", path, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
         return berth_error_set(err, BERTH_E_IO, "'%s' is not a folder", path);
     return BERTH_OK;
 }
@@ -134,9 +127,12 @@ int io_sync_parents(const char *path, berth_error *err)
             continue;
         char was = *at;
         *at = '\0';
-        CLEANUP(closep) int fd = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        CLEANUP(closep) int parent_fd = fd < 0 ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (parent_fd >= 0 && (faulted() || fsync(parent_fd) < 0) && errno != EINVAL && errno != EROFS)
+        CLEANUP(closep) int fd = fault_io() ? -1 : open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        CLEANUP(closep)
+        int parent_fd = fd < 0 || fault_io() ? -1 : openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (parent_fd < 0 && errno != EACCES && errno != EPERM && errno != ENOENT && errno != ENOTDIR)
+            return berth_error_set(err, BERTH_E_IO, "opening what holds '%s': %s", copy, strerror(errno));
+        if (parent_fd >= 0 && (fault_io() || fsync(parent_fd) < 0) && errno != EINVAL && errno != EROFS)
             return berth_error_set(err, BERTH_E_IO, "syncing what holds '%s': %s", copy, strerror(errno));
         if (!was)
             return BERTH_OK;
@@ -146,13 +142,13 @@ int io_sync_parents(const char *path, berth_error *err)
 
 int io_read_file(const char *path, berth_buf *buf, berth_error *err)
 {
-    CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(closep) int fd = fault_io() ? -1 : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return berth_error_set(err, errno == ENOENT || errno == ENOTDIR ? BERTH_E_NOT_FOUND : BERTH_E_IO,
                                "opening '%s': %s", path, strerror(errno));
     for (;;) {
         char piece[16 * KIB];
-        ssize_t n = read(fd, piece, sizeof(piece));
+        ssize_t n = fault_io() ? -1 : read(fd, piece, sizeof(piece));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -177,13 +173,13 @@ int io_replace_file(const char *path, int folder, berth_str bytes, berth_error *
     const char *name = berth_buf_cstr(&fresh);
     if (!name)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    CLEANUP(closep) int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    CLEANUP(closep) int fd = fault_io() ? -1 : open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return berth_error_set(err, BERTH_E_IO, "creating '%s': %s", name, strerror(errno));
     int r = io_write_all(fd, bytes.p, bytes.n, err);
     if (r == BERTH_OK)
         r = io_sync(fd, err);
-    if (r == BERTH_OK && rename(name, path) < 0)
+    if (r == BERTH_OK && (fault_io() || rename(name, path) < 0))
         r = berth_error_set(err, BERTH_E_IO, "renaming '%s': %s", name, strerror(errno));
     if (r != BERTH_OK) {
         unlink(name);

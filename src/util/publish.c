@@ -18,7 +18,7 @@ static struct published *box_of(void *value)
 
 void *publish_new(size_t size, berth_arena **ret_strings)
 {
-    struct published *box = fault_hit() ? NULL : calloc(1, sizeof(*box) + size);
+    struct published *box = fault_hit() ? NULL : mem_zalloc(1, sizeof(*box) + size);
     if (!box)
         return NULL;
     *ret_strings = &box->strings;
@@ -29,7 +29,7 @@ void publish_discard(void *value)
 {
     struct published *box = box_of(value);
     berth_arena_done(&box->strings);
-    free(box);
+    mem_free(box);
 }
 
 void publish_put(berth_publisher *p, void *value)

@@ -1,6 +1,9 @@
 /* util/str.c - operations on views; see str.h. */
 #include "util/str.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "util/fault.h"
 
 static unsigned char lower(char c)
@@ -92,11 +95,25 @@ bool str_to_u64(berth_str s, uint64_t *ret)
 
 char *str_dup(berth_str s)
 {
-    char *c = fault_hit() ? NULL : malloc(s.n + 1);
+    char *c = fault_hit() ? NULL : mem_alloc(s.n + 1);
     if (!c)
         return NULL;
     if (s.n)
         memcpy(c, s.p, s.n);
     c[s.n] = '\0';
+    return c;
+}
+
+char *str_dupf(const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    char *c = n < 0 || fault_hit() ? NULL : mem_alloc((size_t)n + 1);
+    if (c)
+        vsnprintf(c, (size_t)n + 1, fmt, again);
+    va_end(again);
     return c;
 }

@@ -37,7 +37,8 @@ bool str_cut(berth_str s, char sep, berth_str *head, berth_str *tail);
 /* Decimal digits only, the whole view, no sign; false on anything else or overflow. */
 bool str_to_u64(berth_str s, uint64_t *ret);
 
-/* A NUL-terminated copy from malloc(); NULL without memory. */
+/* A NUL-terminated copy from mem_alloc(), or what printf() makes of it; NULL without memory. */
 char *str_dup(berth_str s);
+char *str_dupf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

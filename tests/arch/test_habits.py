@@ -20,6 +20,12 @@ BORING = re.compile(r"""/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])
 ENVIRONMENT = ("src/cli/", "src/daemon/config", "src/daemon/systemd.c", "src/client/plain.c")
 GETENV = re.compile(r"(?<!\w)(secure_)?getenv\s*\(")
 
+# All memory comes from util/memory.h, for the program may have an allocator of its own. Not so: what it is made of, and what
+# O_DIRECT wants aligned. A string from realpath() or getcwd() is adopted where it is made.
+HEAP = re.compile(r"(?<![\w.>])(malloc|calloc|realloc|reallocarray|free|v?asprintf|strn?dup|getline|getdelim|open_memstream|"
+                  r"posix_memalign|aligned_alloc|scandir|json_dumps)\s*\(|(?<!mem_adopt\()\b(realpath|getcwd)\s*\(")
+HEAP_AT = {"src/util/memory.c": None, "src/storage/direct.c": {"posix_memalign(", "free("}}
+
 
 def bare(text):
     """Code without comments and strings, line numbers kept."""
@@ -52,6 +58,29 @@ def test_few_read_the_environment():
         if relative.startswith("src/") and not relative.startswith(ENVIRONMENT):
             wrong += [f"{relative}:{line}" for line, _ in calls(GETENV, path.read_text())]
     assert not wrong, "\n".join(wrong)
+
+
+def off_the_heap(relative, text):
+    may = HEAP_AT.get(relative, set())
+    return [f"{relative}:{line}: {name}" for line, name in calls(HEAP, text) if may is not None and name not in may]
+
+
+def test_memory_comes_from_one_place():
+    """C115; tests/integration/test_library.py asks the same of what was built."""
+    wrong = []
+    for path in CODE:
+        if path.is_relative_to(ROOT / "src"):
+            wrong += off_the_heap(str(path.relative_to(ROOT)), path.read_text())
+    assert not wrong, "mem_alloc() and its like are in util/memory.h:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize("line, found", [
+    ("p = malloc(1);", True), ("free(p);", True), ("if (asprintf(&p, \"\") < 0)", True), ("p = realpath(f, NULL);", True),
+    ("mem_free(p);", False), ("ops->free(p);", False), ("void (*free)(void *);", False), ("/* free(p) */", False),
+    ("p = mem_adopt(realpath(f, NULL));", False), ("berth_call_free(p);", False),
+])
+def test_the_check_of_memory_finds(line, found):
+    assert bool(off_the_heap("src/client/client.c", line)) == found
 
 
 def test_every_file_says_what_it_is_for():

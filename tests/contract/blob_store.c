@@ -444,7 +444,7 @@ static void retry_append(struct store_fixture *f)
 {
 #ifdef BERTH_FAULT
     blob_writer *w;
-    char *p = malloc(MIB);
+    char *p = mem_alloc(MIB);
     fixture_fill(p, 2, 0, MIB);
     CHECK_OK(store_create(f->s, KEY1, &w, &test_err));
     CHECK_OK(store_append(w, p, 100, &test_err));
@@ -454,7 +454,7 @@ static void retry_append(struct store_fixture *f)
     CHECK_OK(store_append(w, p + 100, MIB - 100, &test_err));
     CHECK_OK(store_complete(w, DIGEST, &test_err));
     CHECK(fixture_holds(f->s, KEY1, 2, MIB));
-    free(p);
+    mem_free(p);
 #else
     (void)f;
 #endif

@@ -75,7 +75,7 @@ void fixture_fill(char *p, unsigned seed, size_t from, size_t n)
 void fixture_put(blob_store *s, const char *key, unsigned seed, size_t n, const char *digest)
 {
     blob_writer *w;
-    CLEANUP(freep) char *p = malloc(n + 1);
+    CLEANUP(freep) char *p = mem_alloc(n + 1);
     fixture_fill(p, seed, 0, n);
     CHECK_OK(store_create(s, key, &w, &test_err));
     CHECK_OK(store_append(w, p, n, &test_err));
@@ -96,7 +96,7 @@ bool fixture_finds(blob_store *s, const char *key)
 bool fixture_holds(blob_store *s, const char *key, unsigned seed, size_t n)
 {
     blob_reader *r;
-    CLEANUP(freep) char *want = malloc(n + 1), *have = malloc(n + 1);
+    CLEANUP(freep) char *want = mem_alloc(n + 1), *have = mem_alloc(n + 1);
     size_t got;
     fixture_fill(want, seed, 0, n);
     CHECK_OK(store_open(s, key, &r, &test_err));

@@ -55,7 +55,6 @@
 WRAP_POINTER(malloc, void *, (size_t n), (n), ENOMEM)
 WRAP_POINTER(calloc, void *, (size_t n, size_t size), (n, size), ENOMEM)
 WRAP_POINTER(realloc, void *, (void *p, size_t n), (p, n), ENOMEM)
-WRAP_POINTER(reallocarray, void *, (void *p, size_t n, size_t size), (p, n, size), ENOMEM)
 WRAP_POINTER(realpath, char *, (const char *path, char *out), (path, out), ENOMEM)
 
 /* --- files --- */

@@ -1,10 +1,12 @@
 /* tests/fault/client.c - each operation of the client's half with its first call failing, its second, and so
  * on until a run goes through: an allocation, a system call, a call of libcurl (calls.h), or
  * what util/fault.h counts. Whatever fails, the error is a clear value, nothing is left open, and the same
- * client then does it. That nothing leaks is AddressSanitizer's to say.
+ * client then does it. All of it has an allocator of the program's own, which wants back its own blocks and
+ * all of them. That nothing else leaks is AddressSanitizer's to say.
  *
  * A new operation is a new line of OPERATIONS; tests/arch/test_faults.py finds what has none. The registry is
  * a process of its own: what fails here does not fail there. */
+#include "allocator.h"
 #include "calls.h"
 #include "fixture.h"
 #include "helper_fixture.h"
@@ -190,7 +192,8 @@ static int get_blob(berth_client *c, uint64_t from, berth_call **call, berth_err
     return r;
 }
 
-static int get_open_file(berth_client *c, berth_call **call, berth_error *err)
+/* Behind what is there already: a beginning, or bytes that are another blob's. */
+static int get_open_file(berth_client *c, const char *there, berth_call **call, berth_error *err)
 {
     char text[8];
     berth_get_options o = BERTH_GET_OPTIONS_INIT;
@@ -198,6 +201,8 @@ static int get_open_file(berth_client *c, berth_call **call, berth_error *err)
     CHECK(f);
     o.ranges = 2;
     o.ranges_from = 1;
+    o.goes_on = true;
+    CHECK(fputs(there, f) >= 0 && fflush(f) == 0);
     int r = berth_blob_get_fd(c, "a", ABC, fileno(f), &o, call, err);
     rewind(f);
     CHECK(r != BERTH_OK || (fread(text, 1, 8, f) == 3 && memcmp(text, "abc", 3) == 0));
@@ -293,7 +298,7 @@ static int ask(berth_client *c, const char *path, berth_call **call, berth_error
         berth_request_set_source(q, &three);
     char *url = NULL;
     r = berth_request_url(q, &url, err);
-    free(url);
+    mem_free(url);
     if (r == BERTH_OK)
         r = berth_request_send(q, call, err);
     berth_request_free(q);
@@ -613,7 +618,9 @@ static int layout_of_the_library(berth_error *err)
     X(blob_get_range, OPEN, get_blob(c, 1, call, err))                                                       \
     X(blob_get_memory, OPEN, berth_blob_get_memory(c, "a", ABC, 3, call, err))                               \
     X(blob_get_file, OPEN, get_file(c, 0, call, err))                                                        \
-    X(blob_get_fd, OPEN, get_open_file(c, call, err))                                                        \
+    X(blob_get_fd, OPEN, get_open_file(c, "", call, err))                                                    \
+    X(blob_get_fd_behind, OPEN, get_open_file(c, "a", call, err))                                            \
+    X(blob_get_fd_anew, OPEN, get_open_file(c, "xy", call, err))                                             \
     X(blob_get_file_in_ranges, OPEN, get_file(c, 3, call, err))                                              \
     X(blob_head, OPEN, berth_blob_head(c, "there", ABC, call, err))                                          \
     X(blob_delete, OPEN, berth_blob_delete(c, "a", ABC, err))                                                \
@@ -714,11 +721,14 @@ static void test_fault_client__any_call_may_fail(void **state)
     const struct operation_row *row = *state;
     CHECK(!run_failing(row, 100000)); /* also loads what is loaded once */
     size_t before = descriptors();
+    unsigned long taken = allocator_counts.taken, left = allocator_left();
     unsigned n = 1;
     while (run_failing(row, n))
         n++;
     CHECK(n > 1 || row->run == op_layout_file);
     assert_int_equal(descriptors(), before);
+    assert_int_equal(allocator_left(), left);
+    CHECK(allocator_counts.taken > taken || row->run == op_layout_file);
 }
 
 /* --- the registry, and files --- */
@@ -772,6 +782,7 @@ int main(int argc, char **argv)
     static struct CMUnitTest tests[COUNT(rows)];
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
+    CHECK_OK(berth_allocator_set(&allocator, &test_err));
     calls_of_libcurl();
     for (size_t i = 0; i < COUNT(rows); i++) {
         const struct operation_row *row = &rows[i];

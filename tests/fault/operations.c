@@ -8,6 +8,10 @@
 #include "vfs.h"
 #include "world.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "util/fault.h"
 
 /* --- the operations; each may be repeated --- */
@@ -99,7 +103,7 @@ static int finish(struct world *w, const char *id, berth_str body, enum hash_alg
     uint64_t at;
     repo_upload *u = NULL;
     digest_of(algorithm, body.p, body.n, &d);
-    if (repo_upload_was_finished(w->f.r, STR(APP), str_from(id), &d))
+    if (was_finished(&w->f, STR(APP), id, &d))
         return BERTH_OK;
     int r = repo_upload_status(w->f.r, STR(APP), str_from(id), &at, err);
     if (r == BERTH_OK)
@@ -202,6 +206,25 @@ static bool did_promise(struct world *w)
     return repo_blob_open(w->f.r, STR(SOURCE), &seed.mountable, false, &w->f.a, &b, NULL) == BERTH_OK &&
            !b.lease_due;
 }
+static int manifest_lease_due(struct world *w, bool *ret, berth_error *err)
+{
+    struct oci_stored m;
+    oci_reference ref = {.is_digest = true, .digest = seed.untagged};
+    int r = repo_manifest_get(w->f.r, STR(APP), &ref, false, &w->f.a, &m, err);
+    *ret = r == BERTH_OK && m.lease_due;
+    return r;
+}
+static int op_promise_manifest(struct world *w, berth_error *err)
+{
+    bool due;
+    int r = manifest_lease_due(w, &due, err);
+    return r == BERTH_OK && due ? repo_manifest_promise(w->f.r, STR(APP), &seed.untagged, err) : r;
+}
+static bool did_promise_manifest(struct world *w)
+{
+    bool due;
+    return manifest_lease_due(w, &due, NULL) == BERTH_OK && !due;
+}
 
 /* Two tags, one of which moves; a subject that is there; a layer that is not. */
 static int op_manifest(struct world *w, berth_error *err)
@@ -293,11 +316,28 @@ static bool did_collect(struct world *w)
            repo_upload_status(w->f.r, STR(APP), str_from(seed.part), &size, NULL) == BERTH_E_NOT_FOUND;
 }
 
+static int import(struct world *w, const char *path, const char *name, berth_error *err)
+{
+    struct repo_import_options o = {.path = path, .name = name};
+    struct repo_import_result result;
+    int r = repo_import(w->f.r, &o, &result, err);
+    if (r == BERTH_OK && result.failed) /* it went on without: told, and the command's exit code is 6 */
+        return berth_error_set(err, BERTH_E_IO, "not all was imported");
+    return r;
+}
 static int op_import(struct world *w, berth_error *err)
 {
-    struct repo_import_options o = {.path = seed.layout, .name = "imported"};
-    struct repo_import_result result;
-    return repo_import(w->f.r, &o, &result, err);
+    char path[300];
+    snprintf(path, sizeof(path), "%s/imported", seed.layouts);
+    return import(w, path, "imported", err);
+}
+static int op_import_layouts(struct world *w, berth_error *err)
+{
+    return import(w, seed.layouts, NULL, err);
+}
+static int op_import_tree(struct world *w, berth_error *err)
+{
+    return import(w, seed.tree, NULL, err);
 }
 static bool did_import(struct world *w)
 {
@@ -307,6 +347,11 @@ static bool did_import(struct world *w)
     CHECK(digest_eq(&v1, &seed.imported));
     CHECK(pull_blob(&w->f, "imported", &seed.imported_layer).n == 900);
     return true;
+}
+
+static bool did_import_tree(struct world *w)
+{
+    return did_import(w) && manifest_is_there(&w->f, "imported", &seed.revision);
 }
 
 static int op_repair(struct world *w, berth_error *err)
@@ -357,6 +402,67 @@ static bool did_repair(struct world *w)
     return true;
 }
 
+/* A backup beside the registry, of which one is made again and again. */
+static int open_backup(struct world *w, char ret_database[512], blob_store **ret, berth_error *err)
+{
+    char dir[300];
+    snprintf(dir, sizeof(dir), "%s/backup", w->dir);
+    snprintf(ret_database, 512, "%s/meta.db", dir);
+    CHECK(mkdir(dir, 0700) == 0 || errno == EEXIST);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(fd >= 0);
+    return store_fs_new(fd, true, 0, ret, err);
+}
+static int op_backup(struct world *w, berth_error *err)
+{
+    char path[512];
+    blob_store *to = NULL;
+    struct repo_backup_options o = {.verify = w->again};
+    struct repo_backup_result result;
+    int r = open_backup(w, path, &to, err);
+    unlink(path);
+    if (r == BERTH_OK)
+        r = repo_backup(w->f.r, path, to, &o, &result, err);
+    store_free(to);
+    if (r == BERTH_OK && result.problems)
+        return berth_error_set(err, BERTH_E_IO, "not all was backed up");
+    return r;
+}
+static bool did_backup(struct world *w)
+{
+    char path[512];
+    struct repo_check_options o = {.repair = false};
+    struct repo_check_result result = {.problems = 1};
+    struct fixture f = {.policy = w->f.policy};
+    CHECK_OK(open_backup(w, path, &f.s, &test_err));
+    if (access(path, R_OK) == 0 && meta_sqlite_open(path, NULL, &f.m, &test_err) == BERTH_OK) {
+        CHECK_OK(repo_new(f.m, f.s, &f.policy, &f.r, &test_err));
+        CHECK_OK(repo_check(f.r, &o, &result, &test_err));
+        result.problems += !manifest_is_there(&f, KEPT, &seed.index);
+        repo_free(f.r);
+        f.m->ops->free(f.m);
+    }
+    store_free(f.s);
+    berth_arena_done(&f.a);
+    return result.problems == 0;
+}
+
+static struct world other; /* what is brought back from, while the tests run */
+
+static int op_restore(struct world *w, berth_error *err)
+{
+    struct repo_import_options o = {.name = NULL};
+    struct repo_import_result result;
+    int r = repo_restore(w->f.r, other.f.m, other.f.s, false, &o, &result, err);
+    return r == BERTH_OK && result.failed ? berth_error_set(err, BERTH_E_IO, "not all was brought back") : r;
+}
+static bool did_restore(struct world *w)
+{
+    berth_digest multi = tag_digest(&w->f, KEPT, "multi");
+    return digest_eq(&multi, &seed.index) && manifest_is_there(&w->f, KEPT, &seed.untagged) &&
+           blob_is_there(&w->f, KEPT, &seed.layer) && blob_is_there(&w->f, SOURCE, &seed.mountable);
+}
+
 /* More pages than the log is let grow to: they are copied back, after the answer. */
 static int op_checkpoint(struct world *w, berth_error *err)
 {
@@ -381,6 +487,10 @@ static bool did_reopen(struct world *w)
 {
     return w->f.r != NULL;
 }
+static bool did_migrate(struct world *w)
+{
+    return w->f.r && manifest_is_there(&w->f, APP, &seed.index);
+}
 
 static const struct operation {
     const char *name;
@@ -389,8 +499,10 @@ static const struct operation {
     bool in_part; /* it may have happened in part: it goes on where it was */
     bool later;   /* when leases are over */
     bool damaged, empty, closed;
+    bool aged;       /* its database has the first version of the schema */
     bool torn;       /* a page of the database can't be read */
-    unsigned stride; /* costly: beyond its 20th call only every so many, and not with every kind of failure */
+    bool costly;     /* not with every kind of failure */
+    unsigned stride; /* beyond its 20th call only every so many: odd, for each second run is a restart */
 } operations[] = {
     {.name = "pushing a small blob", .run = op_small_blob, .done = did_small},
     {.name = "pushing a large blob", .run = op_large_blob, .done = did_large},
@@ -404,6 +516,7 @@ static const struct operation {
     {.name = "cancelling a session", .run = op_cancel, .done = did_cancel},
     {.name = "mounting a blob", .run = op_mount, .done = did_mount},
     {.name = "promising a blob", .run = op_promise, .done = did_promise, .later = true},
+    {.name = "promising a manifest", .run = op_promise_manifest, .done = did_promise_manifest, .later = true},
     {.name = "storing a manifest", .run = op_manifest, .done = did_manifest},
     {.name = "deleting a tag", .run = op_delete_tag, .done = did_delete_tag},
     {.name = "deleting a manifest", .run = op_delete_manifest, .done = did_delete_manifest},
@@ -411,12 +524,30 @@ static const struct operation {
     {.name = "deleting a repository", .run = op_delete_repo, .done = did_delete_repo},
     {.name = "collecting", .run = op_collect, .done = did_collect, .in_part = true, .later = true},
     {.name = "importing", .run = op_import, .done = did_import, .in_part = true},
-    {.name = "repairing", .run = op_repair, .done = did_repair, .in_part = true, .damaged = true},
+    {.name = "importing a folder of layouts",
+     .run = op_import_layouts,
+     .done = did_import,
+     .in_part = true,
+     .costly = true,
+     .stride = 3},
+    {.name = "importing another registry's tree",
+     .run = op_import_tree,
+     .done = did_import_tree,
+     .in_part = true,
+     .costly = true,
+     .stride = 3},
+    {.name = "repairing",
+     .run = op_repair,
+     .done = did_repair,
+     .in_part = true,
+     .damaged = true,
+     .stride = 3},
     {.name = "making the indexes anew",
      .run = op_rebuild,
      .done = did_repair,
      .in_part = true,
      .damaged = true,
+     .costly = true,
      .stride = 11},
     {.name = "salvaging the database",
      .run = op_salvage,
@@ -424,14 +555,36 @@ static const struct operation {
      .in_part = true,
      .closed = true,
      .torn = true,
+     .costly = true,
      .stride = 7},
     {.name = "copying the log back",
      .run = op_checkpoint,
      .done = did_checkpoint,
      .in_part = true,
+     .costly = true,
      .stride = 251},
     {.name = "closing and opening", .run = op_reopen, .done = did_reopen, .in_part = true},
     {.name = "opening", .run = op_reopen, .done = did_reopen, .in_part = true, .closed = true},
+    {.name = "bringing a database forward",
+     .run = op_reopen,
+     .done = did_migrate,
+     .in_part = true,
+     .closed = true,
+     .aged = true,
+     .costly = true},
+    {.name = "backing up",
+     .run = op_backup,
+     .done = did_backup,
+     .in_part = true,
+     .costly = true,
+     .stride = 7},
+    {.name = "restoring",
+     .run = op_restore,
+     .done = did_restore,
+     .in_part = true,
+     .empty = true,
+     .costly = true,
+     .stride = 11},
     {.name = "making a registry",
      .run = op_reopen,
      .done = did_reopen,
@@ -477,6 +630,8 @@ static bool run_failing(const struct operation *op, unsigned source, unsigned n)
     berth_error err = BERTH_ERROR_INIT;
     snprintf(what, sizeof(what), "%s, %s", op->name, source_name(source));
     world_make(&w, op->empty, op->damaged);
+    if (op->aged)
+        world_age(&w);
     if (op->torn)
         world_tear(&w);
     w.later = op->later;
@@ -492,6 +647,8 @@ static bool run_failing(const struct operation *op, unsigned source, unsigned n)
         fail_msg("%s: nothing failed, but it says %d %s", what, r, err.message);
     if (r != BERTH_OK && (err.code != r || !err.message[0]))
         fail_msg("%s, failing call %u: %d without a word", what, n, r);
+    if (r == BERTH_E_NOT_FOUND)
+        fail_msg("%s, failing call %u: taken for absent: %s", what, n, err.message);
     if (n % 2 == 0 || !w.f.r) /* the process ends here; else it goes on */
         restart(&w);
     else if (!op->in_part && op->done(&w) != (r == BERTH_OK))
@@ -523,7 +680,7 @@ static void fail_each_call(unsigned source)
         unsigned n = 1;
         if (only && !strstr(op->name, only))
             continue;
-        if (op->stride && source != THE_COUNTER && source != VFS_IOERR)
+        if (op->costly && source != THE_COUNTER && source != VFS_IOERR)
             continue;
         while (run_failing(op, source, n))
             n += op->stride && n > 20 ? op->stride : 1;
@@ -570,12 +727,16 @@ static int begin(void **state)
     (void)state;
     vfs_install();
     worlds_begin();
+    world_make(&other, false, false);
+    CHECK_OK(world_open(&other, &test_err));
     return 0;
 }
 
 static int end(void **state)
 {
     (void)state;
+    world_close(&other);
+    world_remove(&other);
     worlds_end();
     return 0;
 }

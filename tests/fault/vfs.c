@@ -18,11 +18,14 @@ static unsigned countdown; /* 0: disarmed; 1: the next call fails */
 static bool fired;
 static enum vfs_failure kind;
 
-enum call { CALL_WRITE, CALL_SPACE /* needs space, writes nothing itself */, CALL_OTHER };
+enum call { CALL_READ, CALL_WRITE, CALL_SPACE /* needs space, writes nothing itself */, CALL_OTHER };
 
 /* Whether this call fails; *@ret_first: it is the n-th, and not one after it. */
 static bool fails(enum call call, bool *ret_first)
 {
+    *ret_first = false;
+    if (call == CALL_READ && kind != VFS_IOERR && kind != VFS_BROKEN)
+        return false; /* neither lack of space nor a torn write keeps anybody from reading */
     pthread_mutex_lock(&lock);
     *ret_first = countdown == 1 && !fired;
     if ((kind == VFS_SHORT || kind == VFS_TORN) && call != CALL_WRITE && !fired) {
@@ -85,7 +88,8 @@ static int x_close(sqlite3_file *file)
 }
 static int x_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
 {
-    return REAL(file)->pMethods->xRead(REAL(file), p, n, at);
+    int rc = refuse(CALL_READ, SQLITE_IOERR_READ);
+    return rc ? rc : REAL(file)->pMethods->xRead(REAL(file), p, n, at);
 }
 static int x_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 {
@@ -113,7 +117,8 @@ static int x_size(sqlite3_file *file, sqlite3_int64 *n)
 }
 static int x_lock(sqlite3_file *file, int level)
 {
-    return REAL(file)->pMethods->xLock(REAL(file), level);
+    int rc = refuse(CALL_READ, SQLITE_IOERR_LOCK);
+    return rc ? rc : REAL(file)->pMethods->xLock(REAL(file), level);
 }
 static int x_unlock(sqlite3_file *file, int level)
 {
@@ -142,7 +147,8 @@ static int x_shm_map(sqlite3_file *file, int page, int size, int extend, void vo
 }
 static int x_shm_lock(sqlite3_file *file, int at, int n, int flags)
 {
-    return REAL(file)->pMethods->xShmLock(REAL(file), at, n, flags);
+    int rc = flags & SQLITE_SHM_LOCK ? refuse(CALL_READ, SQLITE_IOERR_SHMLOCK) : SQLITE_OK;
+    return rc ? rc : REAL(file)->pMethods->xShmLock(REAL(file), at, n, flags);
 }
 static void x_shm_barrier(sqlite3_file *file)
 {

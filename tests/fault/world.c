@@ -148,6 +148,18 @@ void world_make(struct world *w, bool empty, bool damaged)
     world_close(w);
 }
 
+void world_age(struct world *w)
+{
+    CLEANUP(berth_buf_done) berth_buf sql = BERTH_BUF_INIT(64 * KIB);
+    char path[512];
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof(path), "%s/meta.db", w->dir);
+    CHECK_OK(io_read_file(VERSION_1, &sql, &test_err));
+    CHECK(sqlite3_open(path, &db) == SQLITE_OK);
+    CHECK(sqlite3_exec(db, berth_buf_cstr(&sql), NULL, NULL, NULL) == SQLITE_OK);
+    CHECK(sqlite3_close(db) == SQLITE_OK);
+}
+
 void world_tear(struct world *w)
 {
     static const char zeros[4096];
@@ -215,30 +227,60 @@ static void fill(struct fixture *f, const char *name)
     CHECK_OK(put_manifest(f, name, seed.referrer.text, MT_OCI_MANIFEST, referrer, NULL, &test_err));
 }
 
-static void make_layout(struct fixture *f, const char *dir)
+static const char *hex_of(const berth_digest *d)
 {
-    snprintf(seed.layout, sizeof(seed.layout), "%s.layout", dir);
-    struct fixture at = {.a = f->a};
-    memcpy(at.dir, seed.layout, sizeof(seed.layout));
-    CHECK(mkdir(seed.layout, 0700) == 0);
+    return strchr(d->text, ':') + 1;
+}
+
+static void write_link(struct fixture *at, const char *below, const berth_digest *d)
+{
+    fixture_write(at, berth_arena_printf(&at->a, "repositories/imported/_manifests/%s/link", below), d->text,
+                  strlen(d->text));
+}
+
+/* A folder of layouts, and the tree of distribution. */
+static void make_trees(struct fixture *f, const char *dir)
+{
+    snprintf(seed.layouts, sizeof(seed.layouts), "%s.layouts", dir);
+    snprintf(seed.tree, sizeof(seed.tree), "%s.tree", dir);
+    struct fixture at = {.a = f->a}, tree = {.r = NULL};
+    memcpy(at.dir, seed.layouts, sizeof(seed.layouts));
+    memcpy(tree.dir, seed.tree, sizeof(seed.tree));
+    CHECK(mkdir(at.dir, 0700) == 0 && mkdir(tree.dir, 0700) == 0);
     berth_str layer = fixture_bytes(&at, 900, 77);
     seed.imported_layer = digest_sha256(layer);
-    berth_str image = image_text(&at, &seed.config, &seed.imported_layer, 1, "");
+    berth_str image = image_text(&at, &seed.config, &seed.imported_layer, 1, ""),
+              revision = image_text(&at, &seed.config, &seed.imported_layer, 1,
+                                    ",\"annotations\":{\"a\":\"no tag\"}");
     seed.imported = digest_sha256(image);
+    seed.revision = digest_sha256(revision);
     const struct {
         const berth_digest *d;
         berth_str body;
-    } blobs[] = {{&seed.config, STR("{}")}, {&seed.imported_layer, layer}, {&seed.imported, image}};
-    for (size_t i = 0; i < COUNT(blobs); i++)
-        fixture_write(&at, berth_arena_printf(&at.a, "blobs/sha256/%s", strchr(blobs[i].d->text, ':') + 1),
+    } blobs[] = {{&seed.config, STR("{}")},
+                 {&seed.imported_layer, layer},
+                 {&seed.imported, image},
+                 {&seed.revision, revision}};
+    for (size_t i = 0; i < COUNT(blobs); i++) {
+        const char *hex = hex_of(blobs[i].d);
+        fixture_write(&at, berth_arena_printf(&at.a, "imported/blobs/sha256/%s", hex), blobs[i].body.p,
+                      blobs[i].body.n);
+        fixture_write(&tree, berth_arena_printf(&at.a, "blobs/sha256/%.2s/%s/data", hex, hex),
                       blobs[i].body.p, blobs[i].body.n);
+    }
+    write_link(&tree, "tags/v1/current", &seed.imported);
+    write_link(&tree, berth_arena_printf(&tree.a, "revisions/sha256/%s", hex_of(&seed.imported)),
+               &seed.imported);
+    write_link(&tree, berth_arena_printf(&tree.a, "revisions/sha256/%s", hex_of(&seed.revision)),
+               &seed.revision);
+    berth_arena_done(&tree.a);
     const char *index = berth_arena_printf(&at.a,
                                            "{\"manifests\":[{\"mediaType\":\"" MT_OCI_MANIFEST
                                            "\",\"digest\":\"%s\",\"size\":%zu,\"annotations\":{"
                                            "\"org.opencontainers.image.ref.name\":\"v1\"}}]}",
                                            seed.imported.text, image.n);
-    fixture_write(&at, "index.json", index, strlen(index));
-    fixture_write(&at, "oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", 30);
+    fixture_write(&at, "imported/index.json", index, strlen(index));
+    fixture_write(&at, "imported/oci-layout", "{\"imageLayoutVersion\":\"1.0.0\"}", 30);
     f->a = at.a;
 }
 
@@ -278,14 +320,15 @@ void worlds_begin(void)
     CHECK_OK(repo_upload_open(f->r, STR(APP), str_from(seed.part), NULL, &u, &test_err));
     CHECK_OK(repo_upload_append(u, seed.part_body.p, 300, &test_err));
     CHECK_OK(repo_upload_suspend(u, &size, &test_err));
-    make_layout(f, template.dir);
+    make_trees(f, template.dir);
     world_close(&template);
 }
 
 void worlds_end(void)
 {
     world_remove(&template);
-    nftw(seed.layout, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    nftw(seed.layouts, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    nftw(seed.tree, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     berth_arena_done(&strings);
 }
 

@@ -25,8 +25,9 @@ struct seed {
     char fresh[37], part[37];        /* sessions of APP: nothing yet; 300 bytes of layer_body's like */
     berth_str part_body;             /* what "part" will be: 1000 bytes */
     char orphan[IO_KEY_SIZE];        /* an object of nobody, in copies made with @damaged */
-    char layout[256];                /* a folder with an image to import: imported:v1 */
-    berth_digest imported, imported_layer;
+    char layouts[256];               /* a folder of layouts with an image to import: imported:v1 */
+    char tree[256];                  /* the same as distribution keeps it, and a manifest without a tag */
+    berth_digest imported, imported_layer, revision;
 };
 extern struct seed seed;
 
@@ -36,6 +37,8 @@ void worlds_end(void);
 /* A copy of the template, or an empty folder. @damaged: an object is missing while another holds its bytes,
  * one has a flipped bit, one belongs to nobody. */
 void world_make(struct world *w, bool empty, bool damaged);
+/* Its database, which is closed, becomes one of the first version of the schema. */
+void world_age(struct world *w);
 /* A page of the tags in its database, which is closed, becomes zeros. */
 void world_tear(struct world *w);
 int world_salvage(struct world *w, const struct repo_salvage_options *o, struct repo_salvage_result *ret,

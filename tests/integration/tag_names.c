@@ -1,17 +1,18 @@
 /* tests/integration/tag_names.c - tags with "+", as packages have them, in a registry that takes none: put,
  * tag, list, read, delete. It prints what it lists. Called with host, repository, manifest's file. */
 #include <berth/client.h>
+#include <berth/memory.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static int exchange(const char *tag, char **ret_tag, char from, char to)
 {
-    *ret_tag = strdup(tag);
-    for (char *c = *ret_tag; c && *c; c++)
-        if (*c == from)
-            *c = to;
-    return !*ret_tag;
+    size_t n = strlen(tag) + 1;
+    char *other = *ret_tag = berth_malloc(n);
+    for (size_t i = 0; other && i < n; i++)
+        other[i] = tag[i] == from ? to : tag[i];
+    return !other;
 }
 
 static int to_registry(void *arg, const char *tag, char **ret_tag)

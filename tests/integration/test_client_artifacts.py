@@ -138,7 +138,7 @@ class TestLayout:
 
 
 class TestInterrupted:
-    """Of a pull that ends in the middle nothing stays in the folder."""
+    """Of a small file whose pull ends in the middle nothing stays in the folder."""
 
     @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
     def test_leaves_nothing(self, berth, scripted, tmp_path, how):

@@ -24,11 +24,11 @@ STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-D_POSIX_C_S
 
 @pytest.fixture(scope="module")
 def build(berth_binary, tmp_path_factory):
-    """build(source, language="c", packages=()) compiles against the library beside the binary under test."""
+    """build(source, language="c", packages=(), options=()) compiles against the library beside the binary under test."""
     folder, library = tmp_path_factory.mktemp("examples"), Path(berth_binary).resolve().parent
     sanitized = b"__asan_init" in (library / "libberth.so").read_bytes()
 
-    def build(source, language="c", packages=()):
+    def build(source, language="c", packages=(), options=()):
         need("cc" if language == "c" else "c++")
         program = folder / f"{Path(source).stem}-{language}"
         flags = []
@@ -37,7 +37,7 @@ def build(berth_binary, tmp_path_factory):
             flags = shlex.split(subprocess.run(["pkg-config", "--cflags", "--libs", *packages], capture_output=True,
                                                text=True, check=True).stdout)
         strict = STRICT if language == "c" else ["-std=c++17", *STRICT[1:]]
-        done = subprocess.run(["cc" if language == "c" else "c++", *strict, "-x", language, source, "-x", "none",
+        done = subprocess.run(["cc" if language == "c" else "c++", *strict, "-x", language, source, *options, "-x", "none",
                                *(["-fsanitize=address,undefined"] if sanitized else []), "-I", ROOT / "include",
                                "-o", program, library / "libberth.so", f"-Wl,-rpath,{library}", *flags],
                               capture_output=True, text=True)
@@ -130,6 +130,9 @@ BLOCKS = [re.sub(r"^    ", "", m.group(), flags=re.M) for m in re.finditer(r"(?:
 AROUND = """#include <poll.h>
 #include <stdio.h>
 %s
+void *pool_alloc(void *user, size_t n);
+void *pool_realloc(void *user, void *p, size_t n);
+void pool_free(void *user, void *p);
 void fragment(berth_client *registry, const berth_content *content, berth_call *call, int running, int fd);
 void fragment(berth_client *registry, const berth_content *content, berth_call *call, int running, int fd)
 {

@@ -26,7 +26,7 @@ static char *made_of(const char *text)
     json_decref(root);
     if (r == BERTH_OK)
         return made;
-    free(made);
+    mem_free(made);
     return NULL;
 }
 

@@ -10,7 +10,7 @@
 /* So many bytes that no two pieces are alike. */
 static char *make(const char *name, size_t n)
 {
-    char *bytes = malloc(n + 1);
+    char *bytes = mem_alloc(n + 1);
     CHECK(bytes);
     for (size_t i = 0; i < n; i++)
         bytes[i] = (char)(i ^ i >> 8 ^ i >> 16);
@@ -46,7 +46,7 @@ static void test_cli_measure__says_that_a_file_cannot_be_read(void **state)
 {
     (void)state;
     for (size_t n = 1; n <= LARGE; n += LARGE - 1) {
-        free(make("file", n));
+        mem_free(make("file", n));
         berth_digest digest = {.text = "untouched"};
         uint64_t size = 77;
         int fd = open(path_of("file"), O_WRONLY | O_CLOEXEC);

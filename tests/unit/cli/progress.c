@@ -20,7 +20,7 @@ static int end(void **state)
     if (out)
         fclose(out);
     out = NULL;
-    free(steal(&printed));
+    mem_free(steal(&printed));
     return 0;
 }
 

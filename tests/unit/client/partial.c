@@ -60,6 +60,30 @@ static void test_client_partial__goes_on_from_what_another_left(void **state)
     CHECK(holds(path, "abcdef") && access(unfinished, F_OK) < 0);
 }
 
+static void test_client_partial__goes_on_in_a_file_that_is_lent(void **state)
+{
+    (void)state;
+    for (int keep = 0; keep < 2; keep++) {
+        struct partial p = PARTIAL_INIT;
+        struct stat st;
+        int fd = open(unfinished, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        CHECK_OK(partial_lend(&p, fd, true, &digest, &test_err));
+        CHECK_OK(partial_write(&p, "abc", 3, &test_err));
+        partial_done(&p, keep);
+        CHECK_ROW(keep, fstat(fd, &st) == 0 && st.st_size == (keep ? 3 : 0));
+        CHECK_OK(partial_lend(&p, fd, true, &digest, &test_err));
+        CHECK_ROW(keep, p.at == (keep ? 3 : 0));
+        CHECK_OK(partial_write(&p, keep ? "def" : "abcdef", keep ? 3 : 6, &test_err));
+        CHECK_OK(partial_finish(&p, &test_err));
+        partial_done(&p, false); /* what is finished is the caller's */
+        CHECK(holds(unfinished, "abcdef") && flistxattr(fd, NULL, 0) <= 0);
+        CHECK_OK(partial_lend(&p, fd, false, &digest, &test_err));
+        CHECK_ROW(keep, p.at == 0);
+        partial_done(&p, true);
+        CHECK(close(fd) == 0);
+    }
+}
+
 static void test_client_partial__takes_no_state_that_does_not_fit(void **state)
 {
     (void)state;
@@ -146,6 +170,7 @@ static void test_client_partial__has_room_in_advance_and_gives_back_what_it_does
 
 #define SET(f) cmocka_unit_test_setup_teardown(f, begin, end)
 RUN_TESTS(SET(test_client_partial__goes_on_from_what_another_left),
+          SET(test_client_partial__goes_on_in_a_file_that_is_lent),
           SET(test_client_partial__takes_no_state_that_does_not_fit),
           SET(test_client_partial__has_room_in_advance_and_gives_back_what_it_does_not_need),
           SET(test_client_partial__is_one_process_alone), SET(test_client_partial__follows_no_link))

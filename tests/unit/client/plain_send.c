@@ -106,7 +106,7 @@ static void test_client_plain_send__has_the_kernel_send_a_file(void **state)
 {
     (void)state;
     uint64_t sum = 0;
-    CLEANUP(freep) unsigned char *bytes = malloc(LARGE);
+    CLEANUP(freep) unsigned char *bytes = mem_alloc(LARGE);
     CLEANUP(closep) int file = memfd_create("file", MFD_CLOEXEC);
     for (size_t i = 0; i < LARGE; i++) {
         bytes[i] = (unsigned char)(i * i >> 8);

@@ -145,7 +145,7 @@ static void test_client_progress__tells_of_an_upload(void **state)
          0,
          true},
     };
-    char *bytes = malloc(SIZE);
+    char *bytes = mem_alloc(SIZE);
     memset(bytes, 'x', SIZE);
     berth_digest digest;
     digest_of(HASH_SHA256, bytes, SIZE, &digest);
@@ -176,14 +176,14 @@ static void test_client_progress__tells_of_an_upload(void **state)
         berth_call_free(call);
         script_end(&s);
     }
-    free(bytes);
+    mem_free(bytes);
 }
 
 /* Of a chunk that is appended by hand, with a length and without. */
 static void test_client_progress__tells_of_a_chunk(void **state)
 {
     (void)state;
-    char *bytes = malloc(SIZE);
+    char *bytes = mem_alloc(SIZE);
     memset(bytes, 'x', SIZE);
     for (size_t i = 0; i < 2; i++) {
         struct script s = {.answers = {TOOK("0-23999999")}};
@@ -199,7 +199,7 @@ static void test_client_progress__tells_of_a_chunk(void **state)
         berth_call_free(call);
         script_end(&s);
     }
-    free(bytes);
+    mem_free(bytes);
 }
 
 RUN_TESTS(TEST(test_client_progress__tells_steps_and_bytes), TEST(test_client_progress__tells_of_an_upload),

@@ -724,7 +724,7 @@ static void test_client_put__asks_before_it_sends_what_it_can_send_only_once(voi
 {
     (void)state;
     size_t n = 3 * MIB;
-    char *text = malloc(n + 1);
+    char *text = mem_alloc(n + 1);
     memset(text, 'x', n);
     text[n] = '\0';
     berth_digest digest;
@@ -744,7 +744,7 @@ static void test_client_put__asks_before_it_sends_what_it_can_send_only_once(voi
     script_end(&s);
     CHECK(asked(&s, 1, "\r\nExpect: 100-continue\r\n") && !*sent(&s, 1));
     CHECK(asked(&s, 2, "\r\nExpect: 100-continue\r\n") && s.received[2] > n);
-    free(text);
+    mem_free(text);
 }
 
 /* In whatever way its bytes go, and the registry gets no blob of another length than was said. */

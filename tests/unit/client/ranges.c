@@ -174,7 +174,7 @@ static void end(struct registry *s)
     CHECK(rmdir(s->folder) == 0);
 }
 
-static const berth_get_options in_ranges = {sizeof(in_ranges), 4, FROM, 0};
+static const berth_get_options in_ranges = {sizeof(in_ranges), 4, FROM, 0, false};
 
 static int get(struct registry *s, const berth_get_options *o)
 {
@@ -230,9 +230,11 @@ static void test_client_ranges__are_for_large_blobs_alone(void **state)
         berth_get_options o;
         int requests;
     } rows[] = {
-        {{sizeof(berth_get_options), 0, FROM, 0}, 1}, {{sizeof(berth_get_options), 1, FROM, 0}, 1},
-        {{sizeof(berth_get_options), 4, 0, 0}, 1},    {{sizeof(berth_get_options), 4, SIZE + 1, 0}, 1},
-        {{sizeof(berth_get_options), 4, SIZE, 0}, 1}, /* which the first range brings */
+        {{sizeof(berth_get_options), 0, FROM, 0, false}, 1},
+        {{sizeof(berth_get_options), 1, FROM, 0, false}, 1},
+        {{sizeof(berth_get_options), 4, 0, 0, false}, 1},
+        {{sizeof(berth_get_options), 4, SIZE + 1, 0, false}, 1},
+        {{sizeof(berth_get_options), 4, SIZE, 0, false}, 1}, /* which the first range brings */
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct registry s = {0};
@@ -242,7 +244,7 @@ static void test_client_ranges__are_for_large_blobs_alone(void **state)
         end(&s);
     }
     struct registry s = {0};
-    const berth_get_options too_many = {sizeof(too_many), 65, 0, 0};
+    const berth_get_options too_many = {sizeof(too_many), 65, 0, 0, false};
     begin(&s, 0);
     CHECK_CODE(get(&s, &too_many), BERTH_E_INVALID);
     end(&s);
@@ -261,7 +263,7 @@ static void test_client_ranges__go_on_from_what_is_known_to_be_there(void **stat
             struct partial p = PARTIAL_INIT;
             char left[128];
             unsigned char record[GAPS_RECORD];
-            const berth_get_options o = {sizeof(o), ranges, FROM, 0};
+            const berth_get_options o = {sizeof(o), ranges, FROM, 0, false};
             begin(&s, 0);
             snprintf(left, sizeof(left), "%s.%.12s.part", s.path, strchr(s.digest.text, ':') + 1);
             int fd = open(left, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -333,13 +335,15 @@ static void test_client_ranges__fill_a_file_that_is_open_and_no_more_than_it_may
                 {STREAMS, SIZE - 1, BERTH_E_TOO_BIG},
                 {NO_SIZE, SIZE - 1, BERTH_E_TOO_BIG},
                 {OTHER_BYTES, SIZE, BERTH_OK}};
-    for (unsigned ranges = 0; ranges <= 4; ranges += 4)
+    for (unsigned n = 0; n < 4; n++)
         for (size_t i = 0; i < COUNT(rows); i++) {
             struct registry s = {.oddity = rows[i].oddity, .when = 3};
             struct stat st;
+            unsigned ranges = n % 2 ? 4 : 0;
+            bool goes_on = n >= 2; /* though what is there is not its beginning */
             char have[SIZE];
-            size_t n;
-            const berth_get_options o = {sizeof(o), ranges, FROM, rows[i].max};
+            size_t read;
+            const berth_get_options o = {sizeof(o), ranges, FROM, rows[i].max, goes_on};
             begin(&s, 0);
             int fd = open(s.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
             int none = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -349,14 +353,47 @@ static void test_client_ranges__fill_a_file_that_is_open_and_no_more_than_it_may
             int r = berth_blob_get_fd(s.client, "a", s.digest.text, fd, &o, NULL, &test_err);
             if (r != rows[i].code)
                 fail_msg("row %zu, %u ranges: %d: %s", i, ranges, r, test_err.message);
-            CHECK_OK(io_pread(fd, have, SIZE, 0, &n, &test_err));
-            CHECK_ROW(i, r != BERTH_OK || (n == SIZE && memcmp(have, s.blob, SIZE) == 0));
+            CHECK_OK(io_pread(fd, have, SIZE, 0, &read, &test_err));
+            CHECK_ROW(i, r != BERTH_OK || (read == SIZE && memcmp(have, s.blob, SIZE) == 0));
             CHECK_ROW(i, fstat(fd, &st) == 0 && st.st_size <= SIZE); /* and nothing behind it */
-            CHECK_ROW(i, flistxattr(fd, NULL, 0) <= 0);              /* nor beside it */
+            CHECK_ROW(i, r == BERTH_OK || !goes_on || st.st_size == 0);
+            CHECK_ROW(i, flistxattr(fd, NULL, 0) <= 0); /* nor beside it */
             close(fd);
             close(none);
             end(&s);
         }
+}
+
+/* Of one stream a half is there; of several ranges, what came before the registry refused the rest. */
+static void test_client_ranges__go_on_in_a_file_that_is_open(void **state)
+{
+    (void)state;
+    for (unsigned ranges = 0; ranges <= 4; ranges += 4) {
+        struct registry s = {.oddity = ranges ? REFUSES_FOR_GOOD : NONE, .when = 4};
+        char have[SIZE];
+        size_t n;
+        struct stat st;
+        const berth_get_options o = {sizeof(o), ranges, FROM, SIZE, true};
+        begin(&s, 0);
+        int fd = open(s.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        CHECK(fd >= 0);
+        if (ranges) {
+            CHECK_CODE(berth_blob_get_fd(s.client, "a", s.digest.text, fd, &o, NULL, &test_err),
+                       BERTH_E_BUSY);
+            CHECK(fstat(fd, &st) == 0 && st.st_size > SIZE); /* with the record of what is there */
+        } else {
+            CHECK(write(fd, s.blob, SIZE / 2) == SIZE / 2);
+        }
+        s.oddity = NONE;
+        s.n_ranges = 0;
+        CHECK_OK(berth_blob_get_fd(s.client, "a", s.digest.text, fd, &o, NULL, &test_err));
+        CHECK_OK(io_pread(fd, have, SIZE, 0, &n, &test_err));
+        CHECK(n == SIZE && memcmp(have, s.blob, SIZE) == 0);
+        CHECK(fstat(fd, &st) == 0 && st.st_size == SIZE && flistxattr(fd, NULL, 0) <= 0);
+        CHECK_ROW(ranges, s.n_ranges > 0);
+        close(fd);
+        end(&s);
+    }
 }
 
 /* What was left of it counts as well. */
@@ -366,7 +403,7 @@ static void test_client_ranges__are_refused_where_more_is_there_than_may_be(void
     for (size_t there = SIZE / 2; there <= SIZE; there += SIZE / 2) {
         struct registry s = {0};
         char left[128];
-        const berth_get_options o = {sizeof(o), 0, 0, SIZE / 2 - 1};
+        const berth_get_options o = {sizeof(o), 0, 0, SIZE / 2 - 1, false};
         begin(&s, 0);
         snprintf(left, sizeof(left), "%s.%.12s.part", s.path, strchr(s.digest.text, ':') + 1);
         int fd = open(left, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
@@ -424,5 +461,6 @@ RUN_TESTS(TEST(test_client_ranges__bring_a_blob_whatever_the_registry_is_like),
           TEST(test_client_ranges__fetch_anew_what_another_left_wrong),
           TEST(test_client_ranges__fail_when_all_have_failed_and_leave_what_came),
           TEST(test_client_ranges__fill_a_file_that_is_open_and_no_more_than_it_may_hold),
+          TEST(test_client_ranges__go_on_in_a_file_that_is_open),
           TEST(test_client_ranges__are_refused_where_more_is_there_than_may_be),
           TEST(test_client_ranges__are_cancelled_and_counted_together))

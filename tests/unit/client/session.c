@@ -10,7 +10,7 @@ static struct session *session_new(bool tls, const berth_credentials_options *cr
 {
     berth_client_options opts = BERTH_CLIENT_OPTIONS_INIT;
     opts.credentials = credentials;
-    struct session *s = calloc(1, sizeof(*s));
+    struct session *s = mem_zalloc(1, sizeof(*s));
     CHECK(s);
     s->host = str_dup(STR("registry.example"));
     CHECK_OK(session_init(s, &opts, &test_err));
@@ -21,7 +21,7 @@ static struct session *session_new(bool tls, const berth_credentials_options *cr
 static void session_free(struct session **s)
 {
     session_done(*s);
-    free(*s);
+    mem_free(*s);
 }
 
 static int challenge(struct session *s, const char *field)

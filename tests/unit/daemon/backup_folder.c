@@ -65,7 +65,37 @@ static void test_daemon_backup_folder__a_damaged_database_is_refused(void **stat
     assert_int_equal(tags_restored("b"), 1);
 }
 
-RUN_TESTS(BACKUP_TEST(test_daemon_backup_folder__refuses_a_folder_of_something_else),
+/* What can't be looked at is not absent. */
+static void test_daemon_backup_folder__is_what_it_is_when_any_call_fails(void **state)
+{
+    (void)state;
+    push_image("app", "v1", 'a');
+    CHECK_OK(write_backup("b", false));
+    CHECK(mkdir(path_of("full"), 0700) == 0);
+    write_file("full/thesis", "years of work");
+    for (unsigned n = 1, fired = 1; fired; n++) { /* a backup is no data folder: its database is not served */
+        CONFIG c = config_in("b");
+        struct instance none;
+        fault_arm(n);
+        CHECK_ROW(n, instance_open(c, true, &none, &test_err) != BERTH_OK);
+        fired = fault_disarm();
+    }
+    for (unsigned n = 1, fired = 1; fired; n++) { /* nor is any other folder made one */
+        fault_arm(n);
+        CHECK_ROW(n, write_backup("full", false) != BERTH_OK && !is_there("full/backup"));
+        fired = fault_disarm();
+    }
+    for (unsigned n = 1, fired = 1; fired; n++) { /* what an interrupted one left is not relied on */
+        write_file("b/writing", "");
+        fault_arm(n);
+        int rc = write_backup("b", false);
+        fired = fault_disarm();
+        CHECK_ROW(n, rc != BERTH_OK || strstr(told, "the last backup was interrupted"));
+    }
+}
+
+RUN_TESTS(BACKUP_TEST(test_daemon_backup_folder__is_what_it_is_when_any_call_fails),
+          BACKUP_TEST(test_daemon_backup_folder__refuses_a_folder_of_something_else),
           BACKUP_TEST(test_daemon_backup_folder__has_one_writer),
           BACKUP_TEST(test_daemon_backup_folder__a_newer_or_strange_marker_is_refused),
           BACKUP_TEST(test_daemon_backup_folder__a_damaged_database_is_refused))

@@ -125,7 +125,7 @@ static void test_daemon_control__drops_peers_that_send_no_command(void **state)
 {
     (void)state;
     control *c = start();
-    CLEANUP(freep) char *flood = malloc(20 * KIB);
+    CLEANUP(freep) char *flood = mem_alloc(20 * KIB);
     memset(flood, 'x', 20 * KIB);
     for (size_t i = 0; i < 3; i++) {
         CLEANUP(closep) int fd = connect_raw();

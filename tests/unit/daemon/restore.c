@@ -2,6 +2,13 @@
  * what it could not. */
 #include "backup_fixture.h"
 
+static bool makes_folder(const char *name)
+{
+    bool ret;
+    CHECK_OK(restore_makes_folder(path_of(name), &ret, &test_err));
+    return ret;
+}
+
 static void test_daemon_restore__an_unfinished_one_is_recognised_and_goes_on(void **state)
 {
     (void)state;
@@ -13,7 +20,7 @@ static void test_daemon_restore__an_unfinished_one_is_recognised_and_goes_on(voi
     struct instance none;
     CHECK_CODE(instance_open(c, true, &none, &test_err), BERTH_E_INVALID);
     CHECK(strstr(test_err.message, "berth restore") != NULL);
-    CHECK(restore_makes_folder(path_of("restored")));
+    CHECK(makes_folder("restored"));
     CHECK_OK(restore_to("b", "restored"));
     CHECK(strstr(told, "an earlier restore was interrupted") != NULL && !is_there("restored/restoring"));
     remove_below("restored");
@@ -25,15 +32,40 @@ static void test_daemon_restore__makes_a_folder_only_where_nothing_is(void **sta
     (void)state;
     CHECK_OK(write_backup("b", false));
     CHECK(mkdir(path_of("home"), 0700) == 0);
-    CHECK(restore_makes_folder(path_of("home")) && restore_makes_folder(path_of("absent")));
+    CHECK(makes_folder("home") && makes_folder("absent"));
     write_file("home/lock", "");
-    CHECK(restore_makes_folder(path_of("home")));
+    CHECK(makes_folder("home"));
     write_file("home/thesis", "years of work");
-    CHECK(!restore_makes_folder(path_of("home")));
+    CHECK(!makes_folder("home"));
     CHECK_CODE(restore_may_merge(path_of("home"), &test_err), BERTH_E_INVALID);
     CHECK_CODE(restore_to("b", "home"), BERTH_E_CONFLICT);
     CHECK(!is_there("home/format") && !is_there("home/berth.db"));
     CHECK_OK(restore_may_merge(path_of("data"), &test_err));
+}
+
+static void test_daemon_restore__takes_nothing_for_absent_when_any_call_fails(void **state)
+{
+    (void)state;
+    push_image("app", "v1", 'a');
+    CHECK_OK(write_backup("b", false));
+    CHECK_OK(restore_to("b", "restored"));
+    write_file("restored/restoring", "");
+    for (unsigned n = 1, fired = 1; fired; n++) {
+        CONFIG c = config_in("restored");
+        struct instance none;
+        fault_arm(n);
+        CHECK_ROW(n, instance_open(c, true, &none, &test_err) != BERTH_OK);
+        fired = fault_disarm();
+    }
+    for (unsigned n = 1, fired = 1; fired; n++) {
+        bool unfinished = true, other = false;
+        fault_arm(n);
+        int a = restore_makes_folder(path_of("restored"), &unfinished, &test_err);
+        int b = restore_makes_folder(path_of("data"), &other, &test_err);
+        int c = restore_may_merge(path_of("data"), &test_err);
+        fired = fault_disarm();
+        CHECK_ROW(n, (a != BERTH_OK || unfinished) && (b != BERTH_OK || !other) && c != BERTH_E_INVALID);
+    }
 }
 
 static void test_daemon_restore__merges_into_an_open_registry_and_leaves_no_trace(void **state)
@@ -113,7 +145,8 @@ static void test_daemon_restore__into_a_registry_leaves_nothing_half_when_any_ca
     }
 }
 
-RUN_TESTS(BACKUP_TEST(test_daemon_restore__an_unfinished_one_is_recognised_and_goes_on),
+RUN_TESTS(BACKUP_TEST(test_daemon_restore__takes_nothing_for_absent_when_any_call_fails),
+          BACKUP_TEST(test_daemon_restore__an_unfinished_one_is_recognised_and_goes_on),
           BACKUP_TEST(test_daemon_restore__makes_a_folder_only_where_nothing_is),
           BACKUP_TEST(test_daemon_restore__merges_into_an_open_registry_and_leaves_no_trace),
           BACKUP_TEST(test_daemon_restore__is_whole_or_unfinished_when_any_call_fails),

@@ -102,7 +102,7 @@ static void test_daemon_wiring__makes_a_folder_only_when_asked(void **state)
 {
     (void)state;
     CONFIG c = config_of("");
-    free(c->data);
+    mem_free(c->data);
     c->data = str_dup(str_from(path_of("a/b")));
     struct instance in;
     CHECK_CODE(instance_open(c, false, &in, &test_err), BERTH_E_NOT_FOUND);

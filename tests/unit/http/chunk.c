@@ -68,7 +68,7 @@ static void run(size_t row, size_t step)
     while (text.n && r == HTTP_CHUNKED_MORE) {
         /* a copy of its own for each step: reading beyond it is seen by the sanitizer */
         size_t n = MIN(step, text.n), used;
-        CLEANUP(freep) char *piece = malloc(n);
+        CLEANUP(freep) char *piece = mem_alloc(n);
         memcpy(piece, text.p, n);
         r = http_chunked_decode(k, piece, n, collect, &data, &used);
         CHECK_ROW(row, used <= n && (r != HTTP_CHUNKED_MORE || used == n));

@@ -102,7 +102,7 @@ static void whole_file(http_request *req)
 static void mixed(http_request *req)
 {
     struct site *s = site_of(req);
-    char *given = malloc(5);
+    char *given = mem_alloc(5);
     memcpy(given, "given", 5);
     http_respond(req, 206);
     http_body_lend(req, STR("lent "));
@@ -123,7 +123,7 @@ static void beyond_the_file(http_request *req)
 
 static void long_memory(http_request *req)
 {
-    char *p = malloc(20 * MIB);
+    char *p = mem_alloc(20 * MIB);
     for (size_t i = 0; i < 20 * MIB; i++)
         p[i] = site_byte(i);
     http_respond(req, 200);
@@ -231,7 +231,7 @@ static void stream_done(http_request *req)
     enter(req);
     atomic_fetch_add(&site_of(req)->seen.done, 1);
     leave(req);
-    free(req->state);
+    mem_free(req->state);
     req->state = NULL;
 }
 
@@ -301,7 +301,7 @@ static void route(http_request *req, struct http_plan *plan)
         }
         *plan = table[i].plan;
         if (plan->body == HTTP_BODY_STREAM) {
-            req->state = calloc(1, sizeof(struct upload));
+            req->state = mem_zalloc(1, sizeof(struct upload));
             plan->done = stream_done;
         }
         return;
@@ -333,17 +333,17 @@ static int make_file(void)
         "/tmp/berth-site-XXXXXX"; /* on a disk, where there is one: see posix_fadvise() in server.c */
     int fd = mkostemp(name, O_CLOEXEC);
     unlink(name);
-    char *p = malloc(SITE_FILE_SIZE);
+    char *p = mem_alloc(SITE_FILE_SIZE);
     for (size_t i = 0; i < SITE_FILE_SIZE; i++)
         p[i] = site_byte(i);
     CHECK(fd >= 0 && write(fd, p, SITE_FILE_SIZE) == (ssize_t)SITE_FILE_SIZE);
-    free(p);
+    mem_free(p);
     return fd;
 }
 
 struct site *site_new(const struct http_options *opts, const char *address, const struct http_tls *tls)
 {
-    struct site *s = calloc(1, sizeof(*s));
+    struct site *s = mem_zalloc(1, sizeof(*s));
     struct http_options own = opts ? *opts : (struct http_options){.loops = 0};
     if (!own.loops)
         own.loops = 2;
@@ -370,8 +370,8 @@ void site_free(struct site *s)
     CHECK(atomic_load(&s->seen.overlaps) == 0);
     http_server_free(s->server);
     close(s->file);
-    free(s->address);
-    free(s);
+    mem_free(s->address);
+    mem_free(s);
 }
 
 /* --- the client --- */

@@ -42,7 +42,7 @@ static void test_http_listen__gives_each_loop_a_socket_of_one_port(void **state)
     http_listener_leave(list, &list->fds[1]);
     CHECK(list->fds[1] == -1 && fcntl(fd, F_GETFD) < 0 && errno == EBADF);
     CHECK(fcntl(list->fds[0], F_GETFD) >= 0);
-    free(bound);
+    mem_free(bound);
     http_listeners_free(list);
 }
 
@@ -62,7 +62,7 @@ static void test_http_listen__shares_a_unix_socket_and_removes_it_last(void **st
     CHECK(list->fds[0] >= 0 && access(address + 5, F_OK) == 0); /* the other loop still accepts */
     http_listener_leave(list, &list->fds[0]);
     CHECK(list->fds[0] == -1 && access(address + 5, F_OK) < 0);
-    free(bound);
+    mem_free(bound);
     http_listeners_free(list);
     rmdir(dir);
 }
@@ -81,7 +81,7 @@ static void test_http_listen__gives_a_unix_socket_the_mode_that_is_asked_for(voi
         char *bound = NULL;
         CHECK_OK(http_listeners_open(address, 1, rows[i][0], &list, &bound, &test_err));
         CHECK_ROW(i, stat(address + 5, &st) == 0 && (st.st_mode & 0777) == rows[i][1]);
-        free(bound);
+        mem_free(bound);
         http_listeners_free(list);
     }
     umask(before);

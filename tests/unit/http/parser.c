@@ -37,7 +37,7 @@ static void test_http_parser__agrees_only_about_the_same_body(void **state)
         struct http_chunked *k = NULL;
         CHECK_ROW(i, http_parser_agrees(rows[i].text, strlen(rows[i].text), &b, &k) == rows[i].agrees);
         CHECK_ROW(i, !k == !(rows[i].agrees && rows[i].chunked));
-        free(k);
+        mem_free(k);
     }
 }
 

@@ -23,7 +23,7 @@ static struct http_buffer *full(struct rig *r)
 
 static struct rig *rig_new(void)
 {
-    struct rig *r = calloc(1, sizeof(*r));
+    struct rig *r = mem_zalloc(1, sizeof(*r));
     assert_non_null(r);
     r->server.limits.buffer_bytes = BYTES;
     CHECK_OK(http_pool_new(1, &r->server.pool, &test_err));
@@ -43,7 +43,7 @@ static void rig_free(struct rig *r)
     CHECK(r->loop.buffers_used == 0);
     http_buffers_free(&r->loop);
     http_pool_free(r->server.pool);
-    free(r);
+    mem_free(r);
 }
 
 /* The loop leaves a second piece after the worker has taken the first, and before it has given back what it

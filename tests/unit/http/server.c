@@ -614,7 +614,7 @@ static void test_http_server__starts_whole_or_not_at_all(void **state)
             http_server_join(server);
         }
         http_server_free(server);
-        free(address);
+        mem_free(address);
     }
     CHECK(n > 15 && !fired);
 #else

@@ -185,7 +185,7 @@ static void test_http_tls__carries_requests_files_and_uploads(void **state)
             for (size_t b = 0; b < 100001; b++)
                 CHECK(body.p[33 + b] == site_byte(2 * MIB - 5 + b));
 
-            char *bytes = malloc(3000000);
+            char *bytes = mem_alloc(3000000);
             for (size_t b = 0; b < 3000000; b++)
                 bytes[b] = site_byte(b);
             static const char put[] = "PUT /stream HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n";
@@ -204,7 +204,7 @@ static void test_http_tls__carries_requests_files_and_uploads(void **state)
             say(&t, bytes, 3000000);
             say(&t, "\r\n0\r\n\r\n", 7);
             CHECK(hear(&t, NULL) == 201);
-            free(bytes);
+            mem_free(bytes);
         }
         /* several requests in one record, and one in many */
         static const char two[] = REQUEST("GET /hello") REQUEST("GET /worker");

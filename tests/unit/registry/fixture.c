@@ -176,12 +176,12 @@ void http_body_copy(http_request *req, berth_str bytes)
 void http_body_give(http_request *req, char *p, size_t n)
 {
     http_body_lend(req, (berth_str){p, n});
-    free(p);
+    mem_free(p);
 }
 
 int http_body_file(http_request *req, int fd, uint64_t offset, uint64_t length, berth_error *err)
 {
-    CLEANUP(freep) char *p = malloc((size_t)length);
+    CLEANUP(freep) char *p = mem_alloc((size_t)length);
     if (!p || pread(fd, p, (size_t)length, (off_t)offset) != (ssize_t)length)
         return berth_error_set(err, BERTH_E_IO, "the file is too short");
     http_body_lend(req, (berth_str){p, (size_t)length});
@@ -225,7 +225,7 @@ static unsigned method_of(const char *name)
 
 struct exchange *exchange_new(const char *method, const char *target, const char *head, berth_str body)
 {
-    struct exchange *x = calloc(1, sizeof(*x));
+    struct exchange *x = mem_zalloc(1, sizeof(*x));
     CHECK(x != NULL);
     x->body = body;
     x->piece = 16 * KIB;
@@ -305,7 +305,7 @@ void exchange_free(struct exchange *x)
         return;
     berth_buf_done(&x->out);
     berth_arena_done(&x->req.arena);
-    free(x);
+    mem_free(x);
 }
 
 int ask(const char *method, const char *target, const char *head, berth_str body)

@@ -125,6 +125,12 @@ berth_digest push_blob(struct fixture *f, const char *name, berth_str body)
     return d;
 }
 
+bool was_finished(struct fixture *f, berth_str name, const char *id, const berth_digest *d)
+{
+    bool ret = false;
+    return repo_upload_was_finished(f->r, name, str_from(id), d, &ret, NULL) == BERTH_OK && ret;
+}
+
 bool blob_is_there(struct fixture *f, const char *name, const berth_digest *d)
 {
     struct repo_blob b;

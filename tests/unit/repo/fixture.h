@@ -42,6 +42,8 @@ berth_digest digest_sha256(berth_str s);
 berth_digest push_blob(struct fixture *f, const char *name, berth_str body);
 int try_push_blob(struct fixture *f, const char *name, const berth_digest *d, berth_str body,
                   berth_error *err);
+/* Whether the session @id ended lately with @d. */
+bool was_finished(struct fixture *f, berth_str name, const char *id, const berth_digest *d);
 bool blob_is_there(struct fixture *f, const char *name, const berth_digest *d);
 /* The blob's bytes as a pull gives them. */
 berth_str pull_blob(struct fixture *f, const char *name, const berth_digest *d);

@@ -221,20 +221,20 @@ static void test_repo_uploads__a_repeated_finish_is_known_for_a_while(void **sta
     berth_str body = fixture_bytes(&f, 1000, 40);
     berth_digest d = digest_sha256(body), other = digest_sha256(STR("other"));
     start(&f, id);
-    CHECK(!repo_upload_was_finished(f.r, STR(NAME), str_from(id), &d));
+    CHECK(!was_finished(&f, STR(NAME), id, &d));
     CHECK_OK(finish(&f, id, body, &d));
-    CHECK(repo_upload_was_finished(f.r, STR(NAME), str_from(id), &d));
-    CHECK(!repo_upload_was_finished(f.r, STR(NAME), str_from(id), &other));
-    CHECK(!repo_upload_was_finished(f.r, STR("team/other"), str_from(id), &d));
+    CHECK(was_finished(&f, STR(NAME), id, &d));
+    CHECK(!was_finished(&f, STR(NAME), id, &other));
+    CHECK(!was_finished(&f, STR("team/other"), id, &d));
     repo_upload *u = NULL;
     CHECK_CODE(repo_upload_open(f.r, STR(NAME), str_from(id), &d, &u, &test_err), BERTH_E_NOT_FOUND);
     assert_string_equal(test_err.oci_code, "BLOB_UPLOAD_UNKNOWN");
     /* as long as its name would have been good, or a new session could have it */
     meta_sqlite_shift_clock(f.m, SESSION_MS - 20000);
-    CHECK(repo_upload_was_finished(f.r, STR(NAME), str_from(id), &d));
+    CHECK(was_finished(&f, STR(NAME), id, &d));
     CHECK_CODE(repo_upload_open(f.r, STR(NAME), str_from(id), &d, &u, &test_err), BERTH_E_NOT_FOUND);
     meta_sqlite_shift_clock(f.m, 21000);
-    CHECK(!repo_upload_was_finished(f.r, STR(NAME), str_from(id), &d));
+    CHECK(!was_finished(&f, STR(NAME), id, &d));
     CHECK_CODE(repo_upload_open(f.r, STR(NAME), str_from(id), &d, &u, &test_err), BERTH_E_NOT_FOUND);
     fixture_done(&f);
 }
@@ -356,7 +356,7 @@ static void test_repo_uploads__a_long_request_is_recorded_on_the_way(void **stat
     char id[37];
     uint64_t size;
     size_t piece = 8 * MIB, n = 34; /* beyond one checkpoint */
-    char *p = calloc(1, piece);
+    char *p = mem_zalloc(1, piece);
     start(&f, id);
     repo_upload *u = open_session(&f, id, NULL);
     for (size_t i = 0; i < n; i++)
@@ -380,7 +380,7 @@ static void test_repo_uploads__a_long_request_is_recorded_on_the_way(void **stat
     CHECK_OK(repo_blob_open(f.r, STR(NAME), &d, true, &f.a, &b, &test_err));
     assert_int_equal(store_reader_size(b.reader), n * piece);
     store_close(b.reader);
-    free(p);
+    mem_free(p);
     fixture_done(&f);
 }
 

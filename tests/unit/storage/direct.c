@@ -44,7 +44,7 @@ static void test_storage_direct__writes_the_same_bytes_in_any_pieces(void **stat
     struct store_fixture f;
     fixture_open(&f, STORE_FS);
     blob_store *s = open_store(f.dir);
-    CLEANUP(freep) char *all = malloc(6 * MIB);
+    CLEANUP(freep) char *all = mem_alloc(6 * MIB);
     fixture_fill(all, 3, 0, 6 * MIB);
     for (size_t i = 0; i < COUNT(rows); i++) {
         blob_writer *w;
@@ -65,7 +65,7 @@ static void test_storage_direct__goes_on_from_any_offset(void **state)
     struct store_fixture f;
     fixture_open(&f, STORE_FS);
     blob_store *s = open_store(f.dir);
-    CLEANUP(freep) char *all = malloc(LARGE);
+    CLEANUP(freep) char *all = mem_alloc(LARGE);
     fixture_fill(all, 3, 0, LARGE);
     blob_writer *w;
     CHECK_OK(store_create(s, KEY, &w, &test_err));
@@ -94,7 +94,7 @@ static void test_storage_direct__is_whole_or_not_there_when_any_call_fails(void 
 #else
     struct store_fixture f;
     fixture_open(&f, STORE_FS);
-    CLEANUP(freep) char *all = malloc(LARGE);
+    CLEANUP(freep) char *all = mem_alloc(LARGE);
     fixture_fill(all, 3, 0, LARGE);
     for (unsigned n = 1;; n++) {
         blob_store *s = open_store(f.dir);
@@ -132,7 +132,7 @@ static void test_storage_direct__says_at_the_end_what_failed_behind(void **state
     CLEANUP(closep) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     CLEANUP(closep) int dir = open(f.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     free(path);
-    CLEANUP(freep) char *all = calloc(1, MIB);
+    CLEANUP(freep) char *all = mem_zalloc(1, MIB);
     struct direct_gate gate;
     direct_gate_init(&gate);
     direct_writer *d = direct_open(&gate, dir, "file", fd, 0);

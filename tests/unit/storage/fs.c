@@ -186,7 +186,7 @@ static void test_storage_fs__writes_large_objects_back_early(void **state)
     (void)state;
     struct store_fixture f;
     blob_writer *w;
-    CLEANUP(freep) char *p = malloc(MIB);
+    CLEANUP(freep) char *p = mem_alloc(MIB);
     fixture_open(&f, STORE_FS);
     CHECK_OK(store_create(f.s, KEY, &w, &test_err));
     for (unsigned i = 0; i < 20; i++) {

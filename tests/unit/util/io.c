@@ -101,6 +101,15 @@ static void test_util_io__reports_injected_failures(void **state)
     CHECK_OK(io_write_all(fd, "a", 1, &test_err));
     CHECK_CODE(io_write_all(fd, "b", 1, &test_err), BERTH_E_IO);
     CHECK(fault_disarm() && lseek(fd, 0, SEEK_END) == 1);
+    char read[2];
+    size_t n = 7;
+    fault_arm(1);
+    CHECK_CODE(io_pread(fd, read, sizeof(read), 0, &n, &test_err), BERTH_E_IO);
+    CHECK(fault_disarm() && n == 7);
+    for (unsigned nth = 1; nth <= 4; nth++) { /* memory, a folder, the one above, its sync */
+        fault_arm(nth);
+        CHECK_ROW(nth, io_sync_parents("/", &test_err) < 0 && fault_disarm());
+    }
     fault_arm(1);
     CHECK_CODE(io_sync(fd, &test_err), BERTH_E_IO);
     CHECK(fault_disarm() && !fault_disarm());

@@ -68,7 +68,7 @@ static void test_util_log__escapes_what_a_peer_sent(void **state)
 static void test_util_log__cuts_long_values(void **state)
 {
     (void)state;
-    CLEANUP(freep) char *p = malloc(MIB);
+    CLEANUP(freep) char *p = mem_alloc(MIB);
     memset(p, 'a', MIB);
     log_setup(LOG_INFO, LOG_TEXT, fd);
     log_event(LOG_INFO, "long", F_STR("v", ((berth_str){p, MIB})));
