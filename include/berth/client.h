@@ -264,7 +264,8 @@ BERTH_API bool berth_call_rate(const berth_call *call, berth_rate *ret_rate);
 BERTH_API int berth_ping(berth_client *client, berth_error *err);
 BERTH_API int berth_ping_start(berth_client *client, berth_call **ret_call, berth_error *err);
 
-/* What kinds of manifest the registry may answer with. */
+/* What kinds of manifest the registry may answer with. One that answers with another all the same, as many
+ * do, ends the call with BERTH_E_NOT_FOUND. */
 typedef enum berth_accept {
     BERTH_ACCEPT_ANY = 0,     /* everything: OCI and Docker, images and indexes, schema 1 too */
     BERTH_ACCEPT_IMAGE = 1,   /* images alone: a registry may choose one of an index */

@@ -62,7 +62,7 @@ typedef struct berth_credentials_options {
     const berth_credential *const *given;   /* NULL ends them; NULL: none */
     const char *const *files;               /* the same; one that isn't there is fine */
     berth_helpers helpers;                  /* what becomes of those that a file names */
-    uint32_t helper_timeout_ms;             /* 0: wait for ever */
+    uint32_t helper_timeout_ms;             /* then it is ended, with what it has started; 0: wait for ever */
     const berth_token *const *tokens;       /* NULL ends them; NULL: none */
     const char *scope;                      /* asked for in the place of any other; NULL: what a call needs */
     bool fall_back_to_basic;                /* where no token is to be had, try the password itself with a

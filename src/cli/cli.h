@@ -20,6 +20,10 @@ enum {
 };
 
 int cli_exit_code(int berth_code);
+/* "berth COMMAND: …" on standard error, as a line; without a command "berth: …". Names and passwords before
+ * hosts in the process's arguments and environment are hidden in it, whatever text repeats them. */
+void cli_hide_arguments(char **argv); /* of the process, up to a NULL; lent */
+void cli_say(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cli_fail(const char *command, const berth_error *err); /* prints the sentence; returns its exit code */
 int cli_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

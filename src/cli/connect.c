@@ -24,8 +24,8 @@ const struct cli_option connect_options[] = {
      .at = AT(helpers),
      .per_host = true,
      .help = "credential helpers that it names: one that fails ends the command or is warned of; asked only "
-             "where "
-             "the file has no entry; never asked (fail)"},
+             "where the file has no entry; never asked (fail). One that takes longer than --timeout, or 60 "
+             "seconds without it, is ended"},
     {.name = "bearer-file",
      .kind = CLI_FILE,
      .value = "FILE",

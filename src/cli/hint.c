@@ -25,6 +25,7 @@ static const struct {
     {BERTH_E_NETWORK, ANY, "speak plain HTTP?", "--plain-http, if the registry has no TLS"},
     {BERTH_E_NETWORK, ANY, "it speaks HTTPS", "--https"},
     {BERTH_E_NETWORK, ANY, "it speak HTTPS?", "--https"},
+    {BERTH_E_NOT_FOUND, ANY, "it is an index, and ", "--platform OS/ARCH, for an image of it"},
     {BERTH_E_UNSUPPORTED, 400, "deletes manifests alone",
      "--purge, which takes every other tag of it as well"},
 };

@@ -3,8 +3,6 @@
 #include "cli/commands.h"
 #include "cli/remote.h"
 
-#define HELPER_MS 60000
-
 static int need_file(const struct cli_command *c, const struct remote *r)
 {
     return r->connect.files[0] ? -1
@@ -18,7 +16,8 @@ static int keep(const struct cli_command *c, const struct remote *r, berth_call 
     kept.username = r->username;
     kept.identity_token = berth_call_identity_token(call);
     kept.password = kept.identity_token ? NULL : r->password;
-    if (berth_credentials_store(r->connect.files[0], r->place, &kept, HELPER_MS, &err) != BERTH_OK)
+    if (berth_credentials_store(r->connect.files[0], r->place, &kept,
+                                r->connect.credentials.helper_timeout_ms, &err) != BERTH_OK)
         return remote_fail(c, &err);
     return cli_tell(c, &r->base, json_pack("{s:s, s:s}", "host", r->place, "username", r->username),
                     "logged in to %s as %s\n", r->place, r->username);
@@ -50,7 +49,8 @@ static int run_logout(const struct cli_command *c, int argc, char **argv)
         rc = need_file(c, &r);
     if (rc >= 0)
         return rc;
-    if (berth_credentials_erase(r.connect.files[0], r.place, HELPER_MS, &err) != BERTH_OK)
+    if (berth_credentials_erase(r.connect.files[0], r.place, r.connect.credentials.helper_timeout_ms, &err) !=
+        BERTH_OK)
         return remote_fail(c, &err);
     return cli_tell(c, &r.base, json_pack("{s:s}", "host", r.place), "logged out of %s\n", r.place);
 }

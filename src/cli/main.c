@@ -1,5 +1,4 @@
 /* cli/main.c - `berth`: finds the command and runs it; `berth help` and `berth version`. */
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
@@ -17,23 +16,6 @@ int cli_exit_code(int code)
     default:
         return EXIT_FAILED;
     }
-}
-
-int cli_fail(const char *command, const berth_error *err)
-{
-    fprintf(stderr, "berth %s: %s\n", command, err->message);
-    return cli_exit_code(err->code);
-}
-
-int cli_usage(const char *command, const char *fmt, ...)
-{
-    va_list ap;
-    fprintf(stderr, "berth %s: ", command);
-    va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    fprintf(stderr, "\ntry: berth %s --help\n", command);
-    return EXIT_USAGE;
 }
 
 /* --- help and version --- */
@@ -87,11 +69,9 @@ static int unknown_command(const char *prefix, const char *word)
             names[n++] = family ? family->name : name.p;
     }
     const char *nearest = cli_nearest(word, names, n);
-    fprintf(stderr, "berth%s%s: '%s' is not %s", *prefix ? " " : "", prefix, word,
-            *prefix ? "one of its commands" : "a command");
-    if (nearest)
-        fprintf(stderr, "; did you mean %s?", nearest);
-    fprintf(stderr, "\ntry: berth %s%s\n", *prefix ? prefix : "help", *prefix ? " --help" : "");
+    cli_say(prefix, "'%s' is not %s%s%s%s", word, *prefix ? "one of its commands" : "a command",
+            nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    fprintf(stderr, "try: berth %s%s\n", *prefix ? prefix : "help", *prefix ? " --help" : "");
     return EXIT_USAGE;
 }
 
@@ -222,6 +202,7 @@ static void put_behind(char **argv, int n, int words)
 
 int main(int argc, char **argv)
 {
+    cli_hide_arguments(argv);
     if (argc < 2) {
         print_overview();
         return EXIT_USAGE;

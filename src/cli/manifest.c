@@ -59,9 +59,9 @@ static int print(const struct cli_command *c, const struct manifest_options *o, 
     CLEANUP(target_done) struct target t = TARGET_INIT;
     const struct cli_base *b = &o->remote.base;
     berth_error err = BERTH_ERROR_INIT;
-    int r = manifest_check_kind(o, b->operands[0], m, &err);
+    int r = BERTH_OK;
     bool to_file = o->file && strcmp(o->file, "-") != 0;
-    if (r == BERTH_OK && (to_file || cli_wants_text(b))) {
+    if ((to_file || cli_wants_text(b))) {
         r = target_open(&t, o->file, false, &err);
         if (r == BERTH_OK)
             r = target_write(&t, m->data, m->size, &err);
@@ -81,7 +81,8 @@ static int get_from_place(const struct cli_command *c, struct manifest_options *
     if (place_manifest(&o->remote, o->remote.base.operands[0], o->platform, &m, &err) != BERTH_OK)
         return remote_fail(c, &err);
     berth_content found = manifest_content(m);
-    int rc = print(c, o, &found);
+    int r = manifest_check_kind(o, o->remote.base.operands[0], &found, &err);
+    int rc = r == BERTH_OK ? print(c, o, &found) : remote_fail(c, &err);
     berth_manifest_free(m);
     return rc;
 }

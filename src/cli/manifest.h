@@ -35,8 +35,8 @@ struct manifest_options {
 /* --accept and --platform exclude each other. -1: go on. */
 int manifest_check_options(const struct cli_command *c, const struct manifest_options *o);
 
-/* Registries need not mind what they are asked for. BERTH_E_NOT_FOUND: @m is of another kind; @text names it.
- */
+/* Of a manifest in a layout, what the library sees to of others. BERTH_E_NOT_FOUND: @m is of another kind;
+ * @text names it. */
 int manifest_check_kind(const struct manifest_options *o, const char *text, const berth_content *m,
                         berth_error *err);
 

@@ -108,7 +108,7 @@ static int find(const struct manifest_options *o, struct asked *a, berth_content
     if (r != BERTH_OK)
         return r;
     *ret = a->call ? *berth_call_content(a->call) : manifest_content(a->manifest);
-    return manifest_check_kind(o, a->operand, ret, &a->err);
+    return a->call ? BERTH_OK : manifest_check_kind(o, a->operand, ret, &a->err);
 }
 
 /* What the registry says that it still allows; false: nothing. */

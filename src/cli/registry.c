@@ -8,7 +8,7 @@
 /* An invalid file is the configuration's fault, not the command line's. */
 static int fail(const struct cli_command *c, const berth_error *err)
 {
-    fprintf(stderr, "berth %s: %s\n", c->name, err->message);
+    cli_say(c->name, "%s", err->message);
     return err->code == BERTH_E_INVALID ? EXIT_CONFIG : remote_exit_code(err->code);
 }
 

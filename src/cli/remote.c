@@ -50,7 +50,7 @@ const struct cli_option remote_options[] = {
      .max = DAY,
      .at = offsetof(struct remote, timeout),
      .per_host = true,
-     .help = "give up without progress for so long (30; 0: never)"},
+     .help = "give up without progress for so long (30; of a credential helper, 60; 0: never)"},
     {.name = "connect-timeout",
      .kind = CLI_NUMBER,
      .value = "SECONDS",
@@ -115,7 +115,7 @@ int remote_fail(const struct cli_command *c, const berth_error *err)
     bool bare = err->code == BERTH_E_NOT_FOUND && err->http_status == 404 && !err->oci_code[0];
     const char *hint = hint_for(c, err);
     interrupt_wait();
-    fprintf(stderr, "berth %s: %s%s\n", c->name, err->message, bare ? ": it is not there" : "");
+    cli_say(c->name, "%s%s", err->message, bare ? ": it is not there" : "");
     if (hint)
         fprintf(stderr, "try: %s\n", hint);
     return remote_exit_code(err->code);
@@ -394,6 +394,13 @@ static berth_transport transport_of(const struct remote *r, const char *host)
     return tls ? BERTH_TRANSPORT_HTTPS : r->env.transport;
 }
 
+/* How long a helper may take, who may be asking somebody: as long as the registry, where that is said. */
+static void limit_helpers(struct remote *r)
+{
+    if (is_told(r, "timeout") || r->timeout != REMOTE_TIMEOUT)
+        r->connect.credentials.helper_timeout_ms = (uint32_t)r->timeout * 1000;
+}
+
 /* With the options in @r, for a command whose state is @owner. */
 static int open_client(const struct remote *r, const struct remote *owner, const char *host,
                        berth_client **ret_client, berth_error *err)
@@ -430,6 +437,7 @@ int remote_client(const struct remote *r, const char *host, berth_client **ret_c
     int rc = hosts_apply(&r->hosts, host, &r->env, &other.base, err);
     if (rc == BERTH_OK)
         rc = connect_prepare(r->command, &other.connect, r->env.credentials, &other.base.arena, err);
+    limit_helpers(&other);
     if (rc == BERTH_OK)
         rc = open_client(&other, r, host, ret_client, err);
     berth_arena_done(&other.base.arena);
@@ -455,7 +463,7 @@ static int read_hosts(const struct cli_command *c, struct remote *r)
     berth_error err = BERTH_ERROR_INIT;
     if (hosts_load(&r->hosts, &err) == BERTH_OK)
         return -1;
-    fprintf(stderr, "berth %s: %s\n", c->name, err.message);
+    cli_say(c->name, "%s", err.message);
     return err.code == BERTH_E_INVALID ? EXIT_CONFIG : remote_exit_code(err.code);
 }
 
@@ -483,6 +491,7 @@ int remote_open(const struct cli_command *c, int argc, char **argv, struct remot
         result = connect_prepare(c, &r->connect, r->env.credentials, &r->base.arena, &err);
     if (result != BERTH_OK)
         return remote_refuse(c, &err);
+    limit_helpers(r);
     rc = find_password(c, r);
     if (rc >= 0)
         return rc;

@@ -35,9 +35,10 @@ struct remote {
     const struct remote *told; /* as the command line left it, for other hosts; NULL: the same */
     const char *applied;       /* whose settings have been taken; NULL: nobody's */
 };
+#define REMOTE_TIMEOUT 30 /* seconds */
 #define REMOTE_INIT                                                                                          \
     {                                                                                                        \
-        .timeout = 30, .retries = 5, .ref = BERTH_REF_INIT                                                   \
+        .timeout = REMOTE_TIMEOUT, .retries = 5, .ref = BERTH_REF_INIT                                       \
     }
 
 extern const struct cli_option remote_options[];

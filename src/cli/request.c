@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/remote.h"
 #include "cli/target.h"
+#include "util/mask.h"
 
 #define REGISTRY "localhost:5000" /* where `berth serve` listens */
 
@@ -96,7 +97,11 @@ static int open_client(const struct cli_command *c, struct options *o)
 {
     struct remote *r = &o->remote;
     berth_error err = BERTH_ERROR_INIT;
-    r->host = o->registry ? o->registry : host_of(r->base.operands[1], &r->base.arena);
+    const char *path = r->base.operands[1];
+    if (mask_find(str_from(path)).n)
+        return cli_usage(c->name, "'%s': nothing stands before a host; a name and a password are options",
+                         path);
+    r->host = o->registry ? o->registry : host_of(path, &r->base.arena);
     if (!r->host)
         r->host = r->env.registry ? r->env.registry : REGISTRY;
     return remote_client(r, r->host, &r->client, &err) == BERTH_OK ? -1 : remote_refuse(c, &err);

@@ -5,6 +5,7 @@
  * Authorization is made anew for each request, for the registry's own origin alone: after a redirect to
  * another there is none, whatever that one asks for. */
 #include "client/call_private.h"
+#include "util/clock.h"
 
 #define REDIRECTS_MAX 10
 
@@ -37,6 +38,13 @@ static int send_request(berth_call *call, bool *ret_done)
 /* Now, or when its turn has come. */
 static int ask_registry(berth_call *call, bool *ret_done)
 {
+    if (call->pause_ms) {
+        limits_sleep(&call->client->limits, &call->ticket, clock_mono_ms() + call->pause_ms);
+        call->pause_ms = 0;
+        call->state = CALL_WAITING;
+        progress_tell(call, BERTH_STEP_WAITS);
+        return BERTH_OK;
+    }
     if (!call->step->method || call->foreign || retry_enter(call))
         return send_request(call, ret_done);
     call->state = CALL_WAITING;
@@ -134,6 +142,11 @@ static int take_answer(berth_call *call, bool *ret_done)
 }
 
 /* --- a rest between two requests --- */
+
+void call_pause(berth_call *call, uint32_t ms)
+{
+    call->pause_ms = ms;
+}
 
 void call_rest(berth_call *call, int (*goes_on)(berth_call *call, const struct step **ret_next))
 {

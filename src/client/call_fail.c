@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "oci/answer.h"
+#include "oci/mediatype.h"
 
 int call_fail(berth_call *call, int code, const char *fmt, ...)
 {
@@ -90,6 +91,17 @@ int call_fail_by_answer_of(berth_call *call, const char *who)
     }
     call->err.http_status = status;
     return call->code;
+}
+
+int call_fail_unread(berth_call *call, const berth_error *err)
+{
+    berth_str type = mediatype_essence(exchange_field(&call->x, STR("Content-Type"), 0));
+    bool page =
+        str_eq_nocase(type, STR("text/html")) || str_starts(str_trim(berth_buf_str(&call->body)), STR("<"));
+    if (!page || err->code != BERTH_E_INVALID)
+        return call_fail(call, err->code, "%s", err->message);
+    return call_fail(call, err->code, "%s answered with a web page (is that the registry's address?): %s",
+                     call_who_answers(call), err->message);
 }
 
 const char *call_who_answers(const berth_call *call)

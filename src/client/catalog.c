@@ -11,7 +11,7 @@ static int on_end(berth_call *call, const struct step **ret_next)
     berth_arena_reset(&call->page);
     int r = oci_read_names(berth_buf_str(&call->body), &call->page, &names, &n, &err);
     if (r != BERTH_OK)
-        return call_fail(call, r, "%s", err.message);
+        return call_fail_unread(call, &err);
     for (size_t i = 0; i < n; i++)
         if (call->tag(call->arg, names[i].p) != 0 || atomic_load(&call->cancelled))
             return call_fail(call, BERTH_E_CANCELLED, "cancelled");

@@ -1,16 +1,20 @@
 /* client/child.c - see child.h. */
 #include "client/child.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
+
+#include "util/io.h"
 
 #define SAID_MAX MIB
 
@@ -131,10 +135,50 @@ static void reap(struct child *c)
     c->pid = 0;
 }
 
+/* Adds the children of a stopped process, each a pid_t. A kernel that doesn't list them has none here. */
+static void add_children(berth_buf *pids, pid_t of)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)of);
+    DIR *tasks = opendir(path);
+    for (struct dirent *e; tasks && (e = readdir(tasks));) {
+        CLEANUP(berth_buf_done) berth_buf text = BERTH_BUF_INIT(MIB);
+        CLEANUP(berth_buf_done) berth_buf name = BERTH_BUF_INIT(KIB);
+        berth_buf_addf(&name, "%s/%s/children", path, e->d_name);
+        if (e->d_name[0] == '.' || !berth_buf_cstr(&name) ||
+            io_read_file(berth_buf_cstr(&name), &text, NULL) != BERTH_OK)
+            continue;
+        berth_str word, rest = berth_buf_str(&text);
+        for (uint64_t pid; rest.n;) {
+            str_cut(rest, ' ', &word, &rest);
+            if (str_to_u64(word, &pid))
+                berth_buf_add(pids, &(pid_t){(pid_t)pid}, sizeof(pid_t));
+        }
+    }
+    if (tasks)
+        closedir(tasks);
+}
+
+/* With all that it has started and that has not got away from it: it stays in our group of processes, for
+ * helpers ask on the terminal, and so they can't be ended as a group. Who is stopped starts and reaps
+ * nothing more, so each pid is still what it was. */
 static void end_it(struct child *c)
 {
+    CLEANUP(berth_buf_done) berth_buf pids = BERTH_BUF_INIT(MIB);
+    pid_t pid = c->pid;
     if (!c->pid)
         return;
+    if (c->process < 0 || syscall(SYS_pidfd_send_signal, c->process, SIGSTOP, NULL, 0) == 0)
+        add_children(&pids, c->pid);
+    for (size_t i = 0; i < pids.n; i += sizeof(pid)) {
+        memcpy(&pid, pids.p + i, sizeof(pid));
+        kill(pid, SIGSTOP);
+        add_children(&pids, pid);
+    }
+    for (size_t i = 0; i < pids.n; i += sizeof(pid)) {
+        memcpy(&pid, pids.p + i, sizeof(pid));
+        kill(pid, SIGKILL);
+    }
     if (c->process >= 0)
         syscall(SYS_pidfd_send_signal, c->process, SIGKILL, NULL, 0);
     else

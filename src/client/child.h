@@ -22,7 +22,8 @@ struct child {
         .epoll = -1, .out = -1, .process = -1, .timer = -1                                                   \
     }
 
-/* Starts argv[0] with @input. It is ended after @timeout_ms (0: never). BERTH_E_NOT_FOUND: no such program.
+/* Starts argv[0] with @input. It is ended after @timeout_ms (0: never), with what it has started.
+ * BERTH_E_NOT_FOUND: no such program.
  */
 int child_start(struct child *c, const char *const *argv, berth_str input, uint32_t timeout_ms,
                 berth_error *err);

@@ -6,6 +6,7 @@
 #include "http/block.h"
 #include "oci/reference.h"
 #include "util/clock.h"
+#include "util/mask.h"
 
 #define ROUNDS   16   /* in one go: the loop that we are part of has others to serve */
 #define ALONE_MS 3000 /* for a call that nobody waits for */
@@ -35,7 +36,7 @@ static int refuse_host(const char *host, berth_error *err)
 {
     const char *scheme = strstr(host, "://");
     berth_str rest = str_from(scheme ? scheme + 3 : host);
-    int r = memchr(rest.p, '/', rest.n) ? BERTH_OK : oci_host_check(rest, err);
+    int r = memchr(rest.p, '/', rest.n) && !mask_find(rest).n ? BERTH_OK : oci_host_check(rest, err);
     return r == BERTH_OK ? berth_error_set(err, BERTH_E_INVALID, "'%s' is no host", host) : r;
 }
 

@@ -118,6 +118,18 @@ static int refused_by_proxy(const struct curl_failure *f, berth_error *err)
     return BERTH_E_UNAUTH;
 }
 
+/* Of one that it can't read, of the environment's, curl shows all, with the password. */
+static int no_proxy(const struct curl_failure *f, berth_error *err)
+{
+    static const char *const unread[] = {"Unsupported proxy", NULL};
+    return says(f, unread)
+               ? berth_error_set(
+                     err, BERTH_E_INVALID,
+                     "the proxy that https_proxy, http_proxy or all_proxy names is no URL, or of no "
+                     "kind that is known: in a name and a password '@' is written %%40")
+               : berth_error_set(err, BERTH_E_NETWORK, "%s", f->why);
+}
+
 /* Curl says what the first of its calls made of it, which tells nobody anything. */
 static int broken(const struct curl_failure *f, berth_error *err)
 {
@@ -158,6 +170,8 @@ static int explain(CURLcode result, const struct curl_failure *f, berth_error *e
         return berth_buf_exceeded(&f->x->header)
                    ? berth_error_set(err, BERTH_E_TOO_BIG, "the header of the answer is too long")
                    : berth_error_set(err, BERTH_E_NOMEM, "out of memory");
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return no_proxy(f, err);
     default:
         return broken(f, err);
     }

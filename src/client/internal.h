@@ -357,6 +357,7 @@ struct berth_call {
     bool may_retry;    /* for broken() */
     bool recovers;     /* on a detour that a failure made */
     bool alone;        /* see call_start_alone() */
+    uint32_t pause_ms; /* see call_pause() */
     /* Of one that rests: what is next, in the place of the step's end(). */
     int (*goes_on)(berth_call *call, const struct step **ret_next);
     bool attended; /* in the client's list of those */
@@ -387,6 +388,7 @@ struct berth_call {
     berth_content content;
 
     berth_digest digest; /* what was asked for; digest.text empty: a tag */
+    berth_accept accept; /* of a manifest */
     berth_hash hash;
     uint64_t received;
     berth_arena page;
@@ -453,6 +455,8 @@ void call_start(berth_call *call);
 void call_start_alone(berth_call *call);
 void call_step(berth_call *call);                              /* driver: goes on with what has come */
 void call_cancel(berth_call *call, int code, const char *why); /* driver */
+/* For a step's end() and its like: the next request has so much time. */
+void call_pause(berth_call *call, uint32_t ms);
 /* For a step's end() and its like: no request comes next; @goes_on is called after call_attend(). */
 void call_rest(berth_call *call, int (*goes_on)(berth_call *call, const struct step **ret_next));
 void call_attend(berth_call *call); /* driver, any time; nothing to one that doesn't rest */
@@ -461,6 +465,8 @@ int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((f
 int call_fail_with(berth_call *call, const berth_error *err);
 int call_fail_by_answer(berth_call *call); /* in the registry's own words where it has some */
 int call_fail_by_answer_of(berth_call *call, const char *who);
+/* A whole answer can't be read, as @err says; where it is a web page, that is said too. */
+int call_fail_unread(berth_call *call, const berth_error *err);
 bool call_is_ok(const berth_call *call); /* 2xx */
 
 /* Sends what call->x describes, with these lines. */

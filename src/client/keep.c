@@ -9,6 +9,7 @@
 #include "client/helper.h"
 #include "http/uri.h"
 #include "util/io.h"
+#include "util/mask.h"
 
 #define FILE_MAX  (4 * MIB)
 #define INPUT_MAX (256 * KIB)
@@ -112,6 +113,8 @@ static int check_place(const char *place, berth_error *err)
     CLEANUP(berth_buf_done) berth_buf url = BERTH_BUF_INIT(4 * KIB);
     http_uri u;
     berth_buf_addf(&url, "https://%s", place ? place : "");
+    if (place && mask_find(str_from(place)).n)
+        return berth_error_set(err, BERTH_E_INVALID, "credentials are for a host, with nothing before it");
     if (berth_buf_failed(&url) || !http_uri_parse(berth_buf_str(&url), &u) || !u.host.n)
         return berth_error_set(err, BERTH_E_INVALID, "'%s' is no host", place ? place : "");
     return BERTH_OK;

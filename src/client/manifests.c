@@ -24,6 +24,24 @@ static int no_manifest(berth_call *call, berth_str type)
                      STR_ARG(printable ? type : STR("something")), printable ? "'" : "");
 }
 
+/* Registries need not mind what they are asked for. */
+static int check_kind(berth_call *call, berth_str type)
+{
+    static const enum manifest_kind wanted[] = {[BERTH_ACCEPT_IMAGE] = MANIFEST_IMAGE,
+                                                [BERTH_ACCEPT_INDEX] = MANIFEST_INDEX,
+                                                [BERTH_ACCEPT_SCHEMA1] = MANIFEST_SCHEMA1};
+    static const char *const names[] = {[MANIFEST_IMAGE] = "an image",
+                                        [MANIFEST_INDEX] = "an index",
+                                        [MANIFEST_SCHEMA1] = "a manifest of Docker's schema 1"};
+    enum manifest_kind kind = mediatype_kind(type);
+    if (call->accept == BERTH_ACCEPT_ANY || kind == wanted[call->accept])
+        return BERTH_OK;
+    if (kind == MANIFEST_OTHER)
+        return no_manifest(call, type);
+    return call_fail(call, BERTH_E_NOT_FOUND, "it is %s, and %s was asked for", names[kind],
+                     names[wanted[call->accept]]);
+}
+
 int call_give_manifest(berth_call *call, berth_str type, berth_str digest, uint64_t size, const void *data)
 {
     call->content = (berth_content){.media_type = berth_arena_dup(&call->arena, type),
@@ -73,6 +91,8 @@ static int end_get(berth_call *call, const struct step **ret_next)
     berth_digest have;
     berth_str type;
     int r = call_check_manifest(call, &have, &type);
+    if (r == BERTH_OK)
+        r = check_kind(call, type);
     return r == BERTH_OK
                ? call_give_manifest(call, type, digest_str(&have), call->body.n, berth_buf_str(&call->body).p)
                : r;
@@ -84,6 +104,8 @@ static int end_head(berth_call *call, const struct step **ret_next)
     berth_digest named = call->digest, said;
     if (mediatype_kind(said_type(call)) == MANIFEST_OTHER)
         return no_manifest(call, said_type(call));
+    if (check_kind(call, said_type(call)) != BERTH_OK)
+        return call->code;
     if (named_digest(call, &said)) {
         if (named.text[0] && named.algorithm == said.algorithm && !digest_eq(&named, &said))
             return call_fail(call, BERTH_E_DIGEST,
@@ -150,6 +172,7 @@ static int start(berth_client *client, const struct operation *op, const char *r
     int r = call_new(client, op, repository, reference, &call, err);
     if (r != BERTH_OK)
         return r;
+    call->accept = accept;
     call_field(call, "Accept: %s", accepts[accept]);
     berth_buf_addf(&call->url, "%s/v2/%s/manifests/%s", client->base, repository, call->reference);
     call_start(call);

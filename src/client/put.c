@@ -59,6 +59,7 @@ static int open_session(berth_call *call, const struct step **ret_next)
     struct put *p = call->own;
     p->upload.url.n = 0;
     p->upload.offset = 0;
+    p->upload.outdated = p->inherits = false;
     p->closed = false;
     reach(call, 0);
     client_upload_aim_new(call);
@@ -116,7 +117,7 @@ static int close_session(berth_call *call, const struct step **ret_next)
         call_fail(call, BERTH_E_INVALID, "an upload that goes on needs to know its digest");
     if (call->code != BERTH_OK)
         return call->code;
-    p->closed = true;
+    p->closed = p->upload.outdated = true;
     int r = client_upload_aim_close(call, &p->upload);
     client_upload_add_bytes(call, STR(""));
     *ret_next = &closing;
@@ -128,7 +129,7 @@ static int patch(berth_call *call, uint64_t n, const struct step **ret_next)
     struct put *p = call->own;
     uint64_t from = p->upload.offset;
     int r = client_upload_aim(call, &p->upload);
-    p->sends = true;
+    p->sends = p->upload.outdated = true;
     if (p->kept)
         client_upload_add_bytes(call,
                                 str_from_offset(berth_buf_str(&p->piece), (size_t)(from - p->piece_at)));
@@ -144,7 +145,7 @@ static int patch(berth_call *call, uint64_t n, const struct step **ret_next)
 static int put_whole(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
-    p->closed = p->sends = true;
+    p->closed = p->sends = p->upload.outdated = true;
     int r = client_upload_aim_close(call, &p->upload);
     if (p->kept)
         client_upload_add_bytes(call, berth_buf_str(&p->piece));
@@ -277,7 +278,8 @@ static int recover(berth_call *call, const struct step **ret_next)
     struct put *p = call->own;
     bool other_offset = call->x.failure == FAILURE_NONE && call->x.status == 416;
     p->breaks = call->may_retry;
-    p->broke |= p->sends && call->x.failure != FAILURE_NONE;
+    if (p->sends && call->x.failure != FAILURE_NONE)
+        p->broke = p->inherits = true;
     bool worth = p->breaks || (other_offset && !is_stuck(p));
     if (!worth || !can_go_on_from(p, p->upload.offset))
         return call->code;
@@ -456,6 +458,8 @@ static int end_patch(berth_call *call, const struct step **ret_next)
         return r;
     if (!client_upload_read_range(call, &had))
         had = offset;
+    if (had > offset && p->inherits && can_go_on_from(p, 0))
+        return begin_anew(call, true, ret_next);
     if (had > offset)
         return call_fail(call, BERTH_E_RANGE,
                          "the registry says that it has more of the upload than it was sent");
@@ -488,6 +492,10 @@ static int refused_piece(berth_call *call, const struct step **ret_next)
     if (call->x.status == 404) {
         call->code = BERTH_OK;
         return begin_anew(call, false, ret_next);
+    }
+    if (call->code == BERTH_E_DIGEST && p->inherits && can_go_on_from(p, 0)) {
+        call->code = BERTH_OK;
+        return begin_anew(call, true, ret_next);
     }
     if (call->x.status < 500)
         p->closed = false; /* an answer of its own: it has not been taken */

@@ -18,6 +18,7 @@ struct put {
     bool closed;       /* what makes it a blob has been sent: a closing PUT, or a POST with all of it */
     bool sends;        /* some of the content has been sent */
     bool broke;        /* a connection has, at least once */
+    bool inherits;     /* the session may get bytes of a connection that is gone */
     bool breaks;       /* a failure that the call's tries count is being met */
     unsigned rounds;   /* without the session having got further */
     uint64_t furthest;

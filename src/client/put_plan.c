@@ -86,6 +86,7 @@ static int make(berth_client *client, const char *repository, const berth_source
     client_upload_init(&p->upload);
     p->o = *o;
     p->mounting = mounting_alone;
+    p->inherits = o->resume;
     r = take_inputs(call, source, err);
     if (r == BERTH_OK && !p->mounting)
         r = plan(call, err);

@@ -27,7 +27,7 @@ static int end(berth_call *call, const struct step **ret_next)
     berth_arena_reset(&call->page);
     int r = oci_read_referrers(berth_buf_str(&call->body), &call->page, &items, &n, &err);
     if (r != BERTH_OK)
-        return call_fail(call, r, "%s", err.message);
+        return call_fail_unread(call, &err);
     for (size_t i = 0; i < n; i++) {
         const oci_referrer *d = &items[i];
         if (p->type && !str_eq(d->artifact_type, str_from(p->type)))

@@ -28,12 +28,37 @@ static const char **keep_all(struct route *r, const char *const *list, bool *ok)
     return copy;
 }
 
+/* [NAME[:PASSWORD]@]HOST[:PORT], and a path that nobody looks at. */
+static bool proxy_readable(berth_str s)
+{
+    berth_str user, place = s, inside = STR_NULL, host, port;
+    uint64_t n = 1;
+    size_t end = 0;
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] == 0x7f)
+            return false;
+    while (end < s.n && !memchr("/?#", s.p[end], 3))
+        end++;
+    if (memchr(s.p, '@', s.n) && !str_cut(str_head(s, end), '@', &user, &place))
+        return false;
+    place = str_head(place, end - (size_t)(place.p - s.p));
+    if (str_starts(place, STR("[")))
+        str_cut(place, ']', &inside, &place);
+    bool named = str_cut(place, ':', &host, &port);
+    bool alone = !memchr(s.p + end, '@', s.n - end) && !memchr(place.p, '@', place.n);
+    return alone && (host.n || inside.n) && (!named || (str_to_u64(port, &n) && n > 0 && n <= UINT16_MAX));
+}
+
 /* What libcurl knows; without a scheme it is an HTTP proxy. */
 static int check_proxy(const char *proxy, berth_error *err)
 {
     static const char *const schemes[] = {"http", "https", "socks4", "socks4a", "socks5", "socks5h"};
     berth_str scheme, rest;
     const char *end = strstr(proxy, "://");
+    if (!proxy_readable(str_from(end ? end + 3 : proxy)))
+        return berth_error_set(err, BERTH_E_INVALID,
+                               "the proxy is no URL: in a name and a password '@' is written %%40, ':' %%3A, "
+                               "'/' %%2F, and so on");
     if (!end)
         return BERTH_OK;
     str_cut(str_from(proxy), ':', &scheme, &rest);

@@ -10,7 +10,7 @@ static int on_end(berth_call *call, const struct step **ret_next)
     berth_arena_reset(&call->page);
     int r = oci_read_tags(berth_buf_str(&call->body), &call->page, &tags, &n, &err);
     if (r != BERTH_OK)
-        return call_fail(call, r, "%s", err.message);
+        return call_fail_unread(call, &err);
     for (size_t i = 0; i < n; i++) {
         const char *tag = NULL;
         r = names_from_registry(&call->client->names, tags[i].p, &call->page, &tag, &err);

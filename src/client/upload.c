@@ -6,7 +6,8 @@
 
 #include "http/range.h"
 
-#define URL_MAX HTTP_URI_MAX
+#define URL_MAX         HTTP_URI_MAX
+#define LOCATE_AGAIN_MS 200
 
 /* --- the session --- */
 
@@ -75,6 +76,7 @@ int client_upload_take_place(berth_call *call, struct upload *u)
     uint64_t min;
     if (str_to_u64(exchange_field(&call->x, STR("OCI-Chunk-Min-Length"), 0), &min))
         u->chunk_min = min;
+    u->outdated = false;
     if (!location.p && u->url.n)
         return BERTH_OK; /* it goes on where it was */
     if (!location.p)
@@ -190,19 +192,58 @@ static int end_cancel(berth_call *call, const struct step **ret_next)
     return BERTH_OK;
 }
 
+/* Taking back: some name the state of a session in its URL, and know it under the newest alone. Bytes of a
+ * connection that is gone may move it on meanwhile. */
+static const struct step locating, taking_back;
+
+static int take_back(berth_call *call, const struct step **ret_next)
+{
+    *ret_next = &taking_back;
+    return client_upload_aim(call, &((struct session_call *)call->own)->upload);
+}
+
+static int end_locate(berth_call *call, const struct step **ret_next)
+{
+    int r = client_upload_take_place(call, &((struct session_call *)call->own)->upload);
+    return r == BERTH_OK ? take_back(call, ret_next) : r;
+}
+
+static bool is_gone(const berth_call *call)
+{
+    return call->x.status == 404 || call->x.status == 410;
+}
+
+static int refused_locate(berth_call *call, const struct step **ret_next)
+{
+    return is_gone(call) ? BERTH_OK : take_back(call, ret_next);
+}
+
+static int refused_take_back(berth_call *call, const struct step **ret_next)
+{
+    bool moved = call->x.status == 400 || call->x.status == 409 || call->x.status == 416;
+    if (!moved)
+        return BERTH_OK;
+    call_pause(call, LOCATE_AGAIN_MS);
+    *ret_next = &locating;
+    return client_upload_aim(call, &((struct session_call *)call->own)->upload);
+}
+
 static const struct step opening = {.method = "POST", .end = end_open};
 static const struct step asking = {.method = "GET", .end = end_status};
 static const struct step appending = {.method = "PATCH", .end = end_append};
 static const struct step closing = {.method = "PUT", .end = end_close, .refused = refused_close};
 static const struct step cancelling = {.method = "DELETE", .end = end_cancel};
+static const struct step locating = {
+    .method = "GET", .end = end_locate, .refused = refused_locate, .broken = end_cancel};
 static const struct step taking_back = {
-    .method = "DELETE", .end = end_cancel, .refused = end_cancel, .broken = end_cancel};
+    .method = "DELETE", .end = end_cancel, .refused = refused_take_back, .broken = end_cancel};
 static const struct operation open_op = {.actions = "pull,push", .first = &opening, .done = done};
 static const struct operation status_op = {.actions = "pull,push", .first = &asking, .done = done};
 static const struct operation append_op = {.actions = "pull,push", .first = &appending, .done = done};
 static const struct operation close_op = {.actions = "pull,push", .first = &closing, .done = done};
 static const struct operation cancel_op = {.actions = "pull,push", .first = &cancelling, .done = done};
 static const struct operation take_back_op = {.actions = "pull,push", .first = &taking_back, .done = done};
+static const struct operation locate_op = {.actions = "pull,push", .first = &locating, .done = done};
 
 /* A call on the session at @url, or on none. */
 static int make(berth_client *client, const struct operation *op, const char *repository, const char *url,
@@ -254,8 +295,8 @@ void client_upload_take_back(berth_call *call, const struct upload *u)
     berth_call *last = NULL;
     berth_str url = berth_buf_str(&u->url);
     CLEANUP(freep) char *copy = str_dup(url);
-    if (copy &&
-        make(call->client, &take_back_op, call->repository, copy, NULL, NULL, &last, NULL) == BERTH_OK)
+    const struct operation *op = u->outdated ? &locate_op : &take_back_op;
+    if (copy && make(call->client, op, call->repository, copy, NULL, NULL, &last, NULL) == BERTH_OK)
         call_start_alone(last);
 }
 

@@ -7,6 +7,7 @@
 
 struct upload {
     berth_buf url; /* absolute; empty: none */
+    bool outdated; /* bytes were sent there, and no answer has said where it goes on */
     uint64_t offset, chunk_min;
     berth_upload seen; /* the same for the caller */
 };
@@ -30,8 +31,8 @@ int client_upload_check_created(berth_call *call);
 /* After a closing PUT was refused. */
 int client_upload_fail_close(berth_call *call);
 
-/* Has the registry forget the session of a call that is about to end: its DELETE is under way when this
- * returns, has little time, and nobody hears what becomes of it. */
+/* Has the registry forget the session of a call that is about to end, where the session is by now: that is
+ * under way when this returns, has little time, and nobody hears what becomes of it. */
 void client_upload_take_back(berth_call *call, const struct upload *u);
 
 void client_upload_add_bytes(berth_call *call, berth_str bytes); /* the next request's body */

@@ -100,10 +100,13 @@ int layout_prepare(int dir_fd, berth_error *err)
     return rc == BERTH_OK ? each_folder(dir_fd, make_folder, err) : rc;
 }
 
+/* Other tools make a folder for the algorithms that they use: one that isn't there holds no new name. */
 static int sync_folder(int dir_fd, const char *path, berth_error *err)
 {
     CLEANUP(closep) int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? os_error(err, "opening", path) : io_sync_dir(fd, err);
+    if (fd < 0)
+        return errno == ENOENT ? BERTH_OK : os_error(err, "opening", path);
+    return io_sync_dir(fd, err);
 }
 
 int layout_sync(int dir_fd, berth_error *err)
@@ -116,10 +119,15 @@ int layout_part_open(int dir_fd, const berth_digest *d, const char *suffix, stru
                      berth_error *err)
 {
     struct layout_part p = {.dir_fd = dir_fd, .fd = -1, .path = "blobs/new"};
+    char folder[32];
+    snprintf(folder, sizeof(folder), "blobs/%s",
+             hash_name(d ? (enum hash_algorithm)d->algorithm : HASH_SHA256));
     if (d)
         layout_blob_path(d, p.path);
     snprintf(p.part, sizeof(p.part), "%.*s%s", DIGEST_TEXT_MAX + 8, p.path, suffix);
-    int rc = create(dir_fd, p.part, &p.fd, err);
+    int rc = make_folder(dir_fd, folder, err);
+    if (rc == BERTH_OK)
+        rc = create(dir_fd, p.part, &p.fd, err);
     if (rc == BERTH_OK)
         *ret = p;
     return rc;

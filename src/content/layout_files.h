@@ -14,7 +14,8 @@ void layout_blob_path(const berth_digest *d, char out[LAYOUT_PATH_MAX]);
  * BERTH_E_IO here and below. */
 int layout_prepare(int dir_fd, berth_error *err);
 
-/* Makes the names of blobs durable: to be done before an index names them. */
+/* Makes the names of blobs durable: to be done before an index names them. Folders for blobs that are not
+ * there are left out. */
 int layout_sync(int dir_fd, berth_error *err);
 
 /* The whole file @path, in place of what was there, durable. */
@@ -26,8 +27,8 @@ struct layout_part {
     char path[LAYOUT_PATH_MAX], part[LAYOUT_PATH_MAX];
 };
 
-/* @suffix tells writers of the same blob apart: ".part". @d NULL: what it is called is found on the way, and
- * stands in @path before it is kept. */
+/* Makes the folder of its algorithm where it isn't. @suffix tells writers of the same blob apart: ".part". @d
+ * NULL: what it is called is found on the way, and stands in @path before it is kept. */
 int layout_part_open(int dir_fd, const berth_digest *d, const char *suffix, struct layout_part *ret,
                      berth_error *err);
 /* Syncs it and gives it its name. */

@@ -9,6 +9,7 @@
 #include "oci/reference.h"
 #include "util/buf.h"
 #include "util/fault.h"
+#include "util/mask.h"
 
 #define HUB_NAME      "docker.io"
 #define HUB_NETLOC    "registry-1.docker.io"
@@ -34,8 +35,10 @@ static bool is_alnum(char c)
 
 static int refuse_host(berth_str host, const char *why, berth_error *err)
 {
+    CLEANUP(berth_buf_done) berth_buf shown = BERTH_BUF_INIT(64 * KIB);
+    mask_add(&shown, host);
     return berth_error_set(err, BERTH_E_INVALID, "the host '" STR_FMT "' %s",
-                           STR_ARG(str_head(host, SHOWN_MAX)), why);
+                           STR_ARG(str_head(berth_buf_str(&shown), SHOWN_MAX)), why);
 }
 
 static bool port_valid(berth_str port)
@@ -77,6 +80,10 @@ int oci_host_check(berth_str host, berth_error *err)
 {
     berth_str domain, port;
     bool has_port;
+    if (host.n && memchr(host.p, '@', host.n))
+        return refuse_host(host, "has something before it: a name and a password are given apart", err);
+    if (host.n && memmem(host.p, host.n, "://", 3))
+        return refuse_host(host, "is a URL: a host stands alone", err);
     if (host.n && host.p[0] == '[') {
         berth_str behind;
         if (!str_cut(str_from_offset(host, 1), ']', &domain, &behind) || !ipv6_valid(domain))
@@ -125,6 +132,10 @@ static int check_bytes(berth_str s, berth_error *err)
                                    "the reference has a space, a control character or a byte beyond ASCII at "
                                    "position %zu",
                                    i + 1);
+    if (memmem(s.p, s.n, "://", 3) && mask_find(s).n)
+        return berth_error_set(
+            err, BERTH_E_INVALID,
+            "a reference has nothing before its host: a name and a password are given apart");
     if (memmem(s.p, s.n, "://", 3))
         return berth_error_set(err, BERTH_E_INVALID, "a reference has no scheme such as https://");
     if (memchr(s.p, '?', s.n) || memchr(s.p, '#', s.n))
@@ -198,6 +209,11 @@ static int take_apart(berth_str text, struct pieces *p, berth_error *err)
     size_t last = slash ? (size_t)(slash - rest.p) : 0;
     p->has_tag = str_cut(str_from_offset(rest, last), ':', &before, &p->tag);
     p->name = str_head(rest, last + before.n);
+    /* "name:secret@host" is not repeated. */
+    berth_digest unused;
+    if (p->has_tag && p->has_digest && mask_find(text).n &&
+        (e = digest_parse(p->digest, &unused, err)) != BERTH_OK)
+        return e;
     if (p->has_tag && (e = check_tag(p->tag, err)) != BERTH_OK)
         return e;
     return oci_name_valid(p->name) ? BERTH_OK : refuse_name(p->name, err);

@@ -50,6 +50,7 @@ static UNUSED int berth(const char *fmt, ...)
     int out = divert(STDOUT_FILENO, &was_out), err = divert(STDERR_FILENO, &was_err);
     setenv("BERTH_HOSTS_FILE", "/nonexistent", 1); /* not the developer's own */
     int rc = berth_main(argc, argv);
+    cli_hide_arguments(NULL);
     fflush(stdout);
     restore(STDOUT_FILENO, was_out, out, out_text, sizeof(out_text));
     restore(STDERR_FILENO, was_err, err, err_text, sizeof(err_text));

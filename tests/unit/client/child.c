@@ -57,6 +57,24 @@ static void test_client_child__that_takes_too_long_is_ended(void **state)
     CHECK(clock_mono_ms() - began < 20000);
 }
 
+static void test_client_child__takes_what_it_started_with_it(void **state)
+{
+    (void)state;
+    CLEANUP(child_done) struct child c = CHILD_INIT;
+    int ends[2];
+    char byte;
+    CHECK(pipe(ends) == 0);
+    CLEANUP(berth_buf_done) berth_buf script = BERTH_BUF_INIT(KIB);
+    berth_buf_addf(&script, "sh -c 'sleep 60 & sleep 61' %d>&%d & wait", 9, ends[1]);
+    start(&c, berth_buf_cstr(&script), STR(""), 300);
+    close(ends[1]);
+    child_wait(&c);
+    assert_int_equal(c.code, BERTH_E_CANCELLED);
+    struct pollfd p = {.fd = ends[0], .events = POLLIN};
+    CHECK(poll(&p, 1, 20000) == 1 && read(ends[0], &byte, 1) == 0); /* nobody has the other end */
+    close(ends[0]);
+}
+
 static void test_client_child__has_ended_though_its_own_child_holds_the_pipe(void **state)
 {
     (void)state;
@@ -107,6 +125,7 @@ RUN_TESTS(TEST(test_client_child__is_given_its_input_and_says_something),
           TEST(test_client_child__may_say_more_than_a_pipe_holds),
           TEST(test_client_child__that_says_too_much_is_ended),
           TEST(test_client_child__that_takes_too_long_is_ended),
+          TEST(test_client_child__takes_what_it_started_with_it),
           TEST(test_client_child__has_ended_though_its_own_child_holds_the_pipe),
           TEST(test_client_child__makes_its_descriptor_readable),
           TEST(test_client_child__ends_with_its_owner),

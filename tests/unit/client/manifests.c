@@ -1,12 +1,16 @@
 /* tests/unit/client/manifests.c */
 #include "fixture.h"
 
+#include "oci/mediatype.h"
+
 /* sha256 of "{}" */
 #define DIGEST "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 #define OTHER  "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 #define MANIFEST(digest)                                                                                     \
     "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.oci.image.manifest.v1+json\r\n" digest                 \
     "Content-Length: 2\r\n\r\n{}"
+
+#define HEAD(type, digest) "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\n" digest "Content-Length: 77\r\n\r\n"
 
 static void test_client_manifests__keep_bytes_and_check_digests(void **state)
 {
@@ -66,11 +70,19 @@ static void test_client_manifests__ask_for_the_kinds_that_are_wanted(void **stat
                                  "application/vnd.docker.distribution.manifest.v1+json\r\n",
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct script s = {.answers = {MANIFEST("")}};
+        struct script s = {.answers = {MANIFEST(""), HEAD(MT_OCI_INDEX, ""), HEAD(MT_DOCKER_SCHEMA1, "")}};
         script_begin(&s, NULL);
         berth_call *call = NULL;
-        CHECK_OK(berth_manifest_get(s.client, "a", "v1", (berth_accept)i, &call, &test_err));
+        berth_accept accept = (berth_accept)i;
+        bool any = accept == BERTH_ACCEPT_ANY, image = any || accept == BERTH_ACCEPT_IMAGE;
+        int r = berth_manifest_get(s.client, "a", "v1", accept, &call, &test_err);
+        CHECK_ROW(i, r == (image ? BERTH_OK : BERTH_E_NOT_FOUND));
+        CHECK_ROW(i, image || strstr(test_err.message, "it is an image, and "));
         berth_call_free(call);
+        r = berth_manifest_head(s.client, "a", "v1", accept, NULL, &test_err);
+        CHECK_ROW(i, r == (any || accept == BERTH_ACCEPT_INDEX ? BERTH_OK : BERTH_E_NOT_FOUND));
+        r = berth_manifest_head(s.client, "a", "v1", accept, NULL, &test_err);
+        CHECK_ROW(i, r == (any || accept == BERTH_ACCEPT_SCHEMA1 ? BERTH_OK : BERTH_E_NOT_FOUND));
         script_end(&s);
         CHECK_ROW(i, asked(&s, 0, rows[i]));
     }
@@ -79,7 +91,6 @@ static void test_client_manifests__ask_for_the_kinds_that_are_wanted(void **stat
 static void test_client_manifests__head_repeats_what_the_registry_says(void **state)
 {
     (void)state;
-#define HEAD(type, digest) "HTTP/1.1 200 OK\r\nContent-Type: " type "\r\n" digest "Content-Length: 77\r\n\r\n"
     static const struct {
         const char *reference, *answer, *digest;
         int code;

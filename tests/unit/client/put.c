@@ -150,9 +150,13 @@ static void test_client_put__is_a_post_and_a_put(void **state)
         {.text = "", .answers = {NOT_THERE, OPENED, CREATED}, .outcome = BERTH_PUT_STORED, .found = NONE},
         /* Anything but 201 in the end is a failure, and so is another digest. */
         {.text = "abc",
-         .answers = {NOT_THERE, OPENED, OPENED, GONE},
+         .answers = {NOT_THERE, OPENED, OPENED, HAS("0-2"), GONE},
          .code = BERTH_E_IO,
-         .asked = {{HEAD_ABC}, {POST}, {"PUT ", "abc"}, {"DELETE /up/1?state=x%2Fy&b=c HTTP"}}},
+         .asked = {{HEAD_ABC},
+                   {POST},
+                   {"PUT ", "abc"},
+                   {"GET /up/1?state=x%2Fy&b=c HTTP"}, /* where it is by now */
+                   {"DELETE /up/3 HTTP"}}},
         {.text = "abc",
          .answers = {NOT_THERE, OPENED, "HTTP/1.1 201 X\r\nDocker-Content-Digest: " NONE "\r\n" EMPTY, GONE},
          .code = BERTH_E_DIGEST},
@@ -425,9 +429,24 @@ static void test_client_put__goes_on_where_it_broke(void **state)
          .digest = ABCDEF,
          .from = ONCE,
          .force = true,
-         .answers = {OPENED, BROKEN, GONE},
+         .answers = {OPENED, BROKEN, HAS("0-1"), GONE},
          .code = BERTH_E_NETWORK,
-         .asked = {{POST}, {"PUT "}, {"DELETE /up/1?state=x%2Fy&b=c HTTP"}}},
+         .asked = {{POST}, {"PUT "}, {"GET /up/1?state=x%2Fy&b=c HTTP"}, {"DELETE /up/3 HTTP"}}},
+        /* It moves on while it is taken back: once more; and one that won't tell where it is. */
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .from = ONCE,
+         .force = true,
+         .answers = {OPENED, BROKEN, HAS("0-1"), REFUSES(416), HAS("0-3"), GONE},
+         .code = BERTH_E_NETWORK,
+         .asked = {{POST}, {"PUT "}, {"GET "}, {"DELETE /up/3 "}, {"GET /up/3 "}, {"DELETE /up/3 "}}},
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .from = ONCE,
+         .force = true,
+         .answers = {OPENED, BROKEN, REFUSES(405), REFUSES(405)},
+         .code = BERTH_E_NETWORK,
+         .asked = {{POST}, {"PUT "}, {"GET "}, {"DELETE /up/1?state=x%2Fy&b=c HTTP"}}},
         /* Somebody knows the session: it stays. */
         {.text = "abcdef",
          .digest = ABCDEF,
@@ -475,6 +494,35 @@ static void test_client_put__goes_on_with_a_session_of_another_process(void **st
          .answers = {HAS("0-3"), TOOK("0-4"), TOOK("0-5"), CREATED},
          .outcome = BERTH_PUT_STORED,
          .asked = {{"GET /up/9?t=1 HTTP"}, {"PATCH ", "e"}, {"PATCH ", "f"}}},
+        /* Bytes of the connection that is gone come in after it was asked, or are in the way of the digest.
+         */
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .force = true,
+         .resume = "/up/9",
+         .answers = {HAS("0-1"), TOOK("0-8"), GONE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED,
+         .asked =
+             {{"GET /up/9 "}, {"PATCH ", "cdef"}, {"DELETE /up/2?s=2 HTTP"}, {POST}, {"PUT ", "abcdef"}}},
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .force = true,
+         .resume = "/up/9",
+         .answers =
+             {HAS("0-1"), TOOK("0-5"),
+              "HTTP/1.1 400 X\r\nContent-Length: 40\r\n\r\n{\"errors\":[{\"code\":\"DIGEST_INVALID\"}]}    ",
+              GONE, OPENED, CREATED},
+         .outcome = BERTH_PUT_STORED},
+        /* Once: it may be wrong. */
+        {.text = "abcdef",
+         .digest = ABCDEF,
+         .force = true,
+         .resume = "/up/9",
+         .answers =
+             {HAS("0-1"), TOOK("0-8"), GONE, OPENED,
+              "HTTP/1.1 400 X\r\nContent-Length: 40\r\n\r\n{\"errors\":[{\"code\":\"DIGEST_INVALID\"}]}    ",
+              REFUSES(404)},
+         .code = BERTH_E_DIGEST},
         {.text = "abcdef",
          .digest = ABCDEF,
          .resume = "/up/9",
@@ -822,7 +870,7 @@ static const struct {
     berth_put_mode mode;
     const char *answers[6], *freed[6]; /* freed: where it is given up while it pauses */
 } paused_rows[] = {
-    {ABC, 3, BERTH_PUT_AUTO, {NOT_THERE, OPENED, CREATED}, {NOT_THERE, OPENED, BROKEN, GONE}},
+    {ABC, 3, BERTH_PUT_AUTO, {NOT_THERE, OPENED, CREATED}, {NOT_THERE, OPENED, BROKEN, HAS("0-1"), GONE}},
     {NULL, BERTH_LENGTH_UNKNOWN, BERTH_PUT_AUTO, {OPENED, TOOK("0-1"), TOOK("0-2"), CREATED}, {OPENED, GONE}},
     {ABC,
      3,
@@ -884,7 +932,8 @@ static void check_taken_back(struct script *s, size_t row)
     script_end(s);
     while (s->answers[last + 1])
         last++;
-    if (!was(s, last, "DELETE /up/1?state=x%2Fy&b=c HTTP", ""))
+    bool moved = was(s, last - 1, "GET ", "");
+    if (!was(s, last, moved ? "DELETE /up/3 HTTP" : "DELETE /up/1?state=x%2Fy&b=c HTTP", ""))
         fail_msg("row %zu: %.100s", row, s->requests[last]);
 }
 

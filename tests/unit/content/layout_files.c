@@ -31,6 +31,23 @@ static void test_content_layout_files__a_file_has_its_name_when_it_is_whole(void
     CHECK(fstatat(w.dir_fd, "index.json", &st, 0) == 0 && st.st_size == 2);
 }
 
+/* Other tools make a folder for what they use alone. */
+static void test_content_layout_files__folders_need_not_be_there(void **state)
+{
+    (void)state;
+    CLEANUP(world_done) struct world w = world_new();
+    struct layout_part p = {.fd = -1};
+    berth_digest d;
+    digest_of(HASH_SHA512, "abc", 3, &d);
+    CHECK(mkdirat(w.dir_fd, "blobs", 0755) == 0 && mkdirat(w.dir_fd, "blobs/sha256", 0755) == 0);
+    CHECK_OK(layout_sync(w.dir_fd, &test_err));
+    CHECK(!exists(w.dir_fd, "blobs/sha512"));
+    CHECK_OK(layout_part_open(w.dir_fd, &d, ".part", &p, &test_err));
+    CHECK_OK(layout_part_keep(&p, &test_err));
+    CHECK(exists(w.dir_fd, p.path));
+    CHECK_OK(layout_sync(w.dir_fd, &test_err));
+}
+
 static void test_content_layout_files__what_fails_leaves_no_part(void **state)
 {
     (void)state;
@@ -49,4 +66,5 @@ static void test_content_layout_files__what_fails_leaves_no_part(void **state)
 }
 
 RUN_TESTS(TEST(test_content_layout_files__a_file_has_its_name_when_it_is_whole),
+          TEST(test_content_layout_files__folders_need_not_be_there),
           TEST(test_content_layout_files__what_fails_leaves_no_part))

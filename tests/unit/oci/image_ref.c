@@ -246,7 +246,11 @@ static void test_oci_image_ref__says_what_is_wrong_with_bad_input(void **state)
         /* C193 */
         {"https://example.org/a:1", "", "a reference has no scheme such as https://"},
         {"docker://alpine:3", "", "a reference has no scheme such as https://"},
-        {"https://user:secret@example.org/a", "", "a reference has no scheme such as https://"},
+        {"https://user:secret@example.org/a", "",
+         "a reference has nothing before its host: a name and a password are given apart"},
+        {"user:se$cret@example.org/a", "DIGEST_INVALID",
+         "what stands behind '@' is a digest, and has no '/'"},
+        {"user:se$cret@example.org", "DIGEST_INVALID", "'example.org' is not a digest"},
         {"example.org/a?x=1", "", "a reference has no '?' and no '#'"},
         {"example.org/a#x", "", "a reference has no '?' and no '#'"},
         {"/a/b", "", "a reference does not start with '/'"},
