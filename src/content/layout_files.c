@@ -18,14 +18,6 @@ static int os_error(berth_error *err, const char *what, const char *path)
     return berth_error_set(err, code, "%s '%s' of the layout: %s", what, path, strerror(errno));
 }
 
-static bool faulted(void)
-{
-    if (!fault_hit())
-        return false;
-    errno = EIO;
-    return true;
-}
-
 void layout_blob_path(const berth_digest *d, char out[LAYOUT_PATH_MAX])
 {
     const char *name = hash_name((enum hash_algorithm)d->algorithm);
@@ -35,7 +27,7 @@ void layout_blob_path(const berth_digest *d, char out[LAYOUT_PATH_MAX])
 static int create(int dir_fd, const char *path, int *ret_fd, berth_error *err)
 {
     int fd =
-        faulted() ? -1 : openat(dir_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+        fault_io() ? -1 : openat(dir_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0)
         return os_error(err, "creating", path);
     *ret_fd = fd;
@@ -44,7 +36,7 @@ static int create(int dir_fd, const char *path, int *ret_fd, berth_error *err)
 
 static int name(int dir_fd, const char *part, const char *path, berth_error *err)
 {
-    if (faulted() || renameat(dir_fd, part, dir_fd, path) < 0)
+    if (fault_io() || renameat(dir_fd, part, dir_fd, path) < 0)
         return os_error(err, "renaming", part);
     return BERTH_OK;
 }
@@ -71,7 +63,7 @@ int layout_write(int dir_fd, const char *path, const void *p, size_t n, berth_er
 
 static int make_folder(int dir_fd, const char *path, berth_error *err)
 {
-    if (faulted() || (mkdirat(dir_fd, path, 0777) < 0 && errno != EEXIST))
+    if (fault_io() || (mkdirat(dir_fd, path, 0777) < 0 && errno != EEXIST))
         return os_error(err, "making", path);
     return BERTH_OK;
 }
