@@ -246,7 +246,7 @@ static int ask(const struct cli_command *c, struct options *o, json_t **ret_valu
     signal(SIGINT, on_interrupt);
     signal(SIGPIPE, SIG_IGN);
     struct report r = {.json = !cli_wants_text(&o->base),
-                       .terminal = isatty(STDERR_FILENO),
+                       .terminal = isatty(STDERR_FILENO) && !o->base.quiet && !o->base.no_progress,
                        .values = json_object(),
                        .lines = json_array()};
     const struct admin_out out = {report_line, report_progress, report_value, &r, &interrupted};
@@ -313,15 +313,18 @@ const struct cli_command cmd_gc = {
         "Removes what nothing refers to and nobody was promised, while the server goes on. The server does "
         "this on its own schedule too (setting gc.interval).",
     .options = (const struct cli_option[]){OPTION_DRY_RUN("only say what is due, with the bytes"), {0}},
-    .fields = (const struct cli_field[]){{"manifests", "number", "manifests removed, or due"},
-                                         {"blobs", "number", "blobs removed, or due"},
-                                         {"uploads", "number", "abandoned uploads removed, or due"},
-                                         {"objects", "number", "objects freed at once"},
-                                         {"bytes", "number", "their bytes"},
-                                         {"waiting_bytes", "number",
-                                          "bytes that follow when their readers have had time to finish"},
-                                         FIELD_LINES,
-                                         {0}},
+    .fields =
+        (const struct cli_field[]){
+            {"manifests", "number", "manifests removed, or due"},
+            {"links", "number", "blobs removed from repositories, or due"},
+            {"blobs", "number", "blobs removed, or due"},
+            {"uploads", "number", "abandoned uploads removed, or due"},
+            {"repositories", "number", "empty repositories removed; absent with --dry-run"},
+            {"objects", "number", "objects freed at once"},
+            {"bytes", "number", "their bytes"},
+            {"waiting_bytes", "number", "bytes that follow when their readers have had time to finish"},
+            FIELD_LINES,
+            {0}},
     .examples = (const struct cli_example[]){{"berth gc --data /var/lib/berth --dry-run", NULL}, {0}},
     .takes = CLI_SETTINGS | CLI_OUTPUT,
     .run = run_gc,
@@ -360,16 +363,19 @@ const struct cli_command cmd_check = {
                  "forget blobs whose bytes are lost, use whole copies found elsewhere, hand objects that "
                  "belong to nothing to the collector; salvage a damaged database (stop the server first)"},
             {0}},
-    .fields = (const struct cli_field[]){{"blobs", "number", "blobs looked at"},
-                                         {"manifests", "number", "manifests looked at"},
-                                         {"objects", "number", "objects looked at"},
-                                         {"bytes", "number", "their bytes"},
-                                         {"problems", "number",
-                                          "problems found; exit code 6 unless all are repaired"},
-                                         {"repaired", "number", "problems repaired"},
-                                         {"lost", "number", "blobs whose bytes are lost"},
-                                         FIELD_LINES,
-                                         {0}},
+    .fields =
+        (const struct cli_field[]){
+            {"blobs", "number", "blobs looked at"},
+            {"manifests", "number", "manifests looked at"},
+            {"objects", "number", "objects looked at"},
+            {"bytes", "number", "their bytes"},
+            {"problems", "number", "problems found; exit code 6 unless all are repaired"},
+            {"repaired", "number", "problems repaired"},
+            {"damaged", "number",
+             "tables and indexes of a damaged database, which were salvaged; absent where it was whole"},
+            {"lost", "number", "what it did not give back: manifests, tags, blobs, sessions; likewise"},
+            FIELD_LINES,
+            {0}},
     .examples = (const struct cli_example[]){{"berth check --data /var/lib/berth", NULL}, {0}},
     .takes = CLI_SETTINGS | CLI_OUTPUT,
     .run = run_check,

@@ -7,6 +7,7 @@
 
 #include "cli/artifact.h"
 #include "cli/commands.h"
+#include "cli/target.h"
 #include "content/unpack.h"
 #include "util/io.h"
 
@@ -138,13 +139,24 @@ static int fetch(const struct work *w, struct coming *x, berth_error *err)
     return x->err.code != BERTH_OK ? berth_error_set(err, x->err.code, "%s", x->err.message) : r;
 }
 
+/* Ctrl-C waits until nothing half-unpacked is there any more: not long. */
+static int unpack(const struct work *w, const struct coming *x, berth_error *err)
+{
+    const struct unpack_options how = {.overwrite = w->o.overwrite,
+                                       .max_bytes = w->o.unpack_max,
+                                       .below = x->title,
+                                       .stopped = target_signal_waits};
+    target_signals_hold();
+    int r = unpack_archive(x->packed_fd, w->dir_fd, &how, err);
+    target_signals_release();
+    return r;
+}
+
 /* A file that has come gets its name, an archive is unpacked. */
 static int keep(struct work *w, struct coming *x, berth_error *err)
 {
-    const struct unpack_options how = {
-        .overwrite = w->o.overwrite, .max_bytes = w->o.unpack_max, .below = x->title};
     int r = x->found            ? BERTH_OK
-            : x->packed_fd >= 0 ? unpack_archive(x->packed_fd, w->dir_fd, &how, err)
+            : x->packed_fd >= 0 ? unpack(w, x, err)
                                 : unpack_file_keep(&x->file, w->o.overwrite, err);
     if (r != BERTH_OK || !x->listed)
         return r;
@@ -293,7 +305,7 @@ static int pull(struct work *w, berth_error *err)
 static int open_folder(struct work *w, berth_error *err)
 {
     const char *folder = w->o.folder ? w->o.folder : ".";
-    int r = io_mkdirs(folder, err);
+    int r = io_mkdirs(folder, 0777, err);
     if (r == BERTH_OK && (w->dir_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         r = berth_error_set(err, BERTH_E_IO, "opening '%s': %s", folder, strerror(errno));
     return r;
@@ -355,7 +367,8 @@ const struct cli_command cmd_artifact_pull = {
         "before the network failed for good, or before the command was stopped, stays beside it in "
         "FILE.DIGITS.part, named after the first digits of the digest, and the same command goes on from "
         "there. Files that are there with the right bytes are left as they are; of those, large ones are not "
-        "fetched again. Folders come anew. Prints the titles. REF may be oci:PATH:TAG.",
+        "fetched again. Folders come anew, and have their names when they are whole. Prints the titles. REF "
+        "may be oci:PATH:TAG.",
     .options = options,
     .fields =
         (const struct cli_field[]){
@@ -367,7 +380,7 @@ const struct cli_command cmd_artifact_pull = {
     .examples =
         (const struct cli_example[]){{"berth artifact pull localhost:5000/team/files:v1 -o folder", NULL},
                                      {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };

@@ -348,7 +348,7 @@ const struct cli_command cmd_artifact_push = {
              "application/spdx+json",
              NULL},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };
@@ -366,7 +366,7 @@ const struct cli_command cmd_artifact_attach = {
                                               "--artifact-type application/spdx+json",
                                               NULL},
                                              {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };

@@ -188,7 +188,7 @@ const struct cli_command cmd_blob_get = {
             {"berth blob get localhost:5000/team/app@sha256:… -o layer.tar.gz", NULL},
             {"berth blob get registry.example/team/app@sha256:… | tar tz", NULL},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
     .operand = CLI_OPERAND_DIGEST,
     .run = run,
 };

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/measure.h"
+#include "cli/place.h"
 #include "cli/progress.h"
 #include "cli/remote.h"
 #include "oci/digest.h"
@@ -131,6 +132,10 @@ static int open_file(const char *file, int *ret_fd, bool *ret_regular, berth_err
     if (fd < 0 || fstat(fd, &st) < 0)
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "opening '%s': %s",
                                file, strerror(errno));
+    if (S_ISDIR(st.st_mode)) {
+        close(fd);
+        return berth_error_set(err, BERTH_E_INVALID, "'%s' is a folder", file);
+    }
     *ret_regular = S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0;
     *ret_fd = fd;
     return BERTH_OK;
@@ -258,19 +263,30 @@ static void land(struct work *w, struct sending *s)
     close_file(s);
 }
 
+static json_t *document(const struct sending *s, const char *key, const char *text)
+{
+    json_t *j = json_object();
+    place_set_text(j, "file", s->file);
+    place_set_text(j, key, text);
+    return j;
+}
+
 static int tell(const struct cli_command *c, const struct work *w, const struct sending *s)
 {
     const struct remote *r = &w->o.remote;
+    bool failed = s->result != BERTH_OK;
+    if (failed && cli_wants_failures(&r->base))
+        cli_print(c, &r->base, document(s, "error", s->err.message));
     if (s->refused)
         return cli_usage(c->name, "%s", s->err.message);
-    if (s->result != BERTH_OK)
+    if (failed)
         return remote_fail(c, &s->err);
     const berth_content *blob = berth_call_content(s->call);
-    return cli_tell(c, &r->base,
-                    json_pack("{s:s, s:I, s:s}", "digest", blob->digest, "size", (json_int_t)blob->size,
-                              "outcome", outcome_of(s->call)),
-                    "%s%s%s  %s\n", w->n > 1 ? s->file : "", w->n > 1 ? "  " : "", blob->digest,
-                    outcome_of(s->call));
+    json_t *j = document(s, "digest", blob->digest);
+    place_set_text(j, "outcome", outcome_of(s->call));
+    json_object_set_new(j, "size", json_integer((json_int_t)blob->size));
+    return cli_tell(c, &r->base, j, "%s%s%s  %s\n", w->n > 1 ? s->file : "", w->n > 1 ? "  " : "",
+                    blob->digest, outcome_of(s->call));
 }
 
 /* --- all of them --- */
@@ -338,10 +354,15 @@ const struct cli_command cmd_blob_put = {
             "order in which they are named. One that fails leaves the others alone, and the exit code is of "
             "the first that did.",
     .options = options,
-    .fields = (const struct cli_field[]){{"digest", "string", "the blob's digest"},
-                                         {"size", "number", "its bytes; 0 where it was mounted"},
-                                         {"outcome", "string", "stored, present (it was there) or mounted"},
-                                         {0}},
+    .fields =
+        (const struct cli_field[]){{"file", "string", "FILE as it was given"},
+                                   {"error", "string",
+                                    "what went wrong: then there is nothing else but 'file'. A template "
+                                    "has such documents only if it asks for this field"},
+                                   {"digest", "string", "the blob's digest"},
+                                   {"size", "number", "its bytes; 0 where it was mounted"},
+                                   {"outcome", "string", "stored, present (it was there) or mounted"},
+                                   {0}},
     .examples =
         (const struct cli_example[]){
             {"berth blob put localhost:5000/team/app layer.tar.gz", NULL},
@@ -350,7 +371,7 @@ const struct cli_command cmd_blob_put = {
             {"berth blob put localhost:5000/team/app layer-1.tar.gz layer-2.tar.gz", NULL},
             {"tar cz folder | berth blob put localhost:5000/team/app - --format '{{.digest}}'", NULL},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS,
+    .takes = CLI_REGISTRY | CLI_OUTPUT,
     .operand = CLI_OPERAND_REPOSITORY,
     .run = run,
 };

@@ -72,7 +72,7 @@ static const struct group {
     {host_options, CLI_HOST_SETTINGS, NULL},
     {remote_options, CLI_REGISTRY | CLI_HOST_SETTINGS, "Reaching the registry"},
     {connect_options, CLI_REGISTRY | CLI_HOST_SETTINGS, "Reaching the registry"},
-    {of_progress, CLI_PROGRESS, "Output"},
+    {of_progress, CLI_OUTPUT, "Output"},
     {of_output, CLI_OUTPUT, "Output"},
 };
 
@@ -410,6 +410,7 @@ static int check_format(const struct cli_command *c, struct cli_base *b)
         return cli_usage(c->name, "--format prints instead of --output json: give one of them");
     if (format_parse(b->template, &b->format, &err) != BERTH_OK)
         return cli_usage(c->name, "--format: %s", err.message);
+    format_know(b->format, c->fields);
     return EXIT_OK;
 }
 
@@ -427,7 +428,7 @@ int cli_read(const struct cli_command *c, int argc, char **argv, struct cli_base
             rc = no_memory(c);
         if (b->help) {
             cli_help(c);
-            return EXIT_OK;
+            return cli_printed(c);
         }
         if (rc != EXIT_OK)
             return rc;

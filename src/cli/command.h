@@ -60,8 +60,7 @@ struct cli_example {
 
 /* What a command takes beside its own options. */
 enum {
-    CLI_OUTPUT = 1,         /* --output, --format */
-    CLI_PROGRESS = 2,       /* --quiet, --no-progress */
+    CLI_OUTPUT = 1,         /* --output, --format, --quiet, --no-progress */
     CLI_REGISTRY = 4,       /* those of cli/remote.h: its state begins with a struct remote */
     CLI_SETTINGS = 8,       /* every setting of berth.yaml */
     CLI_LAYOUT = 16,        /* its reference may be "oci:PATH": an image layout on disk */
@@ -159,6 +158,10 @@ static inline bool cli_wants_text(const struct cli_base *b)
 {
     return b->output == CLI_OUTPUT_TEXT && !b->format;
 }
+
+/* Whether what failed, of several, has a document too: with --output json, and where the template asks for
+ * .error. */
+bool cli_wants_failures(const struct cli_base *b);
 
 /* Prints @document, which it frees, as JSON or through the template, and flushes. Returns an exit code. NULL:
  * there was no memory for it. */

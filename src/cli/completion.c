@@ -76,6 +76,26 @@ static bool takes_commands(const struct cli_command *c)
     return strstr(c->operands, "COMMAND");
 }
 
+/* Before a command stand options that commands share, as main() takes them: what is typed there is completed
+ * like the line of a command without a name, whose operand is one. */
+static const struct cli_command nameless = {
+    .name = "", .operands = "COMMAND", .takes = ~(unsigned)CLI_EVERY_SETTING};
+
+/* The shared options that have a value, as patterns of a shell's `case` have them. */
+static void print_valued(const char *between)
+{
+    const struct cli_option *o;
+    const char *lead = "";
+    for (size_t i = 0; (o = cli_shared_options(&nameless, i)); i++) {
+        if (!o->value)
+            continue;
+        printf("%s--%s", lead, o->name);
+        lead = between;
+        if (o->letter)
+            printf("%s-%c", lead, o->letter);
+    }
+}
+
 static const char *second_word(const struct cli_command *c)
 {
     return strchr(c->name, ' ') + 1;
@@ -129,7 +149,8 @@ static void print_bash(void)
 {
     printf("# bash completion for berth; made by `berth completion bash`\n"
            "_berth()\n{\n"
-           "    local line=${COMP_LINE:0:COMP_POINT} cur prev command words='' files=0\n"
+           "    local line=${COMP_LINE:0:COMP_POINT} cur prev command about='' words='' files=0\n"
+           "    local -i skip=1\n"
            "    local -a typed\n"
            "    read -ra typed <<<\"$line\"\n"
            "    [[ $line == *[[:space:]] ]] && typed+=('')\n"
@@ -137,12 +158,21 @@ static void print_bash(void)
            "    if [[ $cur == --*=* ]]; then\n"
            "        prev=${cur%%%%=*} cur=${cur#*=}\n"
            "    fi\n"
-           "    command=${typed[1]}\n"
            "    COMPREPLY=()\n"
-           "    if ((${#typed[@]} == 2)); then\n"
-           "        words='");
-    each_first_word(bash_word);
-    printf("'\n    else\n        case $command in\n");
+           "    while ((skip < ${#typed[@]} - 1)) && [[ ${typed[skip]} == -* ]]; do\n"
+           "        case ${typed[skip]} in\n"
+           "        ");
+    print_valued("|");
+    printf(") skip+=2 ;;\n"
+           "        *) skip+=1 ;;\n"
+           "        esac\n"
+           "    done\n"
+           "    [[ ${typed[skip]-} != help ]] || ((${#typed[@]} - skip < 3)) || about=help skip+=1\n"
+           "    typed=(berth \"${typed[@]:skip}\")\n"
+           "    command=${typed[1]-}\n"
+           "    if ((${#typed[@]} <= 2)); then\n"
+           "        command=''\n"
+           "    else\n        case $command in\n");
     for (const struct cli_family *f = cli_families; f->name; f++) {
         printf("        %s)\n            if ((${#typed[@]} == 3)); then\n                words='", f->name);
         for (size_t i = 0; cli_commands[i]; i++)
@@ -150,7 +180,8 @@ static void print_bash(void)
                 printf(" %s", second_word(cli_commands[i]));
         printf("'\n            fi\n            command=\"$command ${typed[2]}\" ;;\n");
     }
-    printf("        esac\n    fi\n    case $command in\n");
+    printf("        esac\n    fi\n    case $about$command in\n");
+    bash_options(&nameless);
     for (size_t i = 0; cli_commands[i]; i++)
         bash_options(cli_commands[i]);
     printf("    esac\n"
@@ -233,10 +264,36 @@ static void zsh_options(const struct cli_command *c)
 
 static void print_zsh(void)
 {
+    const struct cli_option *o;
     printf("#compdef berth\n# zsh completion for berth; made by `berth completion zsh`\n"
            "_berth()\n{\n"
-           "    local command=$words[2]\n"
+           "    local command about skip\n"
            "    local -a commands arguments\n"
+           "    while [[ CURRENT -gt 2 && $words[2] == -* ]]; do\n"
+           "        case $words[2] in\n"
+           "        (");
+    print_valued("|");
+    printf(") skip=2 ;;\n"
+           "        (*) skip=1 ;;\n"
+           "        esac\n"
+           "        ((CURRENT - skip < 2)) && break\n"
+           "        words=(\"$words[1]\" \"${(@)words[skip+2,-1]}\")\n"
+           "        ((CURRENT -= skip))\n"
+           "    done\n"
+           "    if [[ CURRENT -gt 3 && $words[2] == help ]]; then\n"
+           "        about=help\n"
+           "        shift words\n"
+           "        ((CURRENT--))\n"
+           "    fi\n"
+           "    command=$words[2]\n"
+           "    if [[ $command == -* ]]; then\n"
+           "        arguments=(\n");
+    for (size_t i = 0; (o = cli_shared_options(&nameless, i)); i++)
+        zsh_option(o);
+    printf("        )\n"
+           "        _arguments -S $arguments\n"
+           "        return\n"
+           "    fi\n"
            "    commands=(\n");
     each_first_word(zsh_word);
     printf("    )\n"
@@ -259,7 +316,7 @@ static void print_zsh(void)
                "        shift words\n"
                "        ((CURRENT--)) ;;\n");
     }
-    printf("    esac\n    shift words\n    ((CURRENT--))\n    case $command in\n");
+    printf("    esac\n    shift words\n    ((CURRENT--))\n    case $about$command in\n");
     for (size_t i = 0; cli_commands[i]; i++)
         zsh_options(cli_commands[i]);
     printf("    *) return 1 ;;\n"
@@ -282,9 +339,9 @@ static void fish_word(const char *name, const char *summary)
     printf("'\n");
 }
 
-static void fish_option(const struct cli_command *c, const struct cli_option *o)
+static void fish_option(const char *where, const char *words, const struct cli_option *o)
 {
-    printf("complete -c berth -n '__berth_in %s' -l %s", c->name, o->name);
+    printf("complete -c berth -n '%s %s' -l %s", where, words, o->name);
     if (o->letter)
         printf(" -s %c", o->letter);
     if (o->kind == CLI_CHOICE) {
@@ -307,36 +364,58 @@ static void fish_setting(const struct cli_command *c, berth_str flag)
 
 static void fish_operand(const char *name, const char *summary)
 {
-    printf("complete -c berth -n '__berth_in help' -a %s -d '", name);
+    printf("complete -c berth -n '__berth_in help; and __berth_has 2' -a %s -d '", name);
     print_quoted(summary, "");
+    printf("'\n");
+}
+
+/* A family's word, behind so many others. */
+static void fish_member(const char *about, const struct cli_family *f, int behind,
+                        const struct cli_command *c)
+{
+    printf("complete -c berth -n '__berth_in %s%s; and __berth_has %d' -a %s -d '", about, f->name, behind,
+           second_word(c));
+    print_quoted(c->summary, "");
     printf("'\n");
 }
 
 static void print_fish(void)
 {
+    const struct cli_option *shared;
     printf("# fish completion for berth; made by `berth completion fish`\n"
+           "function __berth_typed # the words before the next, without options before the command\n"
+           "    set -l typed (commandline -opc)\n"
+           "    set -e typed[1]\n"
+           "    while string match -q -- '-*' \"$typed[1]\"\n"
+           "        contains -- $typed[1] ");
+    print_valued(" ");
+    printf("; and set -q typed[2]; and set -e typed[1]\n"
+           "        set -e typed[1]\n"
+           "    end\n"
+           "    printf '%%s\\n' berth $typed\n"
+           "end\n"
            "function __berth_has # so many words are there, and the next is being typed\n"
-           "    test (count (commandline -opc)) -eq $argv[1]\n"
+           "    test (count (__berth_typed)) -eq $argv[1]\n"
            "end\n"
            "function __berth_in # the words behind berth are these\n"
-           "    set -l typed (commandline -opc)\n"
+           "    set -l typed (__berth_typed)\n"
            "    set -l last (math (count $argv) + 1)\n"
            "    test (count $typed) -ge $last; and test \"$typed[2..$last]\" = \"$argv\"\n"
            "end\n"
            "complete -c berth -f\n");
     each_first_word(fish_word);
+    for (size_t i = 0; (shared = cli_shared_options(&nameless, i)); i++)
+        fish_option("__berth_has", "1", shared);
     for (size_t i = 0; cli_commands[i]; i++) {
         const struct cli_command *c = cli_commands[i];
         const struct cli_family *f = cli_family_of(c);
         const struct cli_option *o;
         if (f) {
-            printf("complete -c berth -n '__berth_in %s; and __berth_has 2' -a %s -d '", f->name,
-                   second_word(c));
-            print_quoted(c->summary, "");
-            printf("'\n");
+            fish_member("", f, 2, c);
+            fish_member("help ", f, 3, c);
         }
         for (size_t k = 0; (o = cli_option_at(c, k)); k++)
-            fish_option(c, o);
+            fish_option("__berth_in", c->name, o);
         each_setting(c, fish_setting);
         if (takes_commands(c))
             each_first_word(fish_operand);

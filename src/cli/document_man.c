@@ -111,7 +111,7 @@ static bool is_taken(const char *page, const struct cli_option *shared)
 /* Those that the commands of a page share. */
 static void print_shared(const char *page)
 {
-    const struct cli_command any = {.takes = CLI_OUTPUT | CLI_PROGRESS | CLI_REGISTRY};
+    const struct cli_command any = {.takes = CLI_OUTPUT | CLI_REGISTRY};
     const struct cli_option *o;
     const char *last = "";
     for (size_t i = 0; (o = cli_shared_options(&any, i)); i++) {

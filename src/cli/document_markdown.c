@@ -145,7 +145,7 @@ static void print_command(const struct cli_command *c, bool in_family)
 /* The options of many commands, said once. */
 static void print_shared(void)
 {
-    const struct cli_command all = {.takes = CLI_OUTPUT | CLI_PROGRESS | CLI_REGISTRY};
+    const struct cli_command all = {.takes = CLI_OUTPUT | CLI_REGISTRY};
     const struct cli_option *o;
     const char *last = "";
     printf("## Options of many commands\n\nEach command says which of these it takes.\n\n");

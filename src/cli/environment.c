@@ -1,6 +1,7 @@
 /* cli/environment.c - see environment.h. */
 #include "cli/environment.h"
 
+#include <berth/reference.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -82,6 +83,24 @@ int environment_read(struct environment *ret, berth_error *err)
     e.debug = debug && !is_off(debug);
     *ret = e;
     return BERTH_OK;
+}
+
+int environment_blame(const struct environment *e, berth_error *err)
+{
+    const struct {
+        int which;
+        berth_ref_options options;
+    } each[] = {{REGISTRY, {.size = sizeof(berth_ref_options), .default_registry = e->registry}},
+                {NAMESPACE, {.size = sizeof(berth_ref_options), .default_namespace = e->namespace}},
+                {TAG, {.size = sizeof(berth_ref_options), .default_tag = e->tag}}};
+    if (!str_starts(str_from(err->message), STR("a default for references")))
+        return err->code;
+    for (size_t i = 0; i < COUNT(each); i++) {
+        CLEANUP(berth_ref_done) berth_ref ref = BERTH_REF_INIT;
+        if (berth_ref_parse_with("a", &each[i].options, &ref, NULL) != BERTH_OK)
+            return berth_error_prefix(err, "%s", environment_variables[each[i].which].name);
+    }
+    return err->code;
 }
 
 static void tell(void *arg, const char *name, const char *nearest)

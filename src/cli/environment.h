@@ -16,6 +16,8 @@ struct environment {
 
 /* An empty variable counts as unset. BERTH_E_INVALID: @err names the variable and what is wrong with it. */
 int environment_read(struct environment *ret, berth_error *err);
+/* A reference was not understood: if a default is why, @err names the variable too. Returns its code. */
+int environment_blame(const struct environment *e, berth_error *err);
 
 /* Says on standard error which variables BERTH_… nobody reads, and what they may have been meant to be. */
 void environment_warn(const char *command);

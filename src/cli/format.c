@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <strings.h>
 
+#include "cli/command.h"
 #include "cli/format_private.h"
 
 struct variable {
@@ -15,6 +16,7 @@ struct walk {
     FILE *out;
     char last; /* that was printed */
     json_t *root;
+    const struct cli_field *known;
     berth_error *err;
     struct variable *variables;
     size_t n_variables, room;
@@ -192,7 +194,29 @@ static int fail_unknown(struct walk *w, size_t at, berth_str name, const json_t 
                        STR_ARG(berth_buf_str(&there)));
 }
 
-/* The field of @v that @fields leads to, borrowed. What the document's top does not have is a mistake;
+void format_know(struct format *f, const struct cli_field *fields)
+{
+    f->known = fields;
+}
+
+bool format_asks(const struct format *f, const char *field)
+{
+    for (const struct format_field *have = f->fields; have; have = have->before)
+        if (str_eq_nocase(have->name, str_from(field)))
+            return true;
+    return false;
+}
+
+/* "tags[]" and "tags[].name" are of "tags". */
+static bool is_known(const struct walk *w, berth_str name)
+{
+    for (const struct cli_field *f = w->known; f && f->path; f++)
+        if (str_eq_nocase(str_head(str_from(f->path), strcspn(f->path, ".[")), name))
+            return true;
+    return false;
+}
+
+/* The field of @v that @fields leads to, borrowed. What the document's top never has is a mistake;
  * farther down, where a manifest's own content may be, it is null, as in Go. */
 static json_t *follow(struct walk *w, size_t at, json_t *v, const struct format_field *fields)
 {
@@ -205,7 +229,7 @@ static json_t *follow(struct walk *w, size_t at, json_t *v, const struct format_
             return NULL;
         }
         json_t *next = get_nocase(v, f->name);
-        if (!next && v == w->root) {
+        if (!next && v == w->root && !is_known(w, f->name)) {
             fail_unknown(w, at, f->name, v);
             return NULL;
         }
@@ -427,7 +451,7 @@ static enum flow walk_nodes(struct walk *w, const struct format_node *nodes, jso
 int format_print(const struct format *f, json_t *document, FILE *out, berth_error *err)
 {
     berth_error own = BERTH_ERROR_INIT;
-    struct walk w = {.out = out, .root = document, .err = err ? err : &own};
+    struct walk w = {.out = out, .root = document, .known = f->known, .err = err ? err : &own};
     w.err->code = BERTH_OK;
     enum flow flow = walk_nodes(&w, f->root, document);
     forget_variables(&w, 0);

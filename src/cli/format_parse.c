@@ -202,6 +202,8 @@ static int read_fields(struct parser *p, struct format_term *t)
                                "a name is missing behind '.'; a key with other letters needs index");
         *end = f;
         end = &f->next;
+        f->before = p->format->fields;
+        p->format->fields = f;
     }
     return BERTH_OK;
 }

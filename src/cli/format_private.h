@@ -13,6 +13,7 @@ struct format_pipe;
 struct format_field {
     berth_str name;
     struct format_field *next;
+    const struct format_field *before; /* of all that the template has */
 };
 
 /* "." with fields, "$x" with fields, a constant, "(…)" with fields, or the name of a function. */
@@ -59,6 +60,8 @@ struct format {
     berth_arena arena;
     json_t *constants; /* an array that owns them */
     const struct format_node *root;
+    const struct format_field *fields; /* the last of all */
+    const struct cli_field *known;     /* NULL: none */
 };
 
 /* Says what is wrong with the template at byte @at, counted from 0. */

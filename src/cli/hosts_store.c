@@ -59,7 +59,7 @@ static int lock_folder(const char *path, int *ret_fd, berth_error *err)
     char *folder = !slash ? str_dup(STR(".")) : str_dup((berth_str){path, (size_t)(slash - path)});
     if (!folder)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    int r = *folder ? io_mkdirs(folder, err) : BERTH_OK;
+    int r = *folder ? io_mkdirs(folder, 0700, err) : BERTH_OK;
     if (r != BERTH_OK)
         return r;
     int fd = open(*folder ? folder : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

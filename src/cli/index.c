@@ -234,7 +234,7 @@ static int load(struct work *w, berth_error *err)
     int r = w->to.c->ops->manifest_get(w->to.c, w->to.reference, &m, err);
     if (r == BERTH_OK && m->kind != BERTH_KIND_INDEX)
         r = berth_error_set(err, BERTH_E_INVALID, "%s is a single image, not an index: berth index create",
-                            w->to.name);
+                            w->o.remote.base.operands[0]);
     if (r == BERTH_OK)
         r = berth_builder_from(m, &w->b, err);
     berth_manifest_free(m);
@@ -268,6 +268,8 @@ static int run(const struct cli_command *c, int argc, char **argv)
     if (removes && !w.o.platforms.n && !w.o.digests.n)
         return cli_usage(c->name, "say what to remove: --platform or --digest");
     int r = place_open_first(&w.o.remote, creates && !w.o.dry_run, &w.to, &err);
+    if (r == BERTH_E_NOT_FOUND && creates && w.o.dry_run && !w.o.subject)
+        r = BERTH_OK; /* a layout that would be made, and nothing of it is asked for */
     interrupt_begin(w.o.remote.client);
     if (r == BERTH_OK && !creates)
         r = load(&w, &err);
@@ -312,7 +314,7 @@ const struct cli_command cmd_index_create = {
              NULL},
             {"berth index create oci:folder:v1 registry.example/team/app:v1 --dry-run", NULL},
             {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };
@@ -330,7 +332,7 @@ const struct cli_command cmd_index_add = {
                                               "localhost:5000/team/app:v1-riscv64",
                                               NULL},
                                              {0}},
-    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_PROGRESS | CLI_LAYOUT,
+    .takes = CLI_REGISTRY | CLI_OUTPUT | CLI_LAYOUT,
     .operand = CLI_OPERAND_REFERENCE,
     .run = run,
 };

@@ -128,8 +128,10 @@ static int run_help(const struct cli_command *c, int argc, char **argv)
         return cli_printed(c);
     }
     int n = (int)b->n_operands;
-    if (!o.man)
-        return help_about(n, b->operands);
+    if (!o.man) {
+        rc = help_about(n, b->operands);
+        return rc == EXIT_OK ? cli_printed(c) : rc;
+    }
     const char *page = n == 1 ? b->operands[0] : "";
     if (strncmp(page, "berth-", 6) == 0)
         page += 6;
@@ -227,5 +229,6 @@ int main(int argc, char **argv)
     if (argc > 2 && !is_help(argv[2]))
         return unknown_command(family->name, argv[2]);
     cli_family_help(family);
-    return argc > 2 ? EXIT_OK : EXIT_USAGE;
+    int rc = cli_printed(&cmd_help);
+    return argc > 2 ? rc : EXIT_USAGE;
 }

@@ -160,10 +160,11 @@ static int tell(const struct cli_command *c, const struct cli_base *b, const str
     return EXIT_OK;
 }
 
-/* Who reads documents in their order finds one for it; a template would make nonsense of that. */
+/* Who reads documents in their order finds one for it; a template that knows nothing of errors would make
+ * nonsense of that. */
 static int tell_failure(const struct cli_command *c, const struct cli_base *b, const struct asked *a)
 {
-    if (b->output == CLI_OUTPUT_JSON)
+    if (cli_wants_failures(b))
         cli_print(c, b, json_pack("{s:s, s:s}", "reference", a->operand, "error", a->err.message));
     return remote_fail(c, &a->err);
 }
@@ -244,8 +245,10 @@ const struct cli_command cmd_manifest_head = {
     .options = head_options,
     .fields =
         (const struct cli_field[]){
-            {"reference", "string",
-             "REF as it was given; of one that failed, 'error' alone stands beside it"},
+            {"reference", "string", "REF as it was given"},
+            {"error", "string",
+             "what went wrong: then there is nothing else but 'reference'. A template has such documents "
+             "only if it asks for this field"},
             MANIFEST_FIELDS,
             {"rate", "object",
              "limit, remaining, windowSeconds, resetSeconds of the requests that the registry allows, where "

@@ -109,7 +109,8 @@ const struct cli_command cmd_manifest_put = {
     .examples =
         (const struct cli_example[]){
             {"berth manifest put localhost:5000/team/app:v1 manifest.json --tag latest", NULL},
-            {"berth manifest get localhost:5000/team/app:v1 | berth manifest put localhost:5000/copy:v1 -",
+            {"berth manifest get localhost:5000/team/app:v1 | berth manifest put localhost:5000/team/app:v2 "
+             "-",
              NULL},
             {0}},
     .takes = CLI_REGISTRY | CLI_OUTPUT,

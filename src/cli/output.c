@@ -24,6 +24,11 @@ int cli_printed(const struct cli_command *c)
     return EXIT_FAILED;
 }
 
+bool cli_wants_failures(const struct cli_base *b)
+{
+    return b->format ? format_asks(b->format, "error") : b->output == CLI_OUTPUT_JSON;
+}
+
 int cli_print(const struct cli_command *c, const struct cli_base *b, json_t *document)
 {
     berth_error err = BERTH_ERROR_INIT;

@@ -79,6 +79,8 @@ static int run(const struct cli_command *c, int argc, char **argv)
     const char *text = b.operands[0];
     bool prefixed = str_starts(str_from(text), STR(TRANSPORT));
     int e = berth_ref_parse_with(text + (prefixed ? strlen(TRANSPORT) : 0), &defaults, &ref, &err);
+    if (e != BERTH_OK)
+        environment_blame(&env, &err);
     if (e == BERTH_OK && ref.tag_type == BERTH_TAG_DIGEST)
         e = berth_ref_digest(&ref, &digest, &err);
     if (e != BERTH_OK)

@@ -227,7 +227,9 @@ int remote_parse(const char *text, enum cli_operand operand, berth_ref *ret, ber
     if (operand == CLI_OPERAND_REFERENCE)
         options.default_tag = env.tag ? env.tag : "latest";
     r = berth_ref_parse_with(text, &options, &ref, err);
-    if (r == BERTH_OK && ref.digest_tag)
+    if (r != BERTH_OK)
+        return environment_blame(&env, err);
+    if (ref.digest_tag)
         r = berth_ref_digest(&ref, &unused, err);
     if (r == BERTH_OK && operand == CLI_OPERAND_DIGEST && !ref.digest_tag)
         r = berth_error_set(err, BERTH_E_INVALID, "it names no digest: REF@DIGEST is needed");

@@ -45,6 +45,31 @@ static void hold(sigset_t *ret_was)
     pthread_sigmask(SIG_BLOCK, &set, ret_was);
 }
 
+static sigset_t before_hold;
+
+void target_signals_hold(void)
+{
+    hold(&before_hold);
+}
+
+bool target_signal_waits(void)
+{
+    sigset_t set;
+    bool any = false;
+    sigpending(&set);
+    for (size_t i = 0; i < COUNT(deadly); i++) {
+        struct sigaction now; /* one that is ignored waits too, where it is held back */
+        any |= sigismember(&set, deadly[i]) == 1 && sigaction(deadly[i], NULL, &now) == 0 &&
+               now.sa_handler != SIG_IGN;
+    }
+    return any;
+}
+
+void target_signals_release(void)
+{
+    pthread_sigmask(SIG_SETMASK, &before_hold, NULL);
+}
+
 void target_signal_first(bool (*fn)(int sig))
 {
     first = fn;

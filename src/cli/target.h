@@ -29,6 +29,10 @@ void target_done(struct target *t);                    /* removes what was not f
 /* Ctrl-C, SIGTERM and SIGHUP remove unfinished files, end the line that stands on the terminal, and then do
  * what they always do: exit code 130 for a shell. target_open() calls it, and so does progress. */
 void target_catch_signals(void);
+/* Between these two they wait, if what is under way is quick to undo; the second lets them through. */
+void target_signals_hold(void);
+bool target_signal_waits(void);
+void target_signals_release(void);
 /* In the handler, before that: true when the signal will come again after something else. */
 void target_signal_first(bool (*fn)(int sig));
 

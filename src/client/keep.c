@@ -56,7 +56,7 @@ static int file_open(const char *path, bool makes, struct config_file *f, berth_
                    : slash          ? str_dup((berth_str){f->path, (size_t)(slash - f->path)})
                                     : str_dup(STR("."));
     int r = !folder ? berth_error_set(err, BERTH_E_NOMEM, "out of memory")
-            : makes ? io_mkdirs(folder, err)
+            : makes ? io_mkdirs(folder, 0700, err)
                     : BERTH_OK;
     if (r != BERTH_OK)
         return r;

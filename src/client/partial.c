@@ -131,7 +131,7 @@ int partial_open(struct partial *p, const char *path, const berth_digest *digest
     p->fd = open(p->unfinished, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (p->fd < 0)
         return berth_error_set(err, errno == ENOENT ? BERTH_E_NOT_FOUND : BERTH_E_IO, "creating '%s': %s",
-                               path, strerror(errno));
+                               errno == ENOENT ? path : p->unfinished, strerror(errno));
     struct stat held, named;
     bool ours = flock(p->fd, LOCK_EX | LOCK_NB) == 0 && fstat(p->fd, &held) == 0 &&
                 lstat(p->unfinished, &named) == 0 && held.st_ino == named.st_ino &&

@@ -391,7 +391,7 @@ int berth_layout_open(const char *path, bool create_it, berth_layout **ret, bert
     l->path = str_dup(str_from(path));
     int r = l->path ? BERTH_OK : no_memory(err);
     if (r == BERTH_OK && create_it)
-        r = io_mkdirs(path, err);
+        r = io_mkdirs(path, 0777, err);
     if (r == BERTH_OK && (l->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         r = berth_error_set(err, errno == ENOENT || errno == ENOTDIR ? BERTH_E_NOT_FOUND : BERTH_E_IO,
                             "opening '%s': %s", path, strerror(errno));

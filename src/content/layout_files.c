@@ -71,7 +71,7 @@ int layout_write(int dir_fd, const char *path, const void *p, size_t n, berth_er
 
 static int make_folder(int dir_fd, const char *path, berth_error *err)
 {
-    if (faulted() || (mkdirat(dir_fd, path, 0755) < 0 && errno != EEXIST))
+    if (faulted() || (mkdirat(dir_fd, path, 0777) < 0 && errno != EEXIST))
         return os_error(err, "making", path);
     return BERTH_OK;
 }

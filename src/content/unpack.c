@@ -1,11 +1,11 @@
 /* content/unpack.c - see unpack.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <sys/stat.h>
 
 #include "content/tar.h"
 #include "content/unpack_private.h"
+#include "content/unpack_stage.h"
 #include "util/compress.h"
 #include "util/fault.h"
 #include "util/io.h"
@@ -14,12 +14,13 @@
 
 struct unpacking {
     const struct unpack_options *o;
-    int dir_fd;
+    struct unpack_stage stage;
     struct tar_reader *tar;
     struct unpack_file file; /* that is being written; fd -1: none */
     unsigned mode;
     int64_t mtime;
     uint64_t bytes;
+    bool any; /* there is an entry */
 };
 
 static int check_below(const struct unpacking *u, const char *path, berth_error *err)
@@ -77,38 +78,18 @@ static int make_folder(struct unpacking *u, int parent_fd, const char *name, con
     return unpack_os_error(err, "making", e->path);
 }
 
-/* What has the name already is the same, perhaps of an earlier try. errno stays. */
-static bool is_link(int parent_fd, const char *name, const char *target)
-{
-    char have[PATH_MAX];
-    int was = errno;
-    ssize_t n = readlinkat(parent_fd, name, have, sizeof(have));
-    errno = was;
-    return n >= 0 && str_eq((berth_str){have, (size_t)n}, str_from(target));
-}
-
-static bool is_file(int parent_fd, const char *name, const struct stat *file)
-{
-    struct stat st;
-    int was = errno;
-    bool there = fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    errno = was;
-    return there && st.st_ino == file->st_ino && st.st_dev == file->st_dev;
-}
-
 static int make_symlink(struct unpacking *u, int parent_fd, const char *name, const struct tar_entry *e,
                         berth_error *err)
 {
     int r = check_link(e->path, e->link, err);
     if (r == BERTH_OK)
         r = make_room(u, parent_fd, name, e->path, err);
-    if (r == BERTH_OK && symlinkat(e->link, parent_fd, name) < 0 &&
-        !(errno == EEXIST && is_link(parent_fd, name, e->link)))
+    if (r == BERTH_OK && symlinkat(e->link, parent_fd, name) < 0)
         r = unpack_os_error(err, "making", e->path);
     return r;
 }
 
-/* To a file of this archive, or one that stands below the folder: by names, as all else. */
+/* To a file of this archive: by names, as all else. */
 static int make_hardlink(struct unpacking *u, int parent_fd, const char *name, const struct tar_entry *e,
                          berth_error *err)
 {
@@ -119,15 +100,14 @@ static int make_hardlink(struct unpacking *u, int parent_fd, const char *name, c
     if (r == BERTH_OK && u->o->below)
         r = check_below(u, e->link, err);
     if (r == BERTH_OK)
-        r = unpack_open_parent(u->dir_fd, e->link, &from_fd, &from, err);
+        r = unpack_open_parent(u->stage.fd, e->link, &from_fd, &from, err);
     if (r != BERTH_OK)
         return r;
     if (fstatat(from_fd, from, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
         return berth_error_set(err, BERTH_E_INVALID, "the link '%s' is to no file",
                                unpack_show(e->path).text);
     r = make_room(u, parent_fd, name, e->path, err);
-    if (r == BERTH_OK && linkat(from_fd, from, parent_fd, name, 0) < 0 &&
-        !(errno == EEXIST && is_file(parent_fd, name, &st)))
+    if (r == BERTH_OK && linkat(from_fd, from, parent_fd, name, 0) < 0)
         r = unpack_os_error(err, "making", e->path);
     return r;
 }
@@ -148,13 +128,12 @@ static int on_entry(void *arg, const struct tar_entry *e, berth_error *err)
                             unpack_show(e->path).text);
     if (r != BERTH_OK)
         return r;
-    if (u->o->made)
-        u->o->made(u->o->arg, e->path);
+    u->any = true;
     u->mode = e->mode;
     u->mtime = e->mtime;
     if (e->type == TAR_FILE)
-        return unpack_file_open(u->dir_fd, e->path, &u->file, err);
-    r = unpack_open_parent(u->dir_fd, e->path, &parent_fd, &name, err);
+        return unpack_file_open(u->stage.fd, e->path, &u->file, err);
+    r = unpack_open_parent(u->stage.fd, e->path, &parent_fd, &name, err);
     if (r != BERTH_OK)
         return r;
     return e->type == TAR_FOLDER    ? make_folder(u, parent_fd, name, e, err)
@@ -190,6 +169,8 @@ static int on_end(void *arg, berth_error *err)
 static int on_unpacked(void *arg, const void *p, size_t n, berth_error *err)
 {
     struct unpacking *u = arg;
+    if (u->o->stopped && u->o->stopped())
+        return berth_error_set(err, BERTH_E_CANCELLED, "stopped in the middle of an archive");
     return tar_reader_write(u->tar, p, n, err);
 }
 
@@ -205,15 +186,22 @@ static int pump(struct unpacking *u, struct inflater *in, int fd, berth_error *e
     }
     if (r == BERTH_OK)
         r = inflater_end(in, err);
-    return r == BERTH_OK ? tar_reader_end(u->tar, err) : r;
+    if (r == BERTH_OK)
+        r = tar_reader_end(u->tar, err);
+    return r == BERTH_OK && u->o->below && !u->any
+               ? berth_error_set(err, BERTH_E_CORRUPT, "the archive of '%s' is empty",
+                                 unpack_show(u->o->below).text)
+               : r;
 }
 
 int unpack_archive(int fd, int dir_fd, const struct unpack_options *o, berth_error *err)
 {
     static const struct tar_events events = {on_entry, on_data, on_end};
-    struct unpacking u = {.o = o, .dir_fd = dir_fd, .file = UNPACK_FILE_INIT};
+    struct unpacking u = {.o = o, .stage = UNPACK_STAGE_INIT, .file = UNPACK_FILE_INIT};
     struct inflater *in = NULL;
-    int r = tar_reader_new(&events, &u, &u.tar, err);
+    int r = unpack_stage_open(dir_fd, o->below, &u.stage, err);
+    if (r == BERTH_OK)
+        r = tar_reader_new(&events, &u, &u.tar, err);
     if (r == BERTH_OK)
         r = inflater_new(on_unpacked, &u, &in, err);
     if (r == BERTH_OK)
@@ -221,5 +209,8 @@ int unpack_archive(int fd, int dir_fd, const struct unpack_options *o, berth_err
     inflater_free(in);
     tar_reader_free(u.tar);
     unpack_file_done(&u.file);
+    if (r == BERTH_OK)
+        r = unpack_stage_keep(&u.stage, dir_fd, o->overwrite, err);
+    unpack_stage_done(&u.stage);
     return r;
 }

@@ -42,13 +42,13 @@ int unpack_file_look(int dir_fd, const char *path, const berth_digest *digest, u
 
 struct unpack_options {
     bool overwrite;
-    uint64_t max_bytes;                        /* of all files together; more are BERTH_E_TOO_BIG: a bomb */
-    const char *below;                         /* every entry is this path or below it; NULL: any */
-    void (*made)(void *arg, const char *path); /* may be NULL */
-    void *arg;
+    uint64_t max_bytes;    /* of all files together; more are BERTH_E_TOO_BIG: a bomb */
+    const char *below;     /* every entry is this path or below it, and there is one; NULL: any */
+    bool (*stopped)(void); /* asked again and again; true: BERTH_E_CANCELLED. May be NULL */
 };
 
-/* The archive in @fd from its beginning on, packed with gzip, zstd or not at all. BERTH_E_CORRUPT. */
+/* The archive in @fd from its beginning on, packed with gzip, zstd or not at all. Nothing of it has a name
+ * before all of it is there. BERTH_E_CORRUPT. */
 int unpack_archive(int fd, int dir_fd, const struct unpack_options *o, berth_error *err);
 
 #endif

@@ -179,27 +179,26 @@ static int open_found(int parent_fd, const char *name, uint64_t size)
     return fd;
 }
 
-/* What is there may be what this would be: another process, or an earlier try, was faster. */
-static int compare(const struct unpack_file *f, bool *ret_same, berth_error *err)
+int unpack_file_same(int fd, int parent_fd, const char *name, bool *ret, berth_error *err)
 {
     struct stat st;
     CLEANUP(closep)
-    int fd = fstat(f->fd, &st) == 0 ? open_found(f->parent_fd, f->name, (uint64_t)st.st_size) : -1;
-    CLEANUP(freep) char *pieces = fd < 0 || fault_hit() ? NULL : mem_alloc(2 * PIECE);
+    int there = fstat(fd, &st) == 0 ? open_found(parent_fd, name, (uint64_t)st.st_size) : -1;
+    CLEANUP(freep) char *pieces = there < 0 || fault_hit() ? NULL : mem_alloc(2 * PIECE);
     size_t n = 1, m;
-    *ret_same = false;
-    if (fd < 0)
+    *ret = false;
+    if (there < 0)
         return BERTH_OK;
     if (!pieces)
         return no_memory(err);
     for (uint64_t at = 0; n; at += n) {
-        int r = io_pread(f->fd, pieces, PIECE, at, &n, err);
+        int r = io_pread(fd, pieces, PIECE, at, &n, err);
         if (r == BERTH_OK)
-            r = io_pread(fd, pieces + PIECE, PIECE, at, &m, err);
+            r = io_pread(there, pieces + PIECE, PIECE, at, &m, err);
         if (r != BERTH_OK || n != m || memcmp(pieces, pieces + PIECE, n) != 0)
             return r;
     }
-    *ret_same = true;
+    *ret = true;
     return BERTH_OK;
 }
 
@@ -211,7 +210,7 @@ int unpack_file_keep(struct unpack_file *f, bool overwrite, berth_error *err)
     if (r < 0 && errno == EEXIST) {
         bool same;
         f->stays = false;
-        r = compare(f, &same, err);
+        r = unpack_file_same(f->fd, f->parent_fd, f->name, &same, err);
         return r != BERTH_OK || same
                    ? r
                    : berth_error_set(err, BERTH_E_EXISTS, "'%s' is there already", unpack_show(f->path).text);
@@ -249,7 +248,7 @@ static int open_part(struct unpack_file *f, berth_error *err)
     struct stat st;
     f->fd = openat(f->parent_fd, f->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (f->fd < 0)
-        return unpack_os_error(err, "creating", f->path);
+        return unpack_os_error(err, "creating", f->part);
     bool ours = flock(f->fd, LOCK_EX | LOCK_NB) == 0 && is_named(f, f->part);
     f->stays = true;
     if (ours && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)

@@ -26,4 +26,7 @@ berth_str unpack_next_name(berth_str *rest);
  * the caller's. */
 int unpack_open_parent(int dir_fd, const char *path, int *ret_fd, char **ret_name, berth_error *err);
 
+/* What is there may be what @fd is: another process, or an earlier try, was faster. */
+int unpack_file_same(int fd, int parent_fd, const char *name, bool *ret, berth_error *err);
+
 #endif

@@ -266,7 +266,7 @@ static int create(const char *path, const struct instance *in, struct backup_fol
 {
     int rc = backup_must_be_outside("a backup", path, in->data_fd, err);
     if (rc == BERTH_OK)
-        rc = io_mkdirs(path, err);
+        rc = io_mkdirs(path, 0700, err);
     if (rc == BERTH_OK)
         rc = open_folder(path, LOCK_EX, f, err);
     if (rc != BERTH_OK)

@@ -122,6 +122,8 @@ void config_free(struct config *c); /* NULL is fine */
 
 /* The whole configuration in force, as YAML that config_load() reads. */
 int config_print(const struct config *c, berth_buf *out, berth_error *err);
+/* The same as a JSON object: durations and sizes are texts, as they stand in the file. */
+int config_print_json(const struct config *c, berth_buf *out, berth_error *err);
 
 /* The keys (comma-separated, into @out) in which two configurations differ; for reload. */
 void config_diff(const struct config *a, const struct config *b, berth_buf *out);

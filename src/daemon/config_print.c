@@ -1,4 +1,5 @@
-/* daemon/config_print.c - the configuration in force, as YAML that config_load() reads back to the same. */
+/* daemon/config_print.c - the configuration in force, as YAML that config_load() reads back to the same, or
+ * as JSON. */
 #include "daemon/config_private.h"
 
 /* What YAML does not take as it stands, or takes for the end of a line (1.1 does so with U+0085, U+2028 and
@@ -100,5 +101,70 @@ int config_print(const struct config *c, berth_buf *out, berth_error *err)
         open = section;
         print_setting(c, s, section.n ? "  " : "", out);
     }
+    return berth_buf_failed(out) ? config_nomem(err) : BERTH_OK;
+}
+
+/* --- as JSON --- */
+
+static void print_json_entry(const struct config_setting *s, const void *entry, berth_buf *out)
+{
+    char lead = '{';
+    if (s->type == CONFIG_LIST)
+        config_add_quoted(str_from(*(char *const *)entry), out);
+    for (size_t f = 0; f < s->n_fields; f++) {
+        const char *text = *config_field_at(entry, &s->fields[f]);
+        if (!text)
+            continue;
+        berth_buf_addf(out, "%c\"%s\":", lead, s->fields[f].key);
+        config_add_quoted(str_from(text), out);
+        lead = ',';
+    }
+    if (s->n_fields)
+        berth_buf_add_str(out, lead == '{' ? STR("{}") : STR("}"));
+}
+
+static void print_json_value(const struct config *c, const struct config_setting *s, berth_buf *out)
+{
+    CLEANUP(berth_buf_done) berth_buf value = BERTH_BUF_INIT(CONFIG_TEXT_MAX);
+    if (s->type == CONFIG_LIST || s->type == CONFIG_RECORDS) {
+        berth_buf_putc(out, '[');
+        for (unsigned i = 0, n = config_count(c, s); i < n; i++) {
+            berth_buf_add_str(out, i ? STR(",") : STR(""));
+            print_json_entry(s, config_entry(c, s, i), out);
+        }
+        berth_buf_putc(out, ']');
+        return;
+    }
+    config_add_value(c, s, &value);
+    if (s->type == CONFIG_TEXT && !value.n)
+        berth_buf_add_str(out, STR("null"));
+    else if (s->type == CONFIG_BOOL || s->type == CONFIG_NUMBER)
+        berth_buf_add_str(out, berth_buf_str(&value));
+    else
+        config_add_quoted(berth_buf_str(&value), out);
+    out->failed |= value.failed;
+}
+
+int config_print_json(const struct config *c, berth_buf *out, berth_error *err)
+{
+    berth_str open = STR_NULL;
+    char lead = '{';
+    for (size_t i = 0; i < config_settings_count; i++) {
+        const struct config_setting *s = &config_settings[i];
+        berth_str section = config_section(s);
+        if (!config_in_file(s))
+            continue;
+        if (open.n && !str_eq(section, open))
+            berth_buf_putc(out, '}');
+        if (section.n && !str_eq(section, open)) {
+            berth_buf_addf(out, "%c\"" STR_FMT "\":", lead, STR_ARG(section));
+            lead = '{';
+        }
+        open = section;
+        berth_buf_addf(out, "%c\"" STR_FMT "\":", lead, STR_ARG(config_name(s)));
+        print_json_value(c, s, out);
+        lead = ',';
+    }
+    berth_buf_add_str(out, open.n ? STR("}}\n") : STR("}\n"));
     return berth_buf_failed(out) ? config_nomem(err) : BERTH_OK;
 }

@@ -102,7 +102,7 @@ int export_write(struct instance *in, berth_str what, const char *path, const st
     if (rc == BERTH_OK)
         rc = backup_must_be_outside("an export", path, in->data_fd, err);
     if (rc == BERTH_OK)
-        rc = io_mkdirs(path, err);
+        rc = io_mkdirs(path, 0700, err);
     if (rc == BERTH_OK)
         rc = open_layout(path, &dir, err);
     if (rc != BERTH_OK)

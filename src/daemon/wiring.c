@@ -83,7 +83,7 @@ int instance_lock(const struct config *c, bool create, struct instance *in, bert
     in->data = str_dup(str_from(c->data));
     if (!in->data)
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
-    int rc = create ? io_mkdirs(c->data, err) : BERTH_OK;
+    int rc = create ? io_mkdirs(c->data, 0700, err) : BERTH_OK;
     if (rc != BERTH_OK)
         return rc;
     in->data_fd = fault_io() ? -1 : open(c->data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -87,7 +87,7 @@ int io_sync_parent(const char *path, berth_error *err)
     return io_sync_dir(fd, err);
 }
 
-int io_mkdirs(const char *path, berth_error *err)
+int io_mkdirs(const char *path, mode_t mode, berth_error *err)
 {
     CLEANUP(freep) char *copy = str_dup(str_from(path));
     if (!copy)
@@ -97,7 +97,7 @@ int io_mkdirs(const char *path, berth_error *err)
             continue;
         char was = *at;
         *at = '\0';
-        bool made = !fault_io() && mkdir(copy, 0700) == 0;
+        bool made = !fault_io() && mkdir(copy, mode) == 0;
         if (!made && errno != EEXIST)
             return berth_error_set(err, errno == ENOSPC || errno == EDQUOT ? BERTH_E_NO_SPACE : BERTH_E_IO,
                                    "creating the folder '%s': %s", copy, strerror(errno));

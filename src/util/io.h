@@ -19,8 +19,8 @@ int io_sync(int fd, berth_error *err);                  /* fdatasync */
 int io_sync_dir(int dir_fd, berth_error *err);          /* fsync: makes created and removed names durable */
 int io_sync_parent(const char *path, berth_error *err); /* the folder that @path is a name in */
 
-/* Creates @path and its parents (0700 for those it makes); existing folders are fine. */
-int io_mkdirs(const char *path, berth_error *err);
+/* Creates @path and its parents, those that it makes with @mode and the umask; existing folders are fine. */
+int io_mkdirs(const char *path, mode_t mode, berth_error *err);
 
 /* Makes the names of @path and its parents durable: who made them may have died before it had. What may not
  * be opened, or can't be synced by its kind, is passed over: another's, and not made by us. */

@@ -215,19 +215,21 @@ def test_a_folder_comes_anew_and_leaves_nothing(berth, stock, tmp_path):
     proxy.close()
     assert names(to) == []
     (to / "tree").mkdir()
-    (to / "tree" / "one").write_bytes(stock.one)      # or in the middle of unpacking
+    (to / "tree" / "one").write_bytes(stock.one)      # or by other hands
     berth("artifact", "pull", f"{stock.host}/{ref}", "-o", to)
     assert names(to) == ["tree/one", "tree/small"] and (to / "tree" / "one").read_bytes() == stock.one
 
 
 def test_no_link_of_an_archive_leads_what_comes_over_a_file(berth, stock, tmp_path):
-    """C168, unpacking is safe: what an archive calls like a beginning may be a file of the user's."""
+    """C168, unpacking is safe: a link is to a file of its archive, and what has a second name is not gone on with."""
     to = tmp_path / "to"
     (to / "d").mkdir(parents=True)
     (to / "d" / "mine").write_bytes(b"mine")
-    link = "d/" + part_of(to / "f", stock.one).name
-    berth("artifact", "pull", f"{stock.host}/{stock.push('link', ('d', packed((link, 'd/mine')), 'true'))}", "-o", to)
-    assert (to / "d" / "mine").stat().st_nlink == 2
+    part = to / "d" / part_of(to / "f", stock.one).name
+    ref = stock.push("link", ("d", packed((f"d/{part.name}", "d/mine")), "true"))
+    assert "to no file" in berth("artifact", "pull", f"{stock.host}/{ref}", "-o", to, code=FAILED).err
+    assert (to / "d" / "mine").stat().st_nlink == 1
+    os.link(to / "d" / "mine", part)
     said = berth("artifact", "pull", f"{stock.host}/{stock.push('then', ('d/f', stock.one))}", "-o", to, code=FAILED).err
     assert "no file to go on with" in said
-    assert names(to) == ["d/" + part_of(to / "f", stock.one).name, "d/mine"] and (to / "d" / "mine").read_bytes() == b"mine"
+    assert names(to) == [f"d/{part.name}", "d/mine"] and (to / "d" / "mine").read_bytes() == b"mine"

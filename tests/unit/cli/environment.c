@@ -93,12 +93,32 @@ static void test_cli_environment__says_what_is_wrong(void **state)
     }
 }
 
+static void test_cli_environment__is_named_where_a_default_is_wrong(void **state)
+{
+    (void)state;
+    static const char why[] = "a default for references: it is bad";
+    const struct {
+        struct environment e;
+        const char *said, *message;
+    } rows[] = {{{.registry = "a/b"}, why, "BERTH_DEFAULT_REGISTRY: "},
+                {{.registry = "r.example", .namespace = "A"}, why, "BERTH_DEFAULT_NAMESPACE: "},
+                {{.namespace = "n", .tag = "-"}, why, "BERTH_DEFAULT_TAG: "},
+                {{.tag = "-"}, "the name is bad", "the name is bad"}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        berth_error_set(&test_err, BERTH_E_INVALID, "%s", rows[i].said);
+        CHECK_ROW(i, environment_blame(&rows[i].e, &test_err) == BERTH_E_INVALID);
+        CHECK_ROW(i, strstr(test_err.message, rows[i].message) == test_err.message);
+        CHECK_ROW(i, strstr(test_err.message, rows[i].said));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_cli_environment__has_an_equivalent_of_each_of_drcas, begin),
         cmocka_unit_test_setup(test_cli_environment__is_known_to_those_who_warn, begin),
         cmocka_unit_test_setup(test_cli_environment__is_read, begin),
-        cmocka_unit_test_setup(test_cli_environment__says_what_is_wrong, begin)};
+        cmocka_unit_test_setup(test_cli_environment__says_what_is_wrong, begin),
+        cmocka_unit_test(test_cli_environment__is_named_where_a_default_is_wrong)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

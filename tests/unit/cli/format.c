@@ -1,6 +1,7 @@
 /* tests/unit/cli/format.c - templates of --format: what they print, and what they say of mistakes. */
 #include "test.h"
 
+#include "cli/command.h"
 #include "cli/format.h"
 
 static const char document[] =
@@ -9,7 +10,7 @@ static const char document[] =
     " \"layers\": [{\"size\": 1, \"note\": {\"org.example.x\": \"a b\"}}, {\"size\": 2}]}";
 
 /* What @text makes of the document; NULL: a mistake, which test_err tells. */
-static char *made_of(const char *text)
+static char *made_knowing(const char *text, const struct cli_field *known)
 {
     json_t *root = json_loads(document, 0, NULL);
     struct format *f = NULL;
@@ -19,8 +20,10 @@ static char *made_of(const char *text)
     FILE *out = open_memstream(&made, &n);
     CHECK(root && out);
     int r = format_parse(text, &f, &test_err);
-    if (r == BERTH_OK)
+    if (r == BERTH_OK) {
+        format_know(f, known);
         r = format_print(f, root, out, &test_err);
+    }
     fclose(out);
     format_free(f);
     json_decref(root);
@@ -28,6 +31,11 @@ static char *made_of(const char *text)
         return made;
     mem_free(made);
     return NULL;
+}
+
+static char *made_of(const char *text)
+{
+    return made_knowing(text, NULL);
 }
 
 struct row {
@@ -118,6 +126,44 @@ static void test_cli_format__has_what_users_of_other_tools_expect(void **state)
     check_rows(rows, COUNT(rows));
 }
 
+/* What a document may have, and this one has not, is null; anything else is a mistake still. */
+static void test_cli_format__knows_what_may_be_there(void **state)
+{
+    (void)state;
+    static const struct cli_field known[] = {
+        {"error", "string", ""}, {"files[].title", "string", ""}, {"rate.limit", "number", ""}, {0}};
+    static const struct row rows[] = {
+        {"{{.error}}", "<no value>\n"},
+        {"{{if .Error}}bad{{else}}good{{end}}", "good\n"},
+        {"{{range .files}}{{.title}}{{else}}none{{end}}", "none\n"},
+        {"{{.rate.limit}}", "<no value>\n"},
+        {"{{.limit}}", NULL},
+        {"{{.err}}", NULL},
+        {"{{if .errors}}{{end}}", NULL},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CLEANUP(freep) char *made = made_knowing(rows[i].text, known);
+        CHECK_STR_ROW(i, str_from(made ? made : ""), str_from(rows[i].made));
+    }
+}
+
+static void test_cli_format__says_which_fields_it_asks_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool asks;
+    } rows[] = {{"{{.digest}}", false},          {"{{.error}}", true},
+                {"{{if .Error}}{{end}}", true},  {"error {{\"error\"}}", false},
+                {"{{printf .x $.error}}", true}, {"{{json .}}", false}};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct format *f = NULL;
+        CHECK_OK(format_parse(rows[i].text, &f, &test_err));
+        CHECK_ROW(i, format_asks(f, "error") == rows[i].asks);
+        format_free(f);
+    }
+}
+
 static void test_cli_format__says_where_a_mistake_is(void **state)
 {
     (void)state;
@@ -187,5 +233,7 @@ static void test_cli_format__ends_where_nesting_is_too_deep(void **state)
 
 RUN_TESTS(TEST(test_cli_format__prints_as_go_does),
           TEST(test_cli_format__has_what_users_of_other_tools_expect),
+          TEST(test_cli_format__knows_what_may_be_there),
+          TEST(test_cli_format__says_which_fields_it_asks_for),
           TEST(test_cli_format__says_where_a_mistake_is),
           TEST(test_cli_format__ends_where_nesting_is_too_deep))

@@ -144,11 +144,10 @@ static void test_content_unpack__comes_again_over_what_it_made(void **state)
     static const struct {
         enum tar_type type;
         const char *path, *link, *bytes;
-    } rows[] = {{TAR_FILE, "a/f", "", "texT"},    {TAR_FILE, "a/f", "", "text more"},
-                {TAR_FILE, "a/l", "", "text"},    {TAR_SYMLINK, "a/l", "h", ""},
-                {TAR_SYMLINK, "a/l", "ff", ""},   {TAR_SYMLINK, "a/f", "f", ""},
-                {TAR_HARDLINK, "a/x", "a/f", ""}, {TAR_FILE, "a", "", ""}};
-    CHECK(symlinkat("f", w.dir_fd, "a/x") == 0);
+    } rows[] = {{TAR_FILE, "a/f", "", "texT"},  {TAR_FILE, "a/f", "", "text more"},
+                {TAR_FILE, "a/l", "", "text"},  {TAR_SYMLINK, "a/l", "h", ""},
+                {TAR_SYMLINK, "a/l", "ff", ""}, {TAR_SYMLINK, "a/f", "f", ""},
+                {TAR_FILE, "a", "", ""}};
     for (size_t i = 0; i < COUNT(rows); i++) {
         other.n = 0;
         add(&other, rows[i].type, rows[i].path, rows[i].link, rows[i].bytes);

@@ -38,7 +38,31 @@ static void test_daemon_config_print__prints_what_it_reads_back_to_the_same(void
 
     berth_buf small = BERTH_BUF_INIT(64);
     CHECK_CODE(config_print(c, &small, &test_err), BERTH_E_NOMEM);
+    berth_buf_reset(&small);
+    CHECK_CODE(config_print_json(c, &small, &test_err), BERTH_E_NOMEM);
     berth_buf_done(&small);
 }
 
-RUN_TESTS(CASE(test_daemon_config_print__prints_what_it_reads_back_to_the_same))
+/* JSON is YAML too: what it says is read back to the same. */
+static void test_daemon_config_print__says_the_same_in_json(void **state)
+{
+    (void)state;
+    CONFIG c = NULL;
+    CONFIG again = NULL;
+    CHECK_OK(LOAD_FLAGS("data: \"a'b\\\"c\\\\d\\u2028e\"\n"
+                        "listen: [{address: ':1', certificate: c, key: k}, unix:/x]\n"
+                        "http: {headers: ['A: b', 'C: \"d\"'], idle_timeout: 1h1m}\n"
+                        "registry: {warnings: [{text: w, tag: '*'}]}\n",
+                        &c, "log.audit=yes"));
+    CLEANUP(berth_buf_done) berth_buf json = BERTH_BUF_INIT(MIB), diff = BERTH_BUF_INIT(KIB);
+    CHECK_OK(config_print_json(c, &json, &test_err));
+    CHECK_OK(load(berth_buf_cstr(&json), &again));
+    config_diff(c, again, &diff);
+    CHECK_STR(berth_buf_str(&diff), STR(""));
+    CHECK(strstr(json.p, "\"data\":\"a'b\\\"c\\\\d\\u2028e\""));
+    CHECK(strstr(json.p, "\"headers\":[\"A: b\",\"C: \\\"d\\\"\"]"));
+    CHECK(strstr(json.p, "{\"address\":\":1\",\"certificate\":\"c\",\"key\":\"k\"}"));
+}
+
+RUN_TESTS(CASE(test_daemon_config_print__says_the_same_in_json),
+          CASE(test_daemon_config_print__prints_what_it_reads_back_to_the_same))

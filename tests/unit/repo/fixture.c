@@ -79,7 +79,7 @@ void fixture_write(struct fixture *f, const char *path, const void *body, size_t
     char *full = berth_arena_printf(&f->a, "%s/%s", fixture_dir(f), path);
     char *slash = strrchr(full, '/');
     *slash = '\0';
-    CHECK_OK(io_mkdirs(full, &test_err));
+    CHECK_OK(io_mkdirs(full, 0700, &test_err));
     *slash = '/';
     int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CHECK(fd >= 0);

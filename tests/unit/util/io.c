@@ -52,12 +52,17 @@ static void test_util_io__makes_folders_and_reads_files(void **state)
     char deep[300], file[320];
     snprintf(deep, sizeof(deep), "%s/a/b", dir);
     snprintf(file, sizeof(file), "%s/c", deep);
-    CHECK_OK(io_mkdirs(deep, &test_err));
-    CHECK_OK(io_mkdirs(deep, &test_err));
+    CHECK_OK(io_mkdirs(deep, 0700, &test_err));
+    CHECK_OK(io_mkdirs(deep, 0700, &test_err));
     CHECK_OK(io_sync_parents(deep, &test_err));
     CHECK_OK(io_sync_parents(file, &test_err)); /* what is not there has no name to sync */
     struct stat st;
     CHECK(stat(deep, &st) == 0 && (st.st_mode & 07777u) == 0700);
+    rmdir(deep);
+    mode_t mask = umask(027);
+    CHECK_OK(io_mkdirs(deep, 0777, &test_err));
+    umask(mask);
+    CHECK(stat(deep, &st) == 0 && (st.st_mode & 07777u) == 0750);
 
     int fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     CHECK_OK(io_write_all(fd, "0123456789", 10, &test_err));
@@ -67,7 +72,7 @@ static void test_util_io__makes_folders_and_reads_files(void **state)
     CHECK_OK(io_read_file(file, &b, &test_err));
     CHECK_STR(berth_buf_str(&b), STR("0123456789"));
     CHECK_CODE(io_read_file(file, &small, &test_err), BERTH_E_TOO_BIG);
-    CHECK(io_mkdirs(file, &test_err) != BERTH_OK); /* a file stands there */
+    CHECK(io_mkdirs(file, 0700, &test_err) != BERTH_OK); /* a file stands there */
     unlink(file);
     CHECK_CODE(io_read_file(file, &b, &test_err), BERTH_E_NOT_FOUND);
     rmdir(deep);
