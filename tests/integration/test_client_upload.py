@@ -159,7 +159,7 @@ class TestMisbehaving:
         self.opened(s)
         s.routes["/up"] = says(202, Location="/up")
         assert "it has no blob" in berth("blob", "put", f"{s.address}/a", path, code=FAILED).err
-        assert [r.method for r in s.seen] == ["HEAD", "POST", "PUT", "DELETE"]
+        assert [r.method for r in s.seen] == ["HEAD", "POST", "PUT", "GET", "DELETE"]
         assert s.seen[2].path == f"/up?a=b&c=%2F&digest={digest}" and s.seen[2].body == path.read_bytes()
 
     def test_a_location_on_plain_http_is_not_followed_from_https(self, berth, scripted, certificates, content):
