@@ -33,7 +33,7 @@ class TestRealRegistries:
         path, digest = content()
         ref = f"{real.address}/team/app"
         assert berth("blob", "put", ref, path, "--output", "json").json() == {
-            "digest": digest, "size": 5 * MIB, "outcome": "stored"}
+            "file": str(path), "digest": digest, "size": 5 * MIB, "outcome": "stored"}
         assert berth("blob", "put", ref, path).out.decode() == f"{digest}  present\n"
         assert berth("blob", "put", f"{ref}@{digest}", path, "--force").out.decode() == f"{digest}  stored\n"
         assert berth("blob", "get", f"{ref}@{digest}").out == path.read_bytes()
