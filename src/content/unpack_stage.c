@@ -14,8 +14,8 @@
 #include "util/fault.h"
 #include "util/io.h"
 
-#define FOLDER   (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-#define TODO_MAX (256 * MIB) /* bytes of the paths of folders that are to be filled up */
+#define FOLDER     (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define SHARED_MAX (256 * MIB) /* bytes of the paths of folders that are to be filled up */
 
 /* --- folders --- */
 
@@ -170,7 +170,7 @@ int unpack_stage_open(int dir_fd, const char *below, struct unpack_stage *ret, b
 struct move {
     int from_fd, to_fd;
     bool overwrite, really; /* not really: looks for what is in the way */
-    berth_buf todo;         /* paths of folders that are there on both sides, each with its NUL */
+    berth_buf shared;       /* paths of folders that are there on both sides, each with its NUL */
 };
 
 /* An entry of such a folder. */
@@ -212,7 +212,7 @@ static int meet(struct move *m, const struct entry *e, berth_error *err)
 {
     bool same = false;
     if (S_ISDIR(e->have.st_mode) && S_ISDIR(e->there.st_mode)) {
-        berth_buf_add(&m->todo, e->path, strlen(e->path) + 1);
+        berth_buf_add(&m->shared, e->path, strlen(e->path) + 1);
         return BERTH_OK;
     }
     if (S_ISDIR(e->have.st_mode))
@@ -259,7 +259,7 @@ static int open_path(int root_fd, const char *path, int *ret_fd, berth_error *er
 static int move_folder(struct move *m, const char *path, berth_error *err)
 {
     CLEANUP(closep) int from = -1, to = -1;
-    CLEANUP(berth_buf_done) berth_buf whole = BERTH_BUF_INIT(TODO_MAX);
+    CLEANUP(berth_buf_done) berth_buf whole = BERTH_BUF_INIT(SHARED_MAX);
     const char *name;
     int r = open_path(m->from_fd, path, &from, err);
     if (r == BERTH_OK)
@@ -280,13 +280,13 @@ static int move_all(struct move *m, bool really, berth_error *err)
 {
     int r = BERTH_OK;
     m->really = really;
-    berth_buf_reset(&m->todo);
-    berth_buf_putc(&m->todo, '\0');
-    for (size_t at = 0; r == BERTH_OK && at < m->todo.n;) {
-        CLEANUP(freep) char *path = fault_hit() ? NULL : str_dup(str_from(m->todo.p + at));
+    berth_buf_reset(&m->shared);
+    berth_buf_putc(&m->shared, '\0');
+    for (size_t at = 0; r == BERTH_OK && at < m->shared.n;) {
+        CLEANUP(freep) char *path = fault_hit() ? NULL : str_dup(str_from(m->shared.p + at));
         r = path ? move_folder(m, path, err) : no_memory(err);
         at += path ? strlen(path) + 1 : 0;
-        if (r == BERTH_OK && berth_buf_failed(&m->todo))
+        if (r == BERTH_OK && berth_buf_failed(&m->shared))
             r = no_memory(err);
     }
     return r;
@@ -295,10 +295,10 @@ static int move_all(struct move *m, bool really, berth_error *err)
 int unpack_stage_keep(const struct unpack_stage *s, int dir_fd, bool overwrite, berth_error *err)
 {
     struct move m = {
-        .from_fd = s->fd, .to_fd = dir_fd, .overwrite = overwrite, .todo = BERTH_BUF_INIT(TODO_MAX)};
+        .from_fd = s->fd, .to_fd = dir_fd, .overwrite = overwrite, .shared = BERTH_BUF_INIT(SHARED_MAX)};
     int r = move_all(&m, false, err);
     if (r == BERTH_OK)
         r = move_all(&m, true, err);
-    berth_buf_done(&m.todo);
+    berth_buf_done(&m.shared);
     return r;
 }

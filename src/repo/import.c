@@ -104,6 +104,14 @@ int import_pass_over(const struct import *im, const char *name, int rc, const be
     return BERTH_OK;
 }
 
+int import_listed(const struct import *im, berth_buf *name, int rc, const berth_error *why, berth_error *err)
+{
+    if (rc == BERTH_OK)
+        return rc;
+    return name->n ? import_pass_over(im, berth_buf_cstr(name), rc, why, err)
+                   : berth_error_set(err, rc, "'%s': %s", im->o->path, why->message);
+}
+
 /* --- the tree --- */
 
 static int cannot_open(const char *path, berth_error *err)

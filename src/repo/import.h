@@ -69,6 +69,8 @@ void import_say(const struct import *im, const char *name, const char *fmt, ...)
  * BERTH_OK. What ends the import is passed on. */
 int import_pass_over(const struct import *im, const char *name, int rc, const berth_error *why,
                      berth_error *err);
+/* The folder @name (empty: the tree itself) has been listed, or could not be, @rc and @why. */
+int import_listed(const struct import *im, berth_buf *name, int rc, const berth_error *why, berth_error *err);
 
 /* Opens @path below @dir_fd; with O_DIRECTORY a folder, else a regular file. BERTH_E_NOT_FOUND, also for a
  * link. */

@@ -215,10 +215,7 @@ static int walk(struct import *im, int dir_fd, const char *path, berth_buf *name
         if (rc != BERTH_OK)
             return rc;
     }
-    if (rc == BERTH_OK)
-        return rc;
-    return name->n ? import_pass_over(im, berth_buf_cstr(name), rc, &why, err)
-                   : berth_error_set(err, rc, "'%s': %s", im->o->path, why.message);
+    return import_listed(im, name, rc, &why, err);
 }
 
 int import_layouts(struct import *im, berth_error *err)

@@ -3,6 +3,7 @@
 import socket
 import sys
 import threading
+import time
 
 from server import ROOT, berth_path
 
@@ -63,6 +64,30 @@ class Between:
 
     def close(self):
         self.listener.close()
+
+
+class Line(Between):
+    """Towards the server so many bytes a second, and each connection is cut behind so many (None: neither)."""
+
+    def __init__(self, port, rate=None, cut=None):
+        self.rate, self.cut = rate, cut
+        super().__init__(port)
+
+    def move(self, source, target, upwards):
+        passed, began = 0, time.monotonic()
+        try:
+            while data := source.recv(65536):
+                passed += len(data)
+                if upwards and self.cut and passed > self.cut:
+                    break
+                if upwards and self.rate and passed > 65536:
+                    time.sleep(max(began + passed / self.rate - time.monotonic(), 0))
+                target.sendall(data)
+        except OSError:
+            pass
+        shut(source, target)
+        for end in (source, target):
+            end.close()
 
 
 def shut(*ends):

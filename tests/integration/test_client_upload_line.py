@@ -16,36 +16,12 @@ import pytest
 
 import layout
 from commandline import OK, each_of
-from registries import REAL, Between, Cable, shut
+from registries import REAL, Cable, Line
 from server import berth_path
 
 MIB = 1 << 20
 SIZE = 24 * MIB                # more than sockets hold
 real = each_of({k: v for k, v in REAL.items() if k != "docker-registry"})      # 2.8 cancels the upload of a PATCH that broke
-
-
-class Line(Between):
-    """Towards the server so many bytes a second, and each connection is cut behind so many (None: neither)."""
-
-    def __init__(self, port, rate=None, cut=None):
-        self.rate, self.cut = rate, cut
-        super().__init__(port)
-
-    def move(self, source, target, upwards):
-        passed, began = 0, time.monotonic()
-        try:
-            while data := source.recv(65536):
-                passed += len(data)
-                if upwards and self.cut and passed > self.cut:
-                    break
-                if upwards and self.rate and passed > 65536:
-                    time.sleep(max(began + passed / self.rate - time.monotonic(), 0))
-                target.sendall(data)
-        except OSError:
-            pass
-        shut(source, target)
-        for end in (source, target):
-            end.close()
 
 
 @pytest.fixture

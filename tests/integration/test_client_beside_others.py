@@ -1,4 +1,4 @@
-"""What a new user ran into: layouts of other tools, uploads that are taken back or go on after a kill, secrets in
+"""Beside others: layouts of other tools, uploads that are taken back or go on after a kill, secrets in
 messages, answers of another kind, helpers that hang."""
 
 import json
@@ -12,7 +12,7 @@ import pytest
 import layout
 from clients import need
 from commandline import FAILED, NOT_FOUND, OK, USAGE, each_of, fill, says
-from registries import REAL, Between, shut
+from registries import REAL, Line
 from server import berth_path
 
 MIB = 1 << 20
@@ -21,34 +21,12 @@ filled = each_of({"berth": REAL["berth"]}, fill)
 SIZE = 24 * MIB                # more than sockets hold
 
 
-class Slow(Between):
-    """Towards the server so many bytes a second."""
-
-    def __init__(self, port, rate=8 * MIB):
-        self.rate = rate
-        super().__init__(port)
-
-    def move(self, source, target, upwards):
-        passed, began = 0, time.monotonic()
-        try:
-            while data := source.recv(65536):
-                passed += len(data)
-                if upwards and passed > 65536:
-                    time.sleep(max(began + passed / self.rate - time.monotonic(), 0))
-                target.sendall(data)
-        except OSError:
-            pass
-        shut(source, target)
-        for end in (source, target):
-            end.close()
-
-
 @pytest.fixture
 def slow():
     made = []
 
-    def make(*args, **kwargs):
-        made.append(Slow(*args, **kwargs))
+    def make(port, rate=8 * MIB):
+        made.append(Line(port, rate))
         return made[-1]
     yield make
     for each in made:

@@ -1,4 +1,4 @@
-"""What a new user met on a walk through the client's commands, second half: folders that come whole or not at all, modes,
+"""Commands as their documentation has them: folders that come whole or not at all, modes,
 documents of several, and what the documentation promises."""
 
 import json
