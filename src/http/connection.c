@@ -323,6 +323,8 @@ static int begin_request(struct http_conn *c, size_t n, struct http_refusal *ret
         req->plan.body = HTTP_BODY_NONE;
     if (req->answer.set)
         return 0;
+    if (req->plan.body == HTTP_BODY_STREAM && !http_body_is_small(c))
+        http_window_bound(c);
     if (!req->plan.end || (req->plan.body == HTTP_BODY_STREAM && !req->plan.piece))
         refuse(c, 500, "no handler");
     else if (req->plan.body != HTTP_BODY_NONE &&

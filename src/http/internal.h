@@ -232,6 +232,7 @@ struct http_conn {
     bool blocked;   /* the socket takes no more for now */
     bool ended;     /* the client has closed its half */
     bool more;      /* OpenSSL may hold bytes that no poll tells of */
+    bool measured;  /* how far away its peer is (window.c) */
     bool blank;     /* one empty line before the request was skipped */
     const char *in; /* bytes received and not used: in @hold or the loop's read buffer */
     size_t in_n, scanned;
@@ -267,6 +268,8 @@ void http_input_use(struct http_conn *c, size_t n); /* the first @n bytes of the
 void http_body_take(struct http_conn *c);           /* input goes into the body as far as there is room */
 /* How many bytes may be taken from the client now. @get: a buffer is fetched if one is needed. */
 size_t http_body_room(struct http_conn *c, bool get);
+/* A large body comes: of a near peer's, little waits in the kernel. */
+void http_window_bound(struct http_conn *c);
 char *http_body_direct(struct http_conn *c); /* where that room is, when bytes may go there as they are */
 void http_body_filled(struct http_conn *c, size_t n); /* they have */
 bool http_body_is_small(const struct http_conn *c);   /* one buffer of its size will do */
