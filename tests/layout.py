@@ -110,9 +110,9 @@ def tar_layer(files, mtime=1700000000):
 def reachable(layout_path, root):
     """{digest: bytes or size} of everything below root in a layout; each blob is checked against its name.
     What a layout does not hold is a KeyError, so equality of two of these is 'byte for byte'."""
-    base, found, todo = Path(layout_path) / "blobs", {}, [root]
-    while todo:
-        digest = todo.pop()
+    base, found, ahead = Path(layout_path) / "blobs", {}, [root]
+    while ahead:
+        digest = ahead.pop()
         if digest in found:
             continue
         path = base / digest.replace(":", "/")
@@ -128,9 +128,9 @@ def reachable(layout_path, root):
             continue
         if not isinstance(document, dict):
             continue
-        todo += [d["digest"] for d in document.get("manifests", []) + document.get("layers", [])]
+        ahead += [d["digest"] for d in document.get("manifests", []) + document.get("layers", [])]
         if isinstance(document.get("config"), dict) and "digest" in document["config"]:
-            todo.append(document["config"]["digest"])
+            ahead.append(document["config"]["digest"])
     return found
 
 
