@@ -18,9 +18,9 @@
 
 /* What the writers of one store share. */
 struct direct_gate {
-    atomic_int places;    /* how many more may be open at once */
-    atomic_bool unfit;    /* this file system has no such writes */
-    _Atomic(void *) kept; /* the ring of the last writer, for the next one */
+    atomic_int places;                    /* how many more may be open at once */
+    atomic_bool unfit;                    /* this file system has no such writes */
+    _Atomic(struct direct_writer *) kept; /* the last writer with its ring and its thread, for the next */
 };
 void direct_gate_init(struct direct_gate *g);
 void direct_gate_done(struct direct_gate *g);

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "storage/direct.h"
@@ -138,12 +139,17 @@ static void test_storage_direct__says_at_the_end_what_failed_behind(void **state
     direct_writer *d = direct_open(&gate, dir, "file", fd, 0);
     if (d) { /* else a file system without */
         fault_arm(1);
-        /* One buffer: the thread may have failed to write it before a second one would be asked for. */
+        /* One piece: the thread may have failed to write it before a second one would be asked for. */
         CHECK_OK(direct_append(d, all, MIB, &test_err));
         CHECK_CODE(direct_flush(d, &test_err), BERTH_E_IO);
         CHECK(fault_disarm());
         CHECK_CODE(direct_flush(d, &test_err), BERTH_E_IO);
         CHECK_CODE(direct_append(d, all, 1, &test_err), BERTH_E_IO);
+        direct_free(d);
+        /* the next one, which is the same again, knows nothing of it */
+        CHECK((d = direct_open(&gate, dir, "file", fd, 0)) != NULL);
+        CHECK_OK(direct_append(d, all, MIB, &test_err));
+        CHECK_OK(direct_flush(d, &test_err));
         direct_free(d);
     }
     direct_free(NULL);
@@ -180,8 +186,40 @@ static void test_storage_direct__has_few_places_and_gives_them_back(void **state
     fixture_close(&f);
 }
 
+/* A writer that is kept for the next object: nothing of one may show in the other. */
+static void test_storage_direct__keeps_objects_apart(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    fixture_open(&f, STORE_FS);
+    CLEANUP(closep) int dir = open(f.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CLEANUP(freep) char *all = mem_alloc(3 * MIB), *got = mem_alloc(3 * MIB);
+    struct direct_gate gate;
+    direct_gate_init(&gate);
+    for (int i = 0; i < 20; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "file%d", i);
+        CLEANUP(closep) int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        direct_writer *d = direct_open(&gate, dir, name, fd, 0);
+        if (!d) /* a file system without */
+            break;
+        memset(all, 'a' + i, 3 * MIB);
+        CHECK_OK(direct_append(d, all, 3 * MIB - (size_t)i, &test_err));
+        bool dropped = i % 2; /* with pieces that wait */
+        if (!dropped)
+            CHECK_OK(direct_flush(d, &test_err));
+        direct_free(d);
+        ssize_t n = pread(fd, got, 3 * MIB, 0);
+        CHECK_ROW(i, dropped || n == (ssize_t)(3 * MIB - (size_t)i));
+        CHECK_ROW(i, n >= 0 && memcmp(got, all, (size_t)n) == 0);
+    }
+    direct_gate_done(&gate);
+    fixture_close(&f);
+}
+
 RUN_TESTS(TEST(test_storage_direct__writes_the_same_bytes_in_any_pieces),
           TEST(test_storage_direct__goes_on_from_any_offset),
           TEST(test_storage_direct__is_whole_or_not_there_when_any_call_fails),
           TEST(test_storage_direct__says_at_the_end_what_failed_behind),
-          TEST(test_storage_direct__has_few_places_and_gives_them_back))
+          TEST(test_storage_direct__has_few_places_and_gives_them_back),
+          TEST(test_storage_direct__keeps_objects_apart))
