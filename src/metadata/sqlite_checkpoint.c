@@ -23,7 +23,8 @@
 #define MANY_FRAMES     16000
 #define RESTART_WAIT_MS 50
 #define NO_PASS         (-1)
-#define MANY_COPIED     1000 /* frames: the writer's own sync is short after fewer */
+/* The writer's own sync is short when no more than this was copied since the last one. */
+#define MANY_COPIED 1000
 
 static int count_frames(void *arg, sqlite3 *handle, const char *name, int frames)
 {
@@ -56,14 +57,21 @@ static int open_own(struct copier *c, struct sqlite_meta *m, berth_error *err)
     return r;
 }
 
-/* SQLite syncs the database when the last page is copied, which the writer does: for all that was copied here
- * it stood 3 ms with 10,000 tags in a repository and 15 ms with 100,000, a tenth of its time. What fails here
- * fails there again. */
+/* A sync that failed says so once, and what it was of may be lost. From then on nothing is copied any more,
+ * and the log keeps all of it, also when the database is closed: the next start copies it again. */
+static void note_failure(struct copier *c, int r)
+{
+    if (r == SQLITE_IOERR_FSYNC)
+        atomic_store(&c->broken, true);
+}
+
+/* SQLite syncs the database when the last page is copied, mostly by the writer: for all that was copied here
+ * it stood 3 ms with 10,000 tags in a repository and 15 ms with 100,000, a tenth of its time. */
 static void sync_copied(struct copier *c)
 {
     sqlite3_file *f = NULL;
     if (sqlite3_file_control(c->db.handle, "main", SQLITE_FCNTL_FILE_POINTER, &f) == SQLITE_OK && f->pMethods)
-        (void)f->pMethods->xSync(f, SQLITE_SYNC_NORMAL);
+        note_failure(c, f->pMethods->xSync(f, SQLITE_SYNC_NORMAL));
 }
 
 /* What fails leaves the log as it is: it is longer the next time. */
@@ -72,13 +80,17 @@ static void pass(struct copier *c, struct sqlite_meta *m)
     int frames, copied = -1;
     if (!c->opened && open_own(c, m, NULL) != BERTH_OK)
         return;
-    if (sqlite3_wal_checkpoint_v2(c->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied) ==
-            SQLITE_OK &&
-        copied >= 0) {
-        if (!m->temp_dir && copied - atomic_load(&c->copied) > MANY_COPIED)
-            sync_copied(c);
-        atomic_store(&c->copied, copied);
+    int r = sqlite3_wal_checkpoint_v2(c->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+    note_failure(c, r);
+    if (r != SQLITE_OK || copied < 0)
+        return;
+    if (copied < c->synced) /* the log has begun anew */
+        c->synced = 0;
+    if (!m->temp_dir && copied < frames && copied - c->synced > MANY_COPIED) {
+        sync_copied(c);
+        c->synced = copied;
     }
+    atomic_store(&c->copied, copied);
 }
 
 static void *copier_main(void *arg)
@@ -128,6 +140,8 @@ void copier_stop(struct sqlite_meta *m)
         pthread_join(c->thread, NULL);
     }
     c->running = false;
+    if (atomic_load(&c->broken))
+        sqlite3_db_config(m->writer.db.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (c->opened)
         db_close(&c->db);
     c->opened = false;
@@ -149,14 +163,15 @@ static void ask(struct copier *c)
 static void restart(struct writer *w)
 {
     sqlite3_busy_timeout(w->db.handle, RESTART_WAIT_MS);
-    sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    note_failure(&w->copier,
+                 sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL));
     sqlite3_busy_timeout(w->db.handle, DB_BUSY_TIMEOUT_MS);
 }
 
 void log_copy_back(struct writer *w)
 {
     struct copier *c = &w->copier;
-    if (atomic_load(&c->busy))
+    if (atomic_load(&c->busy) || atomic_load(&c->broken))
         return;
     if (c->frames < c->last)
         log_is_new(c);
@@ -175,6 +190,6 @@ void log_copy_back(struct writer *w)
         c->restart_at = c->frames + MANY_FRAMES;
         restart(w);
     } else if (c->frames - copied <= FEW_FRAMES) {
-        sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        note_failure(c, sqlite3_wal_checkpoint_v2(w->db.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL));
     }
 }

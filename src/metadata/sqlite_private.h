@@ -104,8 +104,10 @@ struct copier {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool asked, stopping;
-    atomic_bool busy;  /* from when the writer asks until the pass is over */
-    atomic_int copied; /* frames of the log that the database has, after the last pass */
+    atomic_bool busy;   /* from when the writer asks until the pass is over */
+    atomic_int copied;  /* frames of the log that the database has, after the last pass */
+    int synced;         /* of those, synced by the thread; its own */
+    atomic_bool broken; /* a sync has failed: the log has to stay */
     /* The writer's own, in frames: how long the log is and was, where it is to be looked at, where it must
      * begin anew, and what had been copied when a pass was asked for. */
     int frames, last, look_at, restart_at, before;

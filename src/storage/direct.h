@@ -1,6 +1,6 @@
 /* storage/direct.h - writes the bulk of a large object past the page cache: append() copies into memory that
  * the device can read, a thread of the writer's own writes them, and so writing overlaps with whatever the
- * caller does between two appends, such as hashing.
+ * caller does between two appends, such as hashing. One writer is kept for the next object, thread and all.
  *
  * Not for every file system, and only for a few writers at once: whoever gets none writes as usual. A
  * direct_writer belongs to one thread. */

@@ -45,8 +45,10 @@ class TestAFolder:
     def test_that_was_interrupted_leaves_nothing(self, berth, stock, tmp_path, number):
         to, ref = tmp_path / "to", self.tree(stock, "interrupted")
         was = signal.signal(signal.SIGHUP, signal.SIG_DFL)      # the tests may run under nohup
-        process = self.in_the_middle(berth, ref, to)
-        signal.signal(signal.SIGHUP, was)
+        try:
+            process = self.in_the_middle(berth, ref, to)
+        finally:
+            signal.signal(signal.SIGHUP, was)
         stop(process, number)
         assert os.listdir(to) == []
 
