@@ -107,7 +107,7 @@ struct copier {
     atomic_bool busy;   /* from when the writer asks until the pass is over */
     atomic_int copied;  /* frames of the log that the database has, after the last pass */
     int synced;         /* of those, synced by the thread; its own */
-    atomic_bool broken; /* a sync has failed: the log has to stay */
+    atomic_bool broken; /* a sync has failed: the log has to stay, and nothing is written */
     /* The writer's own, in frames: how long the log is and was, where it is to be looked at, where it must
      * begin anew, and what had been copied when a pass was asked for. */
     int frames, last, look_at, restart_at, before;
@@ -115,7 +115,8 @@ struct copier {
 int copier_start(struct sqlite_meta *m, berth_error *err);
 void copier_stop(struct sqlite_meta *m);
 struct writer;
-void log_copy_back(struct writer *w); /* after each batch */
+int log_is_whole(const struct writer *w, berth_error *err); /* BERTH_E_IO: nothing may be written */
+void log_copy_back(struct writer *w);                       /* after each batch */
 
 /* --- sqlite_writer.c --- */
 struct writer_op;

@@ -219,6 +219,8 @@ int writer_run(struct sqlite_meta *m, const char *what, writer_fn *fn, void *arg
 {
     struct writer *w = &m->writer;
     struct writer_op op = {.fn = fn, .arg = arg, .what = what};
+    if (log_is_whole(w, err) != BERTH_OK)
+        return BERTH_E_IO;
     sem_init(&op.done, 0, 0);
     pthread_mutex_lock(&w->lock);
     *w->last = &op;

@@ -55,8 +55,10 @@ class TestAFolder:
     def test_nohup_goes_on(self, berth, stock, tmp_path):
         to, ref = tmp_path / "to", self.tree(stock, "nohup")
         was = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        process = self.in_the_middle(berth, ref, to)
-        signal.signal(signal.SIGHUP, was)
+        try:
+            process = self.in_the_middle(berth, ref, to)
+        finally:
+            signal.signal(signal.SIGHUP, was)
         process.send_signal(signal.SIGHUP)
         assert process.wait(60) == 0
         self.whole(to)

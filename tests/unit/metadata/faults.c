@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "metadata/sqlite_private.h"
 #include "util/fault.h"
@@ -14,11 +16,13 @@
 struct shim_file {
     sqlite3_file base;
     sqlite3_file *real; /* behind this struct */
+    bool is_database;
 };
 
 static sqlite3_vfs shim;
-static atomic_int countdown; /* of writes and syncs until one fails; 0: none will */
-static atomic_int failure;   /* SQLITE_FULL, SQLITE_IOERR_..., and it stays broken until countdown is 0 */
+static atomic_bool loses_pages; /* the next sync of a database fails, once: so Linux tells it */
+static atomic_int countdown;    /* of writes and syncs until one fails; 0: none will */
+static atomic_int failure;      /* SQLITE_FULL, SQLITE_IOERR_..., and it stays broken until countdown is 0 */
 
 static int broken(void)
 {
@@ -55,6 +59,8 @@ static int x_truncate(sqlite3_file *file, sqlite3_int64 n)
 static int x_sync(sqlite3_file *file, int flags)
 {
     int rc = broken();
+    if (((struct shim_file *)file)->is_database && atomic_exchange(&loses_pages, false))
+        return SQLITE_IOERR_FSYNC;
     return rc ? rc : REAL(file)->pMethods->xSync(REAL(file), flags);
 }
 static int x_size(sqlite3_file *file, sqlite3_int64 *n)
@@ -113,6 +119,7 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
     struct shim_file *s = (struct shim_file *)file;
     s->real = (sqlite3_file *)(s + 1);
     s->base.pMethods = NULL;
+    s->is_database = flags & SQLITE_OPEN_MAIN_DB;
     int rc = real->xOpen(real, name, s->real, flags, out);
     if (rc == SQLITE_OK)
         s->base.pMethods = &shim_methods;
@@ -480,8 +487,69 @@ static void test_metadata_faults__acknowledge_none_of_a_batch_that_was_lost(void
     CHECK(any_failed);
 }
 
+static berth_str large(size_t i, char *room, size_t size, berth_digest *ret_d)
+{
+    memset(room, 'x', size);
+    snprintf(room, size, "%zu", i);
+    digest_of(HASH_SHA256, room, size, ret_d);
+    return (berth_str){room, size};
+}
+
+static void check_larges(meta *m, size_t n)
+{
+    char room[16 * KIB];
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(berth_arena_done) berth_arena a = BERTH_ARENA_INIT;
+        berth_digest d;
+        struct meta_blob b;
+        berth_str body = large(i, room, sizeof(room), &d);
+        CHECK_ROW(i, m->ops->blob_get(m, STR("app"), &d, true, &a, &b, &test_err) == BERTH_OK &&
+                         str_eq(b.body, body));
+    }
+}
+
+/* What was copied back from the log may be lost, and the log alone has it: it stays, and who writes is told.
+ * @ahead: the disk fails so many blobs after the beginning, so that the thread or the writer meets it. */
+static void test_metadata_faults__keep_the_log_of_a_database_that_lost_pages(void **state)
+{
+    (void)state;
+    shim_install();
+    static const size_t ahead[] = {0, 500, 900, 1300};
+    for (size_t k = 0; k < COUNT(ahead); k++) {
+        char dir[] = "/tmp/berth-faults-XXXXXX", path[64], log[80], room[16 * KIB];
+        CHECK(mkdtemp(dir));
+        snprintf(path, sizeof(path), "%s/meta.db", dir);
+        snprintf(log, sizeof(log), "%s-wal", path);
+        meta *m = NULL;
+        CHECK_OK(meta_sqlite_open(path, NULL, &m, &test_err));
+        size_t n = 0;
+        for (int r = BERTH_OK; r == BERTH_OK; n += r == BERTH_OK) {
+            berth_digest d;
+            assert_true(n < 20000);
+            if (n == ahead[k])
+                atomic_store(&loses_pages, true);
+            berth_str body = large(n, room, sizeof(room), &d);
+            r = m->ops->blob_put(m, STR("app"), true, &d, body, &test_err);
+            CHECK_ROW(k, r == BERTH_OK || (r == BERTH_E_IO && strstr(test_err.message, "started again")));
+        }
+        CHECK_ROW(k, n > ahead[k] && !atomic_load(&loses_pages));
+        CHECK_CODE(do_blob(m, &test_err), BERTH_E_IO); /* for good */
+        check_larges(m, n);
+        m->ops->free(m);
+        CHECK_ROW(k, access(log, F_OK) == 0);
+        CHECK_OK(meta_sqlite_open(path, NULL, &m, &test_err));
+        check_larges(m, n);
+        CHECK_OK(do_blob(m, &test_err));
+        m->ops->free(m);
+        CHECK_ROW(k, access(log, F_OK) < 0);
+        unlink(path);
+        CHECK(rmdir(dir) == 0);
+    }
+}
+
 RUN_TESTS(TEST(test_metadata_faults__leave_each_operation_whole_or_undone),
           TEST(test_metadata_faults__of_the_disk_leave_each_operation_whole_or_undone),
           TEST(test_metadata_faults__leave_nothing_behind_when_opening_fails),
           TEST(test_metadata_faults__when_opening_leave_the_database_that_is_there),
-          TEST(test_metadata_faults__acknowledge_none_of_a_batch_that_was_lost))
+          TEST(test_metadata_faults__acknowledge_none_of_a_batch_that_was_lost),
+          TEST(test_metadata_faults__keep_the_log_of_a_database_that_lost_pages))

@@ -5,9 +5,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "metadata/sqlite_private.h"
 
@@ -126,31 +124,5 @@ static void test_metadata_sqlite_checkpoint__reader_that_stays_only_makes_the_lo
     m->ops->free(m);
 }
 
-/* The failed sync is told once: what was copied before may be lost, and the log alone has it. */
-static void test_metadata_sqlite_checkpoint__log_stays_whole_when_a_sync_has_failed(void **state)
-{
-    (void)state;
-    char dir[] = "/tmp/berth-checkpoint-XXXXXX", path[64], log[80];
-    CHECK(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/meta.db", dir);
-    snprintf(log, sizeof(log), "%s-wal", path);
-    meta *m;
-    CHECK_OK(meta_sqlite_open(path, NULL, &m, &test_err));
-    struct copier *c = &sqlite_of(m)->writer.copier;
-    atomic_store(&c->broken, true);
-    CHECK(write_from_all(m, 0) > (long)(THREADS * BLOBS * BLOB_BYTES));
-    CHECK(atomic_load(&c->copied) == 0);
-    m->ops->free(m);
-    struct stat st;
-    CHECK(stat(path, &st) == 0 && st.st_size < (off_t)(BLOBS * BLOB_BYTES));
-    CHECK(stat(log, &st) == 0 && st.st_size > (off_t)(THREADS * BLOBS * BLOB_BYTES));
-    CHECK_OK(meta_sqlite_open(path, NULL, &m, &test_err));
-    check_all(m, 0);
-    m->ops->free(m);
-    unlink(path);
-    CHECK(rmdir(dir) == 0);
-}
-
 RUN_TESTS(TEST(test_metadata_sqlite_checkpoint__log_begins_anew_while_all_write),
-          TEST(test_metadata_sqlite_checkpoint__reader_that_stays_only_makes_the_log_longer),
-          TEST(test_metadata_sqlite_checkpoint__log_stays_whole_when_a_sync_has_failed))
+          TEST(test_metadata_sqlite_checkpoint__reader_that_stays_only_makes_the_log_longer))

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -196,13 +197,18 @@ static void test_storage_direct__keeps_objects_apart(void **state)
     CLEANUP(freep) char *all = mem_alloc(3 * MIB), *got = mem_alloc(3 * MIB);
     struct direct_gate gate;
     direct_gate_init(&gate);
+    const direct_writer *kept = NULL;
     for (int i = 0; i < 20; i++) {
         char name[16];
         snprintf(name, sizeof(name), "file%d", i);
         CLEANUP(closep) int fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         direct_writer *d = direct_open(&gate, dir, name, fd, 0);
+        CHECK_ROW(i, fd >= 0 && (d || i == 0));
         if (!d) /* a file system without */
             break;
+        if (i == 0)
+            kept = d;
+        CHECK_ROW(i, d == kept); /* the same again */
         memset(all, 'a' + i, 3 * MIB);
         CHECK_OK(direct_append(d, all, 3 * MIB - (size_t)i, &test_err));
         bool dropped = i % 2; /* with pieces that wait */
@@ -217,9 +223,59 @@ static void test_storage_direct__keeps_objects_apart(void **state)
     fixture_close(&f);
 }
 
+struct filling {
+    struct direct_gate *gate;
+    int dir;
+    size_t thread;
+};
+
+static void *fill_many(void *arg)
+{
+    const struct filling *f = arg;
+    CLEANUP(freep) char *all = mem_alloc(2 * MIB), *got = mem_alloc(2 * MIB);
+    memset(all, 'a' + (int)f->thread, 2 * MIB);
+    for (int i = 0; i < 20; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "file%zu-%d", f->thread, i);
+        CLEANUP(closep) int fd = openat(f->dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        direct_writer *d = direct_open(f->gate, f->dir, name, fd, 0);
+        if (!d) /* a file system without: there are places for all */
+            return NULL;
+        bool fine = direct_append(d, all, 2 * MIB, NULL) == BERTH_OK && direct_flush(d, NULL) == BERTH_OK;
+        direct_free(d);
+        if (!fine || pread(fd, got, 2 * MIB, 0) != 2 * MIB || memcmp(got, all, 2 * MIB) != 0)
+            return arg;
+    }
+    return NULL;
+}
+
+/* Two at once: each wants the one that is kept, and only one can leave its own behind. */
+static void test_storage_direct__two_writers_share_a_gate(void **state)
+{
+    (void)state;
+    struct store_fixture f;
+    fixture_open(&f, STORE_FS);
+    CLEANUP(closep) int dir = open(f.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct direct_gate gate;
+    direct_gate_init(&gate);
+    struct filling fillings[2];
+    pthread_t threads[2];
+    for (size_t i = 0; i < 2; i++) {
+        fillings[i] = (struct filling){&gate, dir, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, fill_many, &fillings[i]), 0);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        CHECK_ROW(i, !failed);
+    }
+    direct_gate_done(&gate);
+    fixture_close(&f);
+}
+
 RUN_TESTS(TEST(test_storage_direct__writes_the_same_bytes_in_any_pieces),
           TEST(test_storage_direct__goes_on_from_any_offset),
           TEST(test_storage_direct__is_whole_or_not_there_when_any_call_fails),
           TEST(test_storage_direct__says_at_the_end_what_failed_behind),
           TEST(test_storage_direct__has_few_places_and_gives_them_back),
-          TEST(test_storage_direct__keeps_objects_apart))
+          TEST(test_storage_direct__keeps_objects_apart), TEST(test_storage_direct__two_writers_share_a_gate))
