@@ -173,32 +173,29 @@ def test_load__limits_answer_as_promised(make_server, limit, status):
     held = []
     for _ in range(40):
         wire = server.connect()
-        if "requests" in limit and len(held) < 39:         # the POST itself is one of them, until what comes behind it
-            wire.request("POST", "/v2/hostile/limit/blobs/uploads/", b"")
-            answer = wire.getresponse()
-            answer.read()
-            wire.putrequest("PATCH", answer.headers["Location"].split(str(server.port), 1)[1])
+        if "requests" in limit:
+            path, method = "/v2/hostile/limit/manifests/v1", "PUT"
+            if len(held) < 39:          # the POST itself is one of them, until what comes behind it
+                wire.request("POST", "/v2/hostile/limit/blobs/uploads/", b"")
+                answer = wire.getresponse()
+                answer.read()
+                path, method = answer.headers["Location"].split(str(server.port), 1)[1], "PATCH"
+            wire.putrequest(method, path)
             wire.putheader("Content-Length", "10")
-            wire.endheaders(b"x")
-        elif "requests" in limit:
-            wire.putrequest("PUT", "/v2/hostile/limit/manifests/v1")
-            wire.putheader("Content-Length", "10")
-            wire.endheaders(b"x")
+            wire.putheader("Expect", "100-continue")
+            wire.endheaders()
+            assert wire.sock.recv(100).startswith(b"HTTP/1.1 100 ")        # it is in flight now
+            wire.send(b"x")
         else:
             wire.request("GET", "/v2/")
             wire.getresponse().read()
         held.append(wire)
 
-    def refused():
-        found, headers, body = server.request("GET", "/v2/")
-        if found != status:
-            return False
-        assert int(headers["Retry-After"]) >= 1
-        errors = json.loads(body)["errors"]
-        assert errors[0]["code"] == "TOOMANYREQUESTS" and errors[0]["message"]
-        return True
-
-    server.wait_for(refused)
+    found, headers, body = server.request("GET", "/v2/")
+    assert found == status
+    assert int(headers["Retry-After"]) >= 1
+    errors = json.loads(body)["errors"]
+    assert errors[0]["code"] == "TOOMANYREQUESTS" and errors[0]["message"]
     for wire in held:
         wire.close()
     server.wait_for(lambda: server.request("GET", "/v2/")[0] == 200)
