@@ -111,6 +111,10 @@ typedef enum berth_put_mode {
 /* The session is where @upload says; valid for the time of the call. */
 typedef void (*berth_upload_fn)(void *arg, const berth_upload *upload);
 
+/* The digest of the content, which is computed elsewhere meanwhile; *@ret_digest is copied. BERTH_PAUSE: not
+ * yet, berth_call_resume() when it is known. Another answer than 0 ends the call: BERTH_E_CANCELLED. */
+typedef int (*berth_digest_fn)(void *arg, const char **ret_digest);
+
 typedef struct berth_put_options {
     size_t size;            /* set by the initialiser */
     const char *digest;     /* NULL: that of memory is computed before, another found on the way (sha256) */
@@ -125,6 +129,9 @@ typedef struct berth_put_options {
     berth_upload_fn on_upload; /* called when the session has a URL or moves on; then a session that may be
                                 * gone on with outlives a failure. NULL: a failed upload is cancelled */
     void *arg;
+    berth_digest_fn
+        digest_later; /* instead of @digest, for what can be read twice: its bytes are sent (PATCH)
+                       * without being hashed, and this is asked when all of them are there */
 } berth_put_options;
 #define BERTH_PUT_OPTIONS_INIT BERTH_INIT(berth_put_options, BERTH_SET(size, sizeof(berth_put_options)))
 

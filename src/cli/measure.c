@@ -9,8 +9,8 @@
 
 #define PIECE (256 * KIB)
 
-int measure_file(int fd, enum hash_algorithm a, uint64_t *ret_size, berth_digest *ret_digest,
-                 berth_error *err)
+static int measure(int fd, enum hash_algorithm a, bool (*beside)(void *arg), void *arg, uint64_t *ret_size,
+                   berth_digest *ret_digest, berth_error *err)
 {
     CLEANUP(freep) char *piece = mem_alloc(PIECE);
     uint64_t at = 0;
@@ -23,9 +23,23 @@ int measure_file(int fd, enum hash_algorithm a, uint64_t *ret_size, berth_digest
         if (r != BERTH_OK)
             return r;
         hash_update(&hash, piece, n);
+        if (beside && (at + n) % MIB == 0 && !beside(arg))
+            return BERTH_E_CANCELLED;
     }
     digest_from_hash(&hash, ret_digest);
     if (ret_size)
         *ret_size = at;
     return BERTH_OK;
+}
+
+int measure_file(int fd, enum hash_algorithm a, uint64_t *ret_size, berth_digest *ret_digest,
+                 berth_error *err)
+{
+    return measure(fd, a, NULL, NULL, ret_size, ret_digest, err);
+}
+
+int measure_beside(int fd, enum hash_algorithm a, bool (*beside)(void *arg), void *arg,
+                   berth_digest *ret_digest, berth_error *err)
+{
+    return measure(fd, a, beside, arg, NULL, ret_digest, err);
 }

@@ -110,9 +110,31 @@ static int find_digest(berth_call *call, uint64_t size)
                      have.text);
 }
 
+/* BERTH_PAUSE: nobody knows it yet. */
+static int ask_digest(berth_call *call)
+{
+    struct put *p = call->own;
+    const char *text = NULL;
+    berth_error err = BERTH_ERROR_INIT;
+    int r = p->o.digest_later(p->o.arg, &text);
+    if (r == BERTH_PAUSE)
+        return r;
+    if (r != 0 || !text)
+        return call_fail(call, BERTH_E_CANCELLED, "the digest of the content was not told");
+    return digest_parse(str_from(text), &call->digest, &err) == BERTH_OK ? BERTH_OK
+                                                                         : call_fail_with(call, &err);
+}
+
 static int close_session(berth_call *call, const struct step **ret_next)
 {
     struct put *p = call->own;
+    if (p->o.digest_later && !call->digest.text[0]) {
+        int r = ask_digest(call);
+        if (r == BERTH_PAUSE)
+            call_rest(call, close_session);
+        if (r != BERTH_OK)
+            return r == BERTH_PAUSE ? BERTH_OK : r;
+    }
     if (find_digest(call, p->upload.offset) == BERTH_OK && !call->digest.text[0])
         call_fail(call, BERTH_E_INVALID, "an upload that goes on needs to know its digest");
     if (call->code != BERTH_OK)

@@ -18,6 +18,8 @@ static int check_options(const berth_put_options *o, berth_error *err)
     if (!o->digest && (o->mount_from || o->resume))
         return berth_error_set(err, BERTH_E_INVALID, "%s a blob needs its digest",
                                o->mount_from ? "mounting" : "going on with");
+    if (o->digest && o->digest_later)
+        return berth_error_set(err, BERTH_E_INVALID, "a digest is given at once or later, not both");
     if (o->mount_from && o->mount_from[0] && !oci_name_valid(str_from(o->mount_from)))
         return berth_error_set_oci(err, BERTH_E_INVALID, "NAME_INVALID",
                                    "'%s' is not a valid name of a repository", o->mount_from);
@@ -51,7 +53,10 @@ static int plan(berth_call *call, berth_error *err)
     bool in_memory = s->of.fd < 0 && !s->of.read;
     if (!call->digest.text[0] && in_memory)
         digest_of(HASH_SHA256, s->of.bytes ? s->of.bytes : "", (size_t)s->length, &call->digest);
-    bool known = call->digest.text[0];
+    bool known = call->digest.text[0], later = p->o.digest_later && !known;
+    if (later && (!s->rewindable || s->length < 0))
+        return berth_error_set(err, BERTH_E_INVALID,
+                               "a digest can come later of content that can be read twice alone");
     if (p->o.mode == BERTH_PUT_SINGLE && (!known || s->length < 0))
         return berth_error_set(err, BERTH_E_INVALID,
                                "for a single POST the content's digest and length have to be known");
@@ -62,7 +67,7 @@ static int plan(berth_call *call, berth_error *err)
     p->kept = s->length < 0 || (!s->length && (s->of.read || !s->rewindable)) ||
               (!s->rewindable && (chunked || !known));
     call->progress.total = s->length >= 0 ? (uint64_t)s->length : UINT64_MAX;
-    if (!known || chunked || p->kept)
+    if (!later && (!known || chunked || p->kept))
         source_hash(s, known ? (enum hash_algorithm)call->digest.algorithm : HASH_SHA256);
     return BERTH_OK;
 }

@@ -229,25 +229,35 @@ static int get_file(berth_client *c, unsigned ranges, berth_call **call, berth_e
     return r;
 }
 
-enum how { WHOLE, SINGLE, CHUNKED, STREAM, MOUNTED, FROM_FILE };
+enum how { WHOLE, SINGLE, CHUNKED, STREAM, MOUNTED, FROM_FILE, TOLD_LATER };
+
+static int tell_digest(void *unused, const char **ret_digest)
+{
+    (void)unused;
+    *ret_digest = ABC;
+    return 0;
+}
 
 static int put_blob(berth_client *c, enum how how, berth_call **call, berth_error *err)
 {
     size_t left = 10;
     char path[128];
     snprintf(path, sizeof(path), "%s/source", helper_folder);
-    CLEANUP(closep) int fd = how == FROM_FILE ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    if (how == FROM_FILE && fd < 0)
+    bool from_file = how == FROM_FILE || how == TOLD_LATER;
+    CLEANUP(closep) int fd = from_file ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (from_file && fd < 0)
         return berth_error_set(err, BERTH_E_IO, "the test's own file");
     berth_source source = BERTH_SOURCE_BYTES("abc", 3);
     if (how == STREAM)
         source = (berth_source)BERTH_SOURCE_FN(give, NULL, &left, BERTH_LENGTH_UNKNOWN);
-    if (how == FROM_FILE)
+    if (from_file)
         source = (berth_source)BERTH_SOURCE_FD(fd);
     berth_put_options o = BERTH_PUT_OPTIONS_INIT;
     o.chunk_size = how == CHUNKED || how == FROM_FILE ? 3 : 4;
     o.mode = how == SINGLE ? BERTH_PUT_SINGLE : how == CHUNKED ? BERTH_PUT_CHUNKED : BERTH_PUT_AUTO;
-    if (how != WHOLE && how != STREAM)
+    if (how == TOLD_LATER)
+        o.digest_later = tell_digest;
+    else if (how != WHOLE && how != STREAM)
         o.digest = ABC;
     if (how == MOUNTED)
         o.mount_from = "b";
@@ -630,6 +640,7 @@ static int layout_of_the_library(berth_error *err)
     X(blob_put_stream, OPEN, put_blob(c, STREAM, call, err))                                                 \
     X(blob_put_mounted, OPEN, put_blob(c, MOUNTED, call, err))                                               \
     X(blob_put_file, BY_TOKEN, put_blob(c, FROM_FILE, call, err))                                            \
+    X(blob_put_told_later, OPEN, put_blob(c, TOLD_LATER, call, err))                                         \
     X(blob_mount, OPEN, berth_blob_mount(c, "a", ABC, "b", call, err))                                       \
     X(upload_open, OPEN, berth_upload_open(c, "a", call, err))                                               \
     X(upload_status, OPEN, berth_upload_status(c, "a", "/up?x=y", call, err))                                \

@@ -135,12 +135,15 @@ class TestInterrupted:
         return said, time.monotonic() - began
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    @pytest.mark.parametrize("way", ["auto", "chunked", "artifact"])
+    @pytest.mark.parametrize("way", ["auto", "early", "chunked", "artifact"])
     def test_an_upload_takes_its_session_back(self, berth, server, line, file, way, number):
         address = line(server.port, rate=8 * MIB).address
-        argv = ["artifact", "push", f"{address}/stopped:v1", file] if way == "artifact" else [
+        if way == "early":                             # while it is hashed
+            os.truncate(file, 300 * MIB)
+        argv = {"artifact": ["artifact", "push", f"{address}/stopped:v1", file],
+                "early": ["blob", "put", f"{address}/stopped", file]}.get(way) or [
             "blob", "put", f"{address}/stopped", file, "--mode", way, "--chunk-size", "4MiB"]
-        running, said = self.begin(berth, *argv, until="> PATCH" if way == "chunked" else "> PUT")
+        running, said = self.begin(berth, *argv, until="> PATCH" if way in ("chunked", "early") else "> PUT")
         said, _ = self.end(running, said, number)
         deleted = re.search(r"^> DELETE (/v2/stopped/blobs/uploads/\S+)", said, re.M)
         assert deleted and re.search(r"> DELETE.*?^< HTTP/1.1 204", said, re.M | re.S), said[-3000:]

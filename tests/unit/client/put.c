@@ -672,6 +672,85 @@ static void test_client_put__sends_no_credentials_to_another_hosts_location(void
           !asked(&other, 0, "\r\nAuthorization:"));
 }
 
+struct later {
+    const char *digest;
+    int answer; /* once it is known */
+    unsigned pauses, asked;
+    berth_call *call;
+};
+
+static int tell_later(void *arg, const char **ret_digest)
+{
+    struct later *l = arg;
+    if (l->asked++ < l->pauses) {
+        berth_call_resume(l->call);
+        return BERTH_PAUSE;
+    }
+    *ret_digest = l->digest;
+    return l->answer;
+}
+
+/* All is sent, and then nothing goes on until the digest is known. */
+static void test_client_put__waits_for_a_digest_that_comes_later(void **state)
+{
+    (void)state;
+    static const struct {
+        struct later later;
+        unsigned chunk;
+        const char *answers[5];
+        int code;
+    } rows[] = {
+        {{.digest = ABC}, 0, {OPENED, TOOK("0-2"), CREATED}, BERTH_OK},
+        {{.digest = ABC, .pauses = 3}, 0, {OPENED, TOOK("0-2"), CREATED}, BERTH_OK},
+        {{.digest = ABC, .pauses = 1}, 2, {OPENED, TOOK("0-1"), TOOK("0-2"), CREATED}, BERTH_OK},
+        {{.digest = ABC, .answer = 1}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_CANCELLED},
+        {{.digest = NULL}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_CANCELLED},
+        {{.digest = "sha256:abc"}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_INVALID},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct script s = {0};
+        struct feed f = {.text = "abc"};
+        struct later later = rows[i].later;
+        berth_source source = BERTH_SOURCE_FN(feed_read, feed_seek, &f, 3);
+        berth_put_options o = BERTH_PUT_OPTIONS_INIT;
+        o.digest_later = tell_later;
+        o.arg = &later;
+        o.chunk_size = rows[i].chunk;
+        o.mode = rows[i].chunk ? BERTH_PUT_CHUNKED : BERTH_PUT_AUTO;
+        memcpy(s.answers, rows[i].answers, sizeof(rows[i].answers));
+        script_begin(&s, NULL);
+        CHECK_OK(berth_blob_put_start(s.client, "a", &source, &o, &later.call, &test_err));
+        CHECK_ROW(i, berth_call_wait(later.call, &test_err) == rows[i].code);
+        if (rows[i].code == BERTH_OK)
+            CHECK_STR_ROW(i, str_from(berth_call_content(later.call)->digest), str_from(ABC));
+        berth_call_free(later.call);
+        script_end(&s);
+        CHECK_ROW(i, was(&s, 0, POST, "") && was(&s, 1, "PATCH /up/1?", rows[i].chunk ? "ab" : "abc"));
+        int last = rows[i].chunk ? 3 : 2;
+        CHECK_ROW(i, rows[i].code == BERTH_OK ? was(&s, last, "PUT /up/2?s=2&digest=" ABC " HTTP", "")
+                                              : was(&s, last, "DELETE /up/2?", ""));
+        CHECK_ROW(i, later.asked == rows[i].later.pauses + 1);
+    }
+}
+
+static void test_client_put__digest_comes_later_of_what_can_be_read_twice(void **state)
+{
+    (void)state;
+    struct script s = {0};
+    struct feed f = {.text = "abc"};
+    berth_source sources[] = {BERTH_SOURCE_FN(feed_read, NULL, &f, 3),
+                              BERTH_SOURCE_FN(feed_read, feed_seek, &f, BERTH_LENGTH_UNKNOWN),
+                              BERTH_SOURCE_FN(feed_read, feed_seek, &f, 3)};
+    script_begin(&s, NULL);
+    for (size_t i = 0; i < COUNT(sources); i++) {
+        berth_put_options o = BERTH_PUT_OPTIONS_INIT;
+        o.digest_later = tell_later;
+        o.digest = i == 2 ? ABC : NULL;
+        CHECK_ROW(i, berth_blob_put(s.client, "a", &sources[i], &o, NULL, &test_err) == BERTH_E_INVALID);
+    }
+    script_end(&s);
+}
+
 /* With a name and a password. */
 static int put_abc(struct script *s, enum from from)
 {
@@ -1075,7 +1154,9 @@ static void test_client_put__is_resumed_by_another_thread(void **state)
     script_end(&s);
 }
 
-RUN_TESTS(TEST(test_client_put__pauses_while_its_source_has_nothing),
+RUN_TESTS(TEST(test_client_put__waits_for_a_digest_that_comes_later),
+          TEST(test_client_put__digest_comes_later_of_what_can_be_read_twice),
+          TEST(test_client_put__pauses_while_its_source_has_nothing),
           TEST(test_client_put__takes_its_session_back_when_it_is_freed),
           TEST(test_client_put__takes_its_session_back_when_all_are_cancelled),
           TEST(test_client_put__leaves_a_session_that_somebody_knows),
