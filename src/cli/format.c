@@ -20,6 +20,7 @@ struct walk {
     berth_error *err;
     struct variable *variables;
     size_t n_variables, room;
+    uint64_t turns; /* of ranges, where they are counted */
 };
 
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE, FLOW_FAILED };
@@ -369,6 +370,17 @@ static enum flow walk_branch(struct walk *w, const struct format_node *n, json_t
     return flow;
 }
 
+/* {{range 1000000000}} does what it says, which a fuzzer must not wait for. */
+static bool may_turn(struct walk *w)
+{
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    return ++w->turns <= 10000;
+#else
+    (void)w;
+    return true;
+#endif
+}
+
 /* One turn of a range: @key is stolen. */
 static enum flow walk_turn(struct walk *w, const struct format_node *n, json_t *key, json_t *v)
 {
@@ -377,7 +389,7 @@ static enum flow walk_turn(struct walk *w, const struct format_node *n, json_t *
     enum flow flow = FLOW_FAILED;
     if (!key)
         berth_error_set(w->err, BERTH_E_NOMEM, "out of memory");
-    else if ((!two || set_variable(w, n->pipe, 0, key) == BERTH_OK) &&
+    else if (may_turn(w) && (!two || set_variable(w, n->pipe, 0, key) == BERTH_OK) &&
              (!n->pipe->variables[0].n || set_variable(w, n->pipe, two, v) == BERTH_OK))
         flow = walk_nodes(w, n->then, v);
     forget_variables(w, outer);
@@ -406,6 +418,19 @@ static enum flow walk_range_over(struct walk *w, const struct format_node *n, js
     return flow == FLOW_BREAK ? FLOW_ON : flow;
 }
 
+/* Nothing to go over: that is what the variables have, as in Go. */
+static enum flow walk_otherwise(struct walk *w, const struct format_node *n, json_t *over, json_t *dot)
+{
+    size_t outer = w->n_variables;
+    enum flow flow = FLOW_ON;
+    for (size_t i = 0; i < 2 && n->pipe->variables[i].n && flow == FLOW_ON; i++)
+        flow = set_variable(w, n->pipe, i, over) == BERTH_OK ? FLOW_ON : FLOW_FAILED;
+    if (flow == FLOW_ON)
+        flow = walk_nodes(w, n->otherwise, dot);
+    forget_variables(w, outer);
+    return flow;
+}
+
 static enum flow walk_range(struct walk *w, const struct format_node *n, json_t *dot)
 {
     json_t *over = eval_pipe(w, n->pipe, dot);
@@ -415,7 +440,7 @@ static enum flow walk_range(struct walk *w, const struct format_node *n, json_t 
     if (!json_is_null(over) && !json_is_array(over) && !json_is_object(over) && !json_is_integer(over))
         format_fail(w->err, n->at, "range is over lists and objects, not %s", format_kind(over));
     else
-        flow = format_true(over) ? walk_range_over(w, n, over) : walk_nodes(w, n->otherwise, dot);
+        flow = format_true(over) ? walk_range_over(w, n, over) : walk_otherwise(w, n, over, dot);
     json_decref(over);
     return flow;
 }

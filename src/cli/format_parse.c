@@ -17,6 +17,9 @@ struct parser {
 /* What ended a list of nodes. */
 enum stop { STOP_TEXT, STOP_END, STOP_ELSE };
 
+/* Where a pipe stands. */
+enum place { IN_BRACKETS, IN_ACTION, IN_RANGE };
+
 int format_fail(berth_error *err, size_t at, const char *fmt, ...)
 {
     char what[200];
@@ -185,7 +188,7 @@ static int set_constant(struct parser *p, struct format_term *t, json_t *value)
 
 /* --- terms, commands, pipes --- */
 
-static int read_pipe(struct parser *p, bool in_brackets, bool may_declare, const struct format_pipe **ret);
+static int read_pipe(struct parser *p, enum place place, const struct format_pipe **ret);
 
 /* ".a.b" behind a term; "." itself has been read. */
 static int read_fields(struct parser *p, struct format_term *t)
@@ -265,7 +268,7 @@ static int read_term(struct parser *p, struct format_term *t)
     if (c == '(') {
         p->at++;
         t->kind = FORMAT_BRACKET;
-        r = read_pipe(p, true, false, &t->bracket);
+        r = read_pipe(p, IN_BRACKETS, &t->bracket);
         return r == BERTH_OK ? read_fields(p, t) : r;
     }
     if (is_letter(c))
@@ -318,27 +321,31 @@ static int read_command(struct parser *p, bool fed, struct format_command **ret)
     return check_command(p, c, fed);
 }
 
-/* "$x := ", "$i, $x := " or "$x = "; without one nothing is taken. */
-static int read_declaration(struct parser *p, struct format_pipe *pipe)
+/* "$x := " or "$x = ", in range "$i, $x := " too; without one nothing is taken. */
+static int read_declaration(struct parser *p, bool in_range, struct format_pipe *pipe)
 {
     size_t start = p->at, n = 0;
+    bool another = true;
     berth_str names[2];
-    while (n < 2 && peek(p) == '$') {
+    while (n < 2 && another && peek(p) == '$') {
         p->at++;
         names[n] = read_name(p);
         if (!names[n++].n)
             break;
         skip_spaces(p);
-        if (n == 1 && peek(p) == ',') {
+        another = n == 1 && peek(p) == ',';
+        if (another) {
             p->at++;
             skip_spaces(p);
         }
     }
     bool declares = starts_here(p, STR(":=")), assigns = peek(p) == '=';
-    if (!n || !names[n - 1].n || (!declares && !assigns)) {
+    if (another || !names[n - 1].n || (!declares && !assigns)) {
         p->at = start;
         return BERTH_OK;
     }
+    if (n > 1 && !in_range)
+        return format_fail(p->err, start, "two variables are for {{range}} alone");
     p->at += declares ? 2 : 1;
     pipe->assigns = assigns;
     for (size_t i = 0; i < n; i++) {
@@ -350,7 +357,7 @@ static int read_declaration(struct parser *p, struct format_pipe *pipe)
     return BERTH_OK;
 }
 
-static int read_pipe(struct parser *p, bool in_brackets, bool may_declare, const struct format_pipe **ret)
+static int read_pipe(struct parser *p, enum place place, const struct format_pipe **ret)
 {
     struct format_pipe *pipe = new_node(p, sizeof(*pipe));
     struct format_command **end = pipe ? &pipe->commands : NULL;
@@ -360,7 +367,7 @@ static int read_pipe(struct parser *p, bool in_brackets, bool may_declare, const
     if (++p->depth > FORMAT_DEPTH)
         return format_fail(p->err, p->at, "brackets and blocks stand too deep in each other");
     skip_spaces(p);
-    int r = may_declare ? read_declaration(p, pipe) : BERTH_OK;
+    int r = place == IN_BRACKETS ? BERTH_OK : read_declaration(p, place == IN_RANGE, pipe);
     for (bool fed = false; r == BERTH_OK; fed = true) {
         r = read_command(p, fed, end);
         if (r != BERTH_OK)
@@ -373,16 +380,16 @@ static int read_pipe(struct parser *p, bool in_brackets, bool may_declare, const
     p->depth--;
     if (r != BERTH_OK)
         return r;
-    if (in_brackets && peek(p) != ')')
+    if (place == IN_BRACKETS && peek(p) != ')')
         return format_fail(p->err, start - 1, "this bracket is not closed");
-    p->at += in_brackets;
+    p->at += place == IN_BRACKETS;
     for (size_t i = 0; i < 2 && !pipe->assigns && pipe->variables[i].n; i++) { /* known from here on */
         if (p->n_variables == COUNT(p->variables))
             return format_fail(p->err, start, "too many variables");
         p->variables[p->n_variables++] = pipe->variables[i];
     }
     *ret = pipe;
-    return in_brackets ? BERTH_OK : close_action(p);
+    return place == IN_BRACKETS ? BERTH_OK : close_action(p);
 }
 
 /* --- blocks --- */
@@ -394,7 +401,7 @@ static int read_block(struct parser *p, struct format_node *n)
 {
     size_t outer = p->n_variables, at;
     enum stop stop = STOP_TEXT;
-    int r = read_pipe(p, false, true, &n->pipe);
+    int r = read_pipe(p, n->kind == FORMAT_RANGE ? IN_RANGE : IN_ACTION, &n->pipe);
     if (r != BERTH_OK)
         return r;
     if (++p->depth > FORMAT_DEPTH)
@@ -471,7 +478,7 @@ static int read_action(struct parser *p, struct format_node **ret_node, enum sto
     }
     p->at = start;
     n->kind = FORMAT_PRINT;
-    return read_pipe(p, false, true, &n->pipe);
+    return read_pipe(p, IN_ACTION, &n->pipe);
 }
 
 /* Text up to the next action, with \n and \t as docker takes them. */

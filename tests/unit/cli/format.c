@@ -68,6 +68,9 @@ static void test_cli_format__prints_as_go_does(void **state)
         {"{{range $t := .tags}}{{$t}}{{end}}", "v1v2v3\n"},
         {"{{range .empty}}x{{else}}nothing{{end}}", "nothing\n"},
         {"{{range .none}}x{{else}}nothing{{end}}", "nothing\n"},
+        {"{{range $i, $t := .empty}}x{{else}}{{$i}}{{$t}}{{end}}", "[][]\n"},
+        {"{{$x := 1}}{{range $x = .none}}{{else}}{{$x}}{{end}}{{$x}}", "<no value><no value>\n"},
+        {"{{range $i , $t := .tags}}{{$i}}{{$t}}{{end}}", "0v11v22v3\n"},
         {"{{range $k, $v := index .layers 0}}{{$k}} {{end}}", "note size \n"},
         {"{{range 3}}{{.}}{{end}}", "012\n"},
         {"{{range .tags}}{{if eq . \"v2\"}}{{break}}{{end}}{{.}}{{end}}", "v1\n"},
@@ -183,6 +186,10 @@ static void test_cli_format__says_where_a_mistake_is(void **state)
         {"{{$x}}", "position 3: no variable is called '$x'"},
         {"{{$x := $x}}", "position 9: no variable is called '$x'"}, /* found by its fuzz target */
         {"{{$x = 1}}", "position 3: no variable is called '$x': := makes one"},
+        {"{{$a, $b := 1}}{{$b}}", "position 3: two variables are for {{range}} alone"}, /* found likewise */
+        {"{{if $a, $b := 1}}{{$b}}{{end}}", "position 6: two variables are for {{range}} alone"},
+        {"{{range $a $b := .tags}}{{end}}", "position 9: no variable is called '$a'"},
+        {"{{range $a, := .tags}}{{end}}", "position 9: no variable is called '$a'"},
         {"{{range $x := .tags}}{{end}}{{$x}}", "position 31: no variable is called '$x'"},
         {"{{index .tags 9}}", "position 3: index: 9 is beyond a list of 3"},
         {"{{index .tags \"a\"}}", "position 3: index: a text is no index of a list"},
