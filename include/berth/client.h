@@ -216,11 +216,12 @@ BERTH_API int berth_call_wait(berth_call *call, berth_error *err);
  */
 BERTH_API int berth_call_result(const berth_call *call, berth_error *err);
 
-/* What a source of bytes (berth/upload.h) answers that has nothing yet, or a sink that has no room: the call
- * pauses, without a time-out but that of the whole call, until berth_call_resume(). */
+/* What a source of bytes (berth/upload.h) answers that has nothing yet, a sink that has no room, or who does
+ * not know the digest yet: the call pauses, without a time-out but that of the whole call, until
+ * berth_call_resume(). */
 #define BERTH_PAUSE 0x70617573
 
-/** Has a call that has paused ask its source, or its sink, again. Any thread, also from a callback, and
+/** Has a call that has paused ask again. Any thread, also from a callback, and
  * before the answer BERTH_PAUSE has come back: nothing is lost. No harm to one that has not paused, or has
  * ended. */
 BERTH_API void berth_call_resume(berth_call *call);

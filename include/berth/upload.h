@@ -112,7 +112,8 @@ typedef enum berth_put_mode {
 typedef void (*berth_upload_fn)(void *arg, const berth_upload *upload);
 
 /* The digest of the content, which is computed elsewhere meanwhile; *@ret_digest is copied. BERTH_PAUSE: not
- * yet, berth_call_resume() when it is known. Another answer than 0 ends the call: BERTH_E_CANCELLED. */
+ * yet, berth_call_resume() when it is known. NULL, or another answer than 0: the call ends with
+ * BERTH_E_CANCELLED. By the thread that drives the client; again after each BERTH_PAUSE. */
 typedef int (*berth_digest_fn)(void *arg, const char **ret_digest);
 
 typedef struct berth_put_options {
@@ -128,10 +129,11 @@ typedef struct berth_put_options {
                          * on there, or begin anew where it is gone. The digest must be given */
     berth_upload_fn on_upload; /* called when the session has a URL or moves on; then a session that may be
                                 * gone on with outlives a failure. NULL: a failed upload is cancelled */
-    void *arg;
-    berth_digest_fn
-        digest_later; /* instead of @digest, for what can be read twice: its bytes are sent (PATCH)
-                       * without being hashed, and this is asked when all of them are there */
+    void *arg;                 /* of both functions */
+    /* Instead of @digest, for what has a length and can be read twice: its bytes are sent (PATCH) without
+     * being hashed, nor is it asked whether the blob is there, and this is called when all of them have
+     * arrived. */
+    berth_digest_fn digest_later;
 } berth_put_options;
 #define BERTH_PUT_OPTIONS_INIT BERTH_INIT(berth_put_options, BERTH_SET(size, sizeof(berth_put_options)))
 
@@ -141,7 +143,7 @@ typedef struct berth_put_options {
  * A broken connection is met by asking the session how far it is, when the source can be read from there; a
  * chunk of a source that can be read only once is kept in memory for that. A chunked upload's digest is
  * computed on the way, and BERTH_E_DIGEST says that it is not the one in @opts; of bytes sent whole under a
- * given digest the registry alone computes it. */
+ * given digest, or under one that comes later, the registry alone computes it. */
 BERTH_API int berth_blob_put(berth_client *client, const char *repository, const berth_source *source,
                              const berth_put_options *opts, berth_call **ret_call, berth_error *err);
 BERTH_API int berth_blob_put_start(berth_client *client, const char *repository, const berth_source *source,

@@ -34,7 +34,9 @@ static const struct cli_option options[] = {
      .kind = CLI_CHOICE,
      .value = "auto|single|chunked", /* in the order of berth_put_mode */
      .at = offsetof(struct options, mode),
-     .help = "auto: POST and PUT; single: one POST; chunked: a PATCH for each chunk (auto)"},
+     .help =
+         "auto: POST and PUT, or one PATCH while the digest is computed; single: one POST; chunked: a PATCH "
+         "for each chunk (auto)"},
     {.name = "chunk-size",
      .kind = CLI_SIZE,
      .value = "SIZE",
@@ -128,7 +130,7 @@ static bool is_in_doubt(int result, const berth_call *call)
                               : result == BERTH_E_INVALID || result == BERTH_E_IO;
 }
 
-static int open_file(const char *file, int *ret_fd, bool *ret_regular, berth_error *err)
+static int open_file(const char *file, int *ret_fd, bool *ret_regular, uint64_t *ret_size, berth_error *err)
 {
     struct stat st;
     int fd = strcmp(file, "-") == 0 ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
@@ -140,6 +142,7 @@ static int open_file(const char *file, int *ret_fd, bool *ret_regular, berth_err
         return berth_error_set(err, BERTH_E_INVALID, "'%s' is a folder", file);
     }
     *ret_regular = S_ISREG(st.st_mode) && lseek(fd, 0, SEEK_CUR) == 0;
+    *ret_size = *ret_regular ? (uint64_t)st.st_size : 0;
     *ret_fd = fd;
     return BERTH_OK;
 }
@@ -150,8 +153,11 @@ struct sending {
     const char *file;
     int fd; /* -1: none */
     bool regular, refused;
-    bool early;       /* it is sent while its digest is computed */
-    bool present;     /* it was there, as was found meanwhile */
+    uint64_t size;    /* of a regular file, when it was opened */
+    bool early;       /* it is sent while its digest is computed; then: */
+    bool wanted;      /* the digest is known, and it is not there */
+    bool told;        /* the digest, to the call */
+    bool present;     /* it was there */
     berth_call *call; /* NULL: not begun, @err says why */
     struct progress_item *item;
     int result;
@@ -174,8 +180,8 @@ static const char *outcome_of(const struct sending *s)
 
 struct work {
     struct options o;
-    bool named;          /* the first operand names @digest */
-    berth_digest digest; /* "": not known yet */
+    bool named; /* the first operand names @digest */
+    berth_digest digest;
     struct state state;
     struct sending *files;
     size_t n, begun, landed;
@@ -209,43 +215,68 @@ static const char *what_a_pipe_cannot(const struct work *w)
                                            : NULL;
 }
 
-/* A file that nothing else is asked of but to bring it there. */
+/* A file that nothing else is asked of but to bring it there; --max-time is for the transfer alone. */
 static bool may_go_early(const struct work *w, const struct sending *s)
 {
     const struct options *o = &w->o;
-    struct stat st;
-    if (w->n > 1 || w->named || o->state || o->mount || o->chunk_size || o->mode != BERTH_PUT_AUTO)
-        return false;
-    return s->regular && fstat(s->fd, &st) == 0 && st.st_size >= (off_t)EARLY;
+    return s->size >= EARLY && w->n == 1 && !o->state && !o->mount && !o->chunk_size && !o->remote.max_time &&
+           o->mode == BERTH_PUT_AUTO;
 }
 
 static int look_at(struct work *w, struct sending *s)
 {
-    int r = open_file(s->file, &s->fd, &s->regular, &s->err);
+    int r = open_file(s->file, &s->fd, &s->regular, &s->size, &s->err);
     const char *cannot = r == BERTH_OK && !s->regular ? what_a_pipe_cannot(w) : NULL;
     s->refused = cannot;
     if (cannot)
         return berth_error_set(&s->err, BERTH_E_INVALID, "what comes through a pipe can't be %s", cannot);
     if (r != BERTH_OK || !s->regular || w->named)
         return r;
-    s->early = may_go_early(w, s);
+    s->early = may_go_early(w, s); /* @digest is not known yet */
     return s->early ? BERTH_OK : measure_file(s->fd, HASH_SHA256, NULL, &w->digest, &s->err);
 }
 
+/* Once the registry has said that it is not there. */
 static int tell_digest(void *arg, const char **ret_digest)
 {
-    const struct work *w = arg;
+    struct work *w = arg;
+    struct sending *s = &w->files[0]; /* the only one */
+    if (!s->wanted)
+        return BERTH_PAUSE;
+    s->told = true;
     *ret_digest = w->digest.text;
-    return w->digest.text[0] ? 0 : BERTH_PAUSE;
+    return 0;
 }
 
-static int start(struct work *w, struct sending *s, berth_put_options *how)
+static int start(struct work *w, struct sending *s)
 {
     struct remote *r = &w->o.remote;
     berth_source source = BERTH_SOURCE_FD(s->fd);
+    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
+    how.digest = !s->early && (s->regular || w->named) ? w->digest.text : NULL;
+    how.mode = (berth_put_mode)w->o.mode;
+    how.force = w->o.force;
+    how.mount_from = w->o.mount;
+    how.chunk_size = w->o.chunk_size     ? w->o.chunk_size
+                     : r->env.chunk_size ? r->env.chunk_size
+                                         : r->chunk_size;
+    if (s->early) {
+        source.length = s->size;
+        how.digest_later = tell_digest;
+        how.arg = w;
+    }
+    if (w->o.state) {
+        how.resume = w->state.url;
+        how.on_upload = state_write;
+        how.arg = &w->state;
+        how.chunk_above =
+            how.chunk_size ? how.chunk_size : CHUNK; /* what a registry has of a PUT it may forget */
+    }
     interrupt_begin(r->client);
-    int result = berth_blob_put_start(r->client, r->repository, &source, how, &s->call, &s->err);
-    if (result == BERTH_OK)
+    int result = berth_blob_put_start(r->client, r->repository, &source, &how, &s->call, &s->err);
+    if (result == BERTH_OK && s->item)
+        remote_follow(s->item, s->call);
+    else if (result == BERTH_OK)
         s->item = remote_watch(r, s->file, s->call);
     return result;
 }
@@ -253,60 +284,45 @@ static int start(struct work *w, struct sending *s, berth_put_options *how)
 static int begin(struct work *w, struct sending *s)
 {
     const struct remote *r = &w->o.remote;
-    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
     int result = look_at(w, s);
-    if (result != BERTH_OK)
-        return result;
-    how.digest = !s->early && (s->regular || w->named) ? w->digest.text : NULL;
-    how.digest_later = s->early ? tell_digest : NULL;
-    how.arg = w;
-    how.mode = (berth_put_mode)w->o.mode;
-    how.force = w->o.force;
-    how.mount_from = w->o.mount;
-    how.chunk_size = w->o.chunk_size     ? w->o.chunk_size
-                     : r->env.chunk_size ? r->env.chunk_size
-                                         : r->chunk_size;
-    if (w->o.state) {
+    if (result == BERTH_OK && w->o.state) {
         w->state = (struct state){
             .path = w->o.state, .host = r->host, .repository = r->repository, .digest = w->digest.text};
         result = state_read(&w->state, &s->err);
-        if (result != BERTH_OK)
-            return result;
-        how.resume = w->state.url;
-        how.on_upload = state_write;
-        how.arg = &w->state;
-        how.chunk_above =
-            how.chunk_size ? how.chunk_size : CHUNK; /* what a registry has of a PUT it may forget */
     }
-    return start(w, s, &how);
+    return result == BERTH_OK ? start(w, s) : result;
 }
 
-/* Not every registry takes so much in one PATCH. */
-static bool may_go_otherwise(int result)
+/* --- a file that is sent while its digest is computed --- */
+
+static bool is_under_way(const struct sending *s)
 {
-    return result == BERTH_E_TOO_BIG || result == BERTH_E_UNSUPPORTED || result == BERTH_E_INVALID ||
-           result == BERTH_E_RANGE;
+    berth_error err = BERTH_ERROR_INIT;
+    return berth_call_result(s->call, &err) == BERTH_E_BUSY && !err.http_status;
 }
 
-struct beside {
-    berth_client *client;
-    const berth_call *call;
-};
+/* The registry has refused it, and not for its digest: it may want no PATCH, or none so large; and who may
+ * only read is told that it is there by the usual way. */
+static bool may_go_otherwise(const struct sending *s)
+{
+    berth_error err = BERTH_ERROR_INIT;
+    int result = berth_call_result(s->call, &err);
+    return (err.http_status || result == BERTH_E_NOT_FOUND) && !s->told;
+}
 
 static bool go_on(void *arg)
 {
-    const struct beside *b = arg;
-    berth_client_process(b->client);
-    int result = berth_call_result(b->call, NULL);
-    return result == BERTH_E_BUSY || may_go_otherwise(result);
+    const struct work *w = arg;
+    berth_client_process(w->o.remote.client);
+    return is_under_way(&w->files[0]) || may_go_otherwise(&w->files[0]);
 }
 
-/* The registry is told to forget what it has of it. */
+/* Then what came up is taken back. */
 static bool turns_out_present(const struct work *w, struct sending *s)
 {
     const struct remote *r = &w->o.remote;
     berth_call *head = NULL;
-    if (w->o.force || berth_call_result(s->call, NULL) != BERTH_E_BUSY ||
+    if (w->o.force || !is_under_way(s) ||
         berth_blob_head(r->client, r->repository, w->digest.text, &head, NULL) != BERTH_OK)
         return false;
     berth_call_free(s->call);
@@ -314,25 +330,25 @@ static bool turns_out_present(const struct work *w, struct sending *s)
     return s->present = true;
 }
 
-/* What has begun goes on while the digest is computed. */
 static int land_early(struct work *w, struct sending *s)
 {
-    struct beside beside = {w->o.remote.client, s->call};
-    int result = measure_beside(s->fd, HASH_SHA256, go_on, &beside, &w->digest, &s->err);
+    int result = measure_beside(s->fd, s->size, HASH_SHA256, go_on, w, &w->digest, &s->err);
     if (result == BERTH_E_CANCELLED)
         return berth_call_wait(s->call, &s->err);
-    if (result != BERTH_OK || turns_out_present(w, s))
+    if (result != BERTH_OK) {
+        berth_call_free(steal(&s->call));
         return result;
+    }
+    if (turns_out_present(w, s))
+        return BERTH_OK;
+    s->wanted = true;
     berth_call_resume(s->call);
     result = berth_call_wait(s->call, &s->err);
-    if (!may_go_otherwise(result))
+    if (!may_go_otherwise(s))
         return result;
-    berth_put_options how = BERTH_PUT_OPTIONS_INIT;
-    how.digest = w->digest.text;
-    how.force = w->o.force;
-    progress_end(s->item);
     berth_call_free(steal(&s->call));
-    result = start(w, s, &how);
+    s->early = false;
+    result = start(w, s);
     return result == BERTH_OK ? berth_call_wait(s->call, &s->err) : result;
 }
 
@@ -370,7 +386,7 @@ static int tell(const struct cli_command *c, const struct work *w, const struct 
     const berth_content *blob = berth_call_content(s->call);
     json_t *j = document(s, "digest", blob->digest);
     place_set_text(j, "outcome", outcome_of(s));
-    json_object_set_new(j, "size", json_integer((json_int_t)blob->size));
+    json_object_set_new(j, "size", json_integer((json_int_t)(s->present ? s->size : blob->size)));
     return cli_tell(c, &r->base, j, "%s%s%s  %s\n", w->n > 1 ? s->file : "", w->n > 1 ? "  " : "",
                     blob->digest, outcome_of(s));
 }

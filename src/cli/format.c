@@ -20,7 +20,9 @@ struct walk {
     berth_error *err;
     struct variable *variables;
     size_t n_variables, room;
-    uint64_t turns; /* of ranges, where they are counted */
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    uint64_t turns; /* of ranges */
+#endif
 };
 
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE, FLOW_FAILED };
@@ -431,6 +433,11 @@ static enum flow walk_otherwise(struct walk *w, const struct format_node *n, jso
     return flow;
 }
 
+static bool has_turns(const json_t *over)
+{
+    return json_is_integer(over) ? json_integer_value(over) > 0 : format_true(over);
+}
+
 static enum flow walk_range(struct walk *w, const struct format_node *n, json_t *dot)
 {
     json_t *over = eval_pipe(w, n->pipe, dot);
@@ -440,7 +447,7 @@ static enum flow walk_range(struct walk *w, const struct format_node *n, json_t 
     if (!json_is_null(over) && !json_is_array(over) && !json_is_object(over) && !json_is_integer(over))
         format_fail(w->err, n->at, "range is over lists and objects, not %s", format_kind(over));
     else
-        flow = format_true(over) ? walk_range_over(w, n, over) : walk_otherwise(w, n, over, dot);
+        flow = has_turns(over) ? walk_range_over(w, n, over) : walk_otherwise(w, n, over, dot);
     json_decref(over);
     return flow;
 }

@@ -9,8 +9,9 @@
 
 #define PIECE (256 * KIB)
 
-static int measure(int fd, enum hash_algorithm a, bool (*beside)(void *arg), void *arg, uint64_t *ret_size,
-                   berth_digest *ret_digest, berth_error *err)
+/* At most @most bytes. */
+static int measure(int fd, uint64_t most, enum hash_algorithm a, bool (*beside)(void *arg), void *arg,
+                   uint64_t *ret_size, berth_digest *ret_digest, berth_error *err)
 {
     CLEANUP(freep) char *piece = mem_alloc(PIECE);
     uint64_t at = 0;
@@ -19,7 +20,7 @@ static int measure(int fd, enum hash_algorithm a, bool (*beside)(void *arg), voi
         return berth_error_set(err, BERTH_E_NOMEM, "out of memory");
     hash_init(&hash, a);
     for (size_t n = 1; n; at += n) {
-        int r = io_pread(fd, piece, PIECE, at, &n, err);
+        int r = io_pread(fd, piece, (size_t)MIN(PIECE, most - at), at, &n, err);
         if (r != BERTH_OK)
             return r;
         hash_update(&hash, piece, n);
@@ -35,11 +36,15 @@ static int measure(int fd, enum hash_algorithm a, bool (*beside)(void *arg), voi
 int measure_file(int fd, enum hash_algorithm a, uint64_t *ret_size, berth_digest *ret_digest,
                  berth_error *err)
 {
-    return measure(fd, a, NULL, NULL, ret_size, ret_digest, err);
+    return measure(fd, UINT64_MAX, a, NULL, NULL, ret_size, ret_digest, err);
 }
 
-int measure_beside(int fd, enum hash_algorithm a, bool (*beside)(void *arg), void *arg,
+int measure_beside(int fd, uint64_t size, enum hash_algorithm a, bool (*beside)(void *arg), void *arg,
                    berth_digest *ret_digest, berth_error *err)
 {
-    return measure(fd, a, beside, arg, NULL, ret_digest, err);
+    uint64_t n = size;
+    int r = measure(fd, size, a, beside, arg, &n, ret_digest, err);
+    return r == BERTH_OK && n < size
+               ? berth_error_set(err, BERTH_E_INVALID, "the file became shorter while it was read")
+               : r;
 }

@@ -178,11 +178,16 @@ static void on_progress(void *arg, const berth_call *call, const berth_progress 
     progress_at(arg, MIN(p->done, p->total));
 }
 
+void remote_follow(struct progress_item *item, berth_call *call)
+{
+    if (item)
+        berth_call_on_progress(call, on_progress, item);
+}
+
 struct progress_item *remote_watch(struct remote *r, const char *label, berth_call *call)
 {
     struct progress_item *item = progress_add(remote_progress(r), label, PROGRESS_UNKNOWN);
-    if (item)
-        berth_call_on_progress(call, on_progress, item);
+    remote_follow(item, call);
     return item;
 }
 

@@ -61,6 +61,7 @@ int remote_client(const struct remote *r, const char *host, berth_client **ret_c
 /* Shows how far @call is, under @label, from its start on; progress ends before anything is printed. The item
  * is lent, or NULL. */
 struct progress_item *remote_watch(struct remote *r, const char *label, berth_call *call);
+void remote_follow(struct progress_item *item, berth_call *call); /* from here on of this call */
 struct progress *remote_progress(struct remote *r); /* for items of the command's own; NULL without memory */
 void remote_progress_end(struct remote *r);
 

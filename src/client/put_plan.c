@@ -51,12 +51,13 @@ static int plan(berth_call *call, berth_error *err)
     struct put *p = call->own;
     struct source *s = &p->source;
     bool in_memory = s->of.fd < 0 && !s->of.read;
-    if (!call->digest.text[0] && in_memory)
+    if (!call->digest.text[0] && in_memory && !p->o.digest_later)
         digest_of(HASH_SHA256, s->of.bytes ? s->of.bytes : "", (size_t)s->length, &call->digest);
     bool known = call->digest.text[0], later = p->o.digest_later && !known;
     if (later && (!s->rewindable || s->length < 0))
-        return berth_error_set(err, BERTH_E_INVALID,
-                               "a digest can come later of content that can be read twice alone");
+        return berth_error_set(
+            err, BERTH_E_INVALID,
+            "the digest may come later of content alone that has a length and can be read twice");
     if (p->o.mode == BERTH_PUT_SINGLE && (!known || s->length < 0))
         return berth_error_set(err, BERTH_E_INVALID,
                                "for a single POST the content's digest and length have to be known");

@@ -73,6 +73,7 @@ static void test_cli_format__prints_as_go_does(void **state)
         {"{{range $i , $t := .tags}}{{$i}}{{$t}}{{end}}", "0v11v22v3\n"},
         {"{{range $k, $v := index .layers 0}}{{$k}} {{end}}", "note size \n"},
         {"{{range 3}}{{.}}{{end}}", "012\n"},
+        {"{{range -1}}x{{else}}none{{end}}", "none\n"},
         {"{{range .tags}}{{if eq . \"v2\"}}{{break}}{{end}}{{.}}{{end}}", "v1\n"},
         {"{{range .tags}}{{if eq . \"v2\"}}{{continue}}{{end}}{{.}}{{end}}", "v1v3\n"},
         {"{{range .layers}}{{.size}}:{{$.size}} {{end}}", "1:42 2:42 \n"},

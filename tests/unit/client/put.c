@@ -699,19 +699,23 @@ static void test_client_put__waits_for_a_digest_that_comes_later(void **state)
         unsigned chunk;
         const char *answers[5];
         int code;
+        bool in_memory;
     } rows[] = {
-        {{.digest = ABC}, 0, {OPENED, TOOK("0-2"), CREATED}, BERTH_OK},
-        {{.digest = ABC, .pauses = 3}, 0, {OPENED, TOOK("0-2"), CREATED}, BERTH_OK},
-        {{.digest = ABC, .pauses = 1}, 2, {OPENED, TOOK("0-1"), TOOK("0-2"), CREATED}, BERTH_OK},
-        {{.digest = ABC, .answer = 1}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_CANCELLED},
-        {{.digest = NULL}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_CANCELLED},
-        {{.digest = "sha256:abc"}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_INVALID},
+        {{.digest = ABC}, 0, {OPENED, TOOK("0-2"), CREATED}, BERTH_OK, false},
+        {{.digest = ABC, .pauses = 3}, 0, {OPENED, TOOK("0-2"), CREATED}, BERTH_OK, false},
+        {{.digest = ABC, .pauses = 1}, 0, {OPENED, TOOK("0-2"), CREATED}, BERTH_OK, true},
+        {{.digest = ABC, .pauses = 1}, 2, {OPENED, TOOK("0-1"), TOOK("0-2"), CREATED}, BERTH_OK, false},
+        {{.digest = ABC, .answer = 1}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_CANCELLED, false},
+        {{.digest = NULL}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_CANCELLED, false},
+        {{.digest = "sha256:abc"}, 0, {OPENED, TOOK("0-2"), GONE}, BERTH_E_INVALID, false},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct script s = {0};
         struct feed f = {.text = "abc"};
         struct later later = rows[i].later;
         berth_source source = BERTH_SOURCE_FN(feed_read, feed_seek, &f, 3);
+        if (rows[i].in_memory)
+            source = (berth_source)BERTH_SOURCE_BYTES("abc", 3);
         berth_put_options o = BERTH_PUT_OPTIONS_INIT;
         o.digest_later = tell_later;
         o.arg = &later;
