@@ -203,6 +203,12 @@ class Olareg(Contestant):
 class Zot(Contestant):
     name, program, single = "zot", "zot", True
 
+    def version(self):
+        """Of itself it says what its build was told, which may be nothing; the module's stands in the program."""
+        shown = subprocess.run(["go", "version", "-m", self.path], capture_output=True, text=True).stdout
+        built = re.search(r"^\s*mod\s+\S+\s+v(\S+)", shown, re.M)
+        return built.group(1) if built else "?"
+
     def command(self, folder, port, tls):
         secure = {"tls": {"cert": tls[0], "key": tls[1]}} if tls else {}
         (folder / "config.json").write_text(json.dumps({
