@@ -113,13 +113,14 @@ typedef void (*berth_upload_fn)(void *arg, const berth_upload *upload);
 
 /* The digest of the content, which is computed elsewhere meanwhile; *@ret_digest is copied. BERTH_PAUSE: not
  * yet, berth_call_resume() when it is known. NULL, or another answer than 0: the call ends with
- * BERTH_E_CANCELLED. By the thread that drives the client; again after each BERTH_PAUSE. */
+ * BERTH_E_CANCELLED; what is no digest: BERTH_E_INVALID. By the thread that drives the client; again after
+ * each BERTH_PAUSE. */
 typedef int (*berth_digest_fn)(void *arg, const char **ret_digest);
 
 typedef struct berth_put_options {
     size_t size;            /* set by the initialiser */
     const char *digest;     /* NULL: that of memory is computed before, another found on the way (sha256) */
-    berth_put_mode mode;    /* SINGLE needs to know the length, and the digest */
+    berth_put_mode mode;    /* SINGLE needs to know the length, and the digest at once */
     bool force;             /* do not ask first whether the blob is there */
     const char *mount_from; /* try to mount it from this repository first; "": the registry may know a place;
                              * NULL: don't. With it the digest must be given */

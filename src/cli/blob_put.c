@@ -155,7 +155,8 @@ struct sending {
     bool regular, refused;
     uint64_t size;    /* of a regular file, when it was opened */
     bool early;       /* it is sent while its digest is computed; then: */
-    bool wanted;      /* the digest is known, and it is not there */
+    bool ended;       /* its call */
+    bool wanted;      /* the digest is known, and the registry has not said that it is there */
     bool told;        /* the digest, to the call */
     bool present;     /* it was there */
     berth_call *call; /* NULL: not begun, @err says why */
@@ -236,7 +237,7 @@ static int look_at(struct work *w, struct sending *s)
     return s->early ? BERTH_OK : measure_file(s->fd, HASH_SHA256, NULL, &w->digest, &s->err);
 }
 
-/* Once the registry has said that it is not there. */
+/* Once the registry has been asked whether it is there. */
 static int tell_digest(void *arg, const char **ret_digest)
 {
     struct work *w = arg;
@@ -248,6 +249,12 @@ static int tell_digest(void *arg, const char **ret_digest)
     return 0;
 }
 
+static void on_end(berth_call *unused, void *arg)
+{
+    (void)unused;
+    ((struct sending *)arg)->ended = true;
+}
+
 static int start(struct work *w, struct sending *s)
 {
     struct remote *r = &w->o.remote;
@@ -255,7 +262,7 @@ static int start(struct work *w, struct sending *s)
     berth_put_options how = BERTH_PUT_OPTIONS_INIT;
     how.digest = !s->early && (s->regular || w->named) ? w->digest.text : NULL;
     how.mode = (berth_put_mode)w->o.mode;
-    how.force = w->o.force;
+    how.force = w->o.force || s->wanted;
     how.mount_from = w->o.mount;
     how.chunk_size = w->o.chunk_size     ? w->o.chunk_size
                      : r->env.chunk_size ? r->env.chunk_size
@@ -274,11 +281,15 @@ static int start(struct work *w, struct sending *s)
     }
     interrupt_begin(r->client);
     int result = berth_blob_put_start(r->client, r->repository, &source, &how, &s->call, &s->err);
-    if (result == BERTH_OK && s->item)
+    if (result != BERTH_OK)
+        return result;
+    s->ended = false;
+    berth_call_on_done(s->call, on_end, s);
+    if (s->item)
         remote_follow(s->item, s->call);
-    else if (result == BERTH_OK)
+    else
         s->item = remote_watch(r, s->file, s->call);
-    return result;
+    return BERTH_OK;
 }
 
 static int begin(struct work *w, struct sending *s)
@@ -295,35 +306,41 @@ static int begin(struct work *w, struct sending *s)
 
 /* --- a file that is sent while its digest is computed --- */
 
-static bool is_under_way(const struct sending *s)
+/* The status that ended it before it was told the digest; 0: none. */
+static int refusal(const struct sending *s)
 {
     berth_error err = BERTH_ERROR_INIT;
-    return berth_call_result(s->call, &err) == BERTH_E_BUSY && !err.http_status;
+    if (!s->ended || s->told)
+        return 0;
+    int result = berth_call_result(s->call, &err); /* a session that is lost again and again has no status */
+    return result == BERTH_E_NOT_FOUND ? 404 : err.http_status;
 }
 
-/* The registry has refused it, and not for its digest: it may want no PATCH, or none so large; and who may
- * only read is told that it is there by the usual way. */
-static bool may_go_otherwise(const struct sending *s)
+/* It may want no PATCH, or none so large; but not what no other request would change. */
+static bool may_go_otherwise(int status)
 {
-    berth_error err = BERTH_ERROR_INIT;
-    int result = berth_call_result(s->call, &err);
-    return (err.http_status || result == BERTH_E_NOT_FOUND) && !s->told;
+    return status >= 400 && status < 500 && status != 401 && status != 403 && status != 429;
+}
+
+static bool wants_no_more(int status)
+{
+    return status == 429 || status == 503;
 }
 
 static bool go_on(void *arg)
 {
     const struct work *w = arg;
+    const struct sending *s = &w->files[0];
     berth_client_process(w->o.remote.client);
-    return is_under_way(&w->files[0]) || may_go_otherwise(&w->files[0]);
+    return !s->ended || (refusal(s) && !wants_no_more(refusal(s)));
 }
 
-/* Then what came up is taken back. */
+/* Then what came up is taken back. Who may not push is told as well. */
 static bool turns_out_present(const struct work *w, struct sending *s)
 {
     const struct remote *r = &w->o.remote;
     berth_call *head = NULL;
-    if (w->o.force || !is_under_way(s) ||
-        berth_blob_head(r->client, r->repository, w->digest.text, &head, NULL) != BERTH_OK)
+    if (w->o.force || berth_blob_head(r->client, r->repository, w->digest.text, &head, NULL) != BERTH_OK)
         return false;
     berth_call_free(s->call);
     s->call = head;
@@ -344,7 +361,7 @@ static int land_early(struct work *w, struct sending *s)
     s->wanted = true;
     berth_call_resume(s->call);
     result = berth_call_wait(s->call, &s->err);
-    if (!may_go_otherwise(s))
+    if (result == BERTH_OK || !may_go_otherwise(refusal(s)))
         return result;
     berth_call_free(steal(&s->call));
     s->early = false;
@@ -448,8 +465,12 @@ const struct cli_command cmd_blob_put = {
         "Brings FILE (- is standard input) into a repository as a blob, unless it is there already, and "
         "prints its digest and what was done: stored, present or mounted. Where REF names a digest, FILE "
         "has to have it: the registry sees to that, and FILE is read only once. Otherwise a single file of "
-        "256 MiB or more goes up while its digest is computed; the registry is asked once that is known, "
-        "and if it has the blob, what came up is taken back.\n\n"
+        "256 MiB or more goes up, by a PATCH, while its digest is computed; the registry is asked once that "
+        "is "
+        "known, and if it has the blob, what came up is taken back. A registry that refuses such a PATCH "
+        "gets "
+        "the file once more, by a PUT. With --mode, --chunk-size, --state, --mount or --max-time the digest "
+        "is computed first.\n\n"
         "A broken connection is met by asking the registry how much it has. With --state that outlives "
         "the program: FILE goes up in chunks, and the same command goes on where the last one was "
         "killed; without it, an upload that fails or is interrupted is cancelled at the registry. What "

@@ -7,6 +7,13 @@
 #include "cli/command.h"
 #include "cli/format_private.h"
 
+/* {{range 1000000000}} does what it says, which a fuzzer must not wait for. */
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+#define TURNS_MAX 10000
+#else
+#define TURNS_MAX UINT64_MAX
+#endif
+
 struct variable {
     berth_str name;
     json_t *value;
@@ -20,9 +27,7 @@ struct walk {
     berth_error *err;
     struct variable *variables;
     size_t n_variables, room;
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
     uint64_t turns; /* of ranges */
-#endif
 };
 
 enum flow { FLOW_ON, FLOW_BREAK, FLOW_CONTINUE, FLOW_FAILED };
@@ -372,17 +377,6 @@ static enum flow walk_branch(struct walk *w, const struct format_node *n, json_t
     return flow;
 }
 
-/* {{range 1000000000}} does what it says, which a fuzzer must not wait for. */
-static bool may_turn(struct walk *w)
-{
-#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
-    return ++w->turns <= 10000;
-#else
-    (void)w;
-    return true;
-#endif
-}
-
 /* One turn of a range: @key is stolen. */
 static enum flow walk_turn(struct walk *w, const struct format_node *n, json_t *key, json_t *v)
 {
@@ -391,7 +385,9 @@ static enum flow walk_turn(struct walk *w, const struct format_node *n, json_t *
     enum flow flow = FLOW_FAILED;
     if (!key)
         berth_error_set(w->err, BERTH_E_NOMEM, "out of memory");
-    else if (may_turn(w) && (!two || set_variable(w, n->pipe, 0, key) == BERTH_OK) &&
+    else if (w->turns++ == TURNS_MAX)
+        format_fail(w->err, n->at, "this turns too often");
+    else if ((!two || set_variable(w, n->pipe, 0, key) == BERTH_OK) &&
              (!n->pipe->variables[0].n || set_variable(w, n->pipe, two, v) == BERTH_OK))
         flow = walk_nodes(w, n->then, v);
     forget_variables(w, outer);

@@ -53,7 +53,7 @@ static int plan(berth_call *call, berth_error *err)
     bool in_memory = s->of.fd < 0 && !s->of.read;
     if (!call->digest.text[0] && in_memory && !p->o.digest_later)
         digest_of(HASH_SHA256, s->of.bytes ? s->of.bytes : "", (size_t)s->length, &call->digest);
-    bool known = call->digest.text[0], later = p->o.digest_later && !known;
+    bool known = call->digest.text[0], later = p->o.digest_later;
     if (later && (!s->rewindable || s->length < 0))
         return berth_error_set(
             err, BERTH_E_INVALID,

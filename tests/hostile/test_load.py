@@ -188,7 +188,9 @@ def test_load__limits_answer_as_promised(make_server, limit, status):
             wire.send(b"x")
         else:
             wire.request("GET", "/v2/")
-            wire.getresponse().read()
+            answer = wire.getresponse()
+            answer.read()
+            assert answer.status == 200
         held.append(wire)
 
     found, headers, body = server.request("GET", "/v2/")

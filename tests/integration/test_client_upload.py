@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import layout
-from commandline import DENIED, DIGEST, FAILED, NETWORK, NOT_FOUND, OK, USAGE, each_of, says
+from commandline import BUSY, DENIED, DIGEST, FAILED, NETWORK, NOT_FOUND, OK, USAGE, each_of, says
 from registries import REAL, Cable
 from server import berth_path
 
@@ -208,12 +208,13 @@ class TestWhileItIsHashed:
         ref = f"{real.address}/team/large"
         done = berth("blob", "put", "-v", ref, path)
         assert done.out.decode() == f"{digest}  stored\n"
-        assert done.err.index("> PATCH ") < done.err.index("> HEAD ") < done.err.index("> PUT ")
+        assert max(done.err.index("> PATCH "), done.err.index("> HEAD ")) < done.err.index("> PUT ")
         assert berth("blob", "head", f"{ref}@{digest}", "--format", "{{.size}}").out == b"%d\n" % (257 * MIB)
         done = berth("blob", "put", "-v", ref, path)
         assert done.out.decode() == f"{digest}  present\n"
         assert "> PUT " not in done.err
-        assert "> DELETE " in done.err or real.name == "docker-registry"       # 2.8 has forgotten it already
+        if real.name != "docker-registry" and "> PATCH " in done.err:          # 2.8 has forgotten it already
+            assert "> DELETE " in done.err
         done = berth("blob", "put", "-v", ref, path, "--force", "--output", "json")
         assert done.json() == {"file": str(path), "digest": digest, "size": 257 * MIB, "outcome": "stored"}
         assert "> HEAD " not in done.err
@@ -239,27 +240,30 @@ class TestWhileItIsHashed:
         path, digest = large
         s = self.refused(scripted, digest, "PATCH", status)
         assert berth("blob", "put", f"{s.address}/a", path).out.decode() == f"{digest}  stored\n"
-        methods = [r.method for r in s.seen if r.method != "DELETE"]
-        assert methods[0] == "POST" and "PATCH" in methods and methods[-2:] == ["POST", "PUT"]
+        methods = self.sent(s)
+        assert methods[:2] == ["POST", "PATCH"] and methods[-2:] == ["POST", "PUT"]
 
-    def test_what_is_there_is_there_for_who_may_only_read(self, berth, scripted, large):
-        path, digest = large
-        s = self.refused(scripted, digest, "POST", 403, head=200)
-        done = berth("blob", "put", f"{s.address}/a", path, "--output", "json").json()
-        assert done["outcome"] == "present" and done["digest"] == digest
-        assert [r.method for r in s.seen] == ["POST", "HEAD"]
-        s = self.refused(scripted, digest, "POST", 403)
-        berth("blob", "put", f"{s.address}/a", path, code=DENIED)
-        assert [r.method for r in s.seen] == ["POST", "HEAD", "POST"]
+    def sent(self, s):
+        return [r.method for r in s.seen if r.method in ("POST", "PATCH", "PUT")]
 
-    def test_is_not_sent_again_for_a_wrong_digest(self, berth, scripted, large):
+    @pytest.mark.parametrize("status", [403, 500])
+    def test_what_is_there_is_there_for_who_may_only_read(self, berth, scripted, large, status):
         path, digest = large
-        s = self.refused(scripted, digest, "PUT", 400)
-        berth("blob", "put", f"{s.address}/a", path, code=FAILED)
-        assert [r.method for r in s.seen].count("PATCH") == 1
+        s = self.refused(scripted, digest, "POST", status, head=200)
+        done = berth("blob", "put", f"{s.address}/a", path, "--output", "json", "--retries", "0").json()
+        assert done["outcome"] == "present" and done["digest"] == digest and done["size"] == 257 * MIB
+        assert self.sent(s) == ["POST"]
+
+    @pytest.mark.parametrize("at, status, code", [("POST", 403, DENIED), ("POST", 503, BUSY), ("PATCH", 507, FAILED),
+                                                  ("PUT", 400, FAILED)])
+    def test_a_refusal_that_nothing_would_change_is_the_end(self, berth, scripted, large, at, status, code):
+        path, digest = large
+        s = self.refused(scripted, digest, at, status)
+        berth("blob", "put", f"{s.address}/a", path, "--retries", "0", code=code)
+        assert self.sent(s) == ["POST", "PATCH", "PUT"][:["POST", "PATCH", "PUT"].index(at) + 1]
 
     def while_hashed(self, berth, server, path, size):
-        os.truncate(path, 1024 * MIB)
+        os.truncate(path, 512 * MIB)
         running = subprocess.Popen([berth_path(), "blob", "put", "-v", f"{server.address}/changes", path], env=berth.env,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         while not (line := running.stderr.readline()).startswith("> PATCH"):
@@ -269,12 +273,12 @@ class TestWhileItIsHashed:
         return running.returncode, out, err
 
     def test_a_file_that_grows_is_what_it_was(self, berth, server, large):
-        code, out, err = self.while_hashed(berth, server, large[0], 1025 * MIB)
+        code, out, err = self.while_hashed(berth, server, large[0], 513 * MIB)
         assert code == OK and out.endswith("  stored\n"), err
         ref = f"{server.address}/changes@{out.split()[0]}"
-        assert berth("blob", "head", ref, "--format", "{{.size}}").out == b"%d\n" % (1024 * MIB)
+        assert berth("blob", "head", ref, "--format", "{{.size}}").out == b"%d\n" % (512 * MIB)
 
     def test_one_that_becomes_shorter_is_none(self, berth, server, large):
-        code, out, err = self.while_hashed(berth, server, large[0], 900 * MIB)
+        code, out, err = self.while_hashed(berth, server, large[0], 100 * MIB)
         assert code == FAILED and not out and "shorter" in err, err
         assert "> DELETE" in err

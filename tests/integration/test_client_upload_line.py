@@ -138,8 +138,8 @@ class TestInterrupted:
     @pytest.mark.parametrize("way", ["auto", "early", "chunked", "artifact"])
     def test_an_upload_takes_its_session_back(self, berth, server, line, file, way, number):
         address = line(server.port, rate=8 * MIB).address
-        if way == "early":                             # while it is hashed
-            os.truncate(file, 300 * MIB)
+        if way == "early":                             # it is hashed for a few seconds
+            os.truncate(file, 4096 * MIB)
         argv = {"artifact": ["artifact", "push", f"{address}/stopped:v1", file],
                 "early": ["blob", "put", f"{address}/stopped", file]}.get(way) or [
             "blob", "put", f"{address}/stopped", file, "--mode", way, "--chunk-size", "4MiB"]
