@@ -3,6 +3,7 @@
 #include <berth/upload.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -34,9 +35,8 @@ static const struct cli_option options[] = {
      .kind = CLI_CHOICE,
      .value = "auto|single|chunked", /* in the order of berth_put_mode */
      .at = offsetof(struct options, mode),
-     .help =
-         "auto: POST and PUT, or one PATCH while the digest is computed; single: one POST; chunked: a PATCH "
-         "for each chunk (auto)"},
+     .help = "auto: POST and PUT, or one PATCH while the digest is computed; single: one POST; chunked: a "
+             "PATCH for each chunk (auto)"},
     {.name = "chunk-size",
      .kind = CLI_SIZE,
      .value = "SIZE",
@@ -153,13 +153,13 @@ struct sending {
     const char *file;
     int fd; /* -1: none */
     bool regular, refused;
-    uint64_t size;    /* of a regular file, when it was opened */
-    bool early;       /* it is sent while its digest is computed; then: */
-    bool ended;       /* its call */
-    bool wanted;      /* the digest is known, and the registry has not said that it is there */
-    bool told;        /* the digest, to the call */
-    bool present;     /* it was there */
-    berth_call *call; /* NULL: not begun, @err says why */
+    uint64_t size;     /* of a regular file, when it was opened */
+    bool early;        /* it is sent while its digest is computed; then: */
+    atomic_bool ended; /* its call, perhaps in the thread of a signal */
+    bool wanted;       /* the digest is known, and the registry has not said that it is there */
+    bool told;         /* the digest, to the call */
+    bool present;      /* it was there */
+    berth_call *call;  /* NULL: not begun, @err says why */
     struct progress_item *item;
     int result;
     berth_error err;
@@ -466,11 +466,9 @@ const struct cli_command cmd_blob_put = {
         "prints its digest and what was done: stored, present or mounted. Where REF names a digest, FILE "
         "has to have it: the registry sees to that, and FILE is read only once. Otherwise a single file of "
         "256 MiB or more goes up, by a PATCH, while its digest is computed; the registry is asked once that "
-        "is "
-        "known, and if it has the blob, what came up is taken back. A registry that refuses such a PATCH "
-        "gets "
-        "the file once more, by a PUT. With --mode, --chunk-size, --state, --mount or --max-time the digest "
-        "is computed first.\n\n"
+        "is known, and if it has the blob, what came up is taken back. A registry that refuses such a PATCH "
+        "gets the file once more, by a PUT. With --mode, --chunk-size, --state, --mount or --max-time the "
+        "digest is computed first.\n\n"
         "A broken connection is met by asking the registry how much it has. With --state that outlives "
         "the program: FILE goes up in chunks, and the same command goes on where the last one was "
         "killed; without it, an upload that fails or is interrupted is cancelled at the registry. What "
