@@ -246,7 +246,7 @@ static void run_due(berth_client *c)
 void call_attend(berth_call *call)
 {
     berth_client *c = call->client;
-    if (call->attended || call->state != CALL_RESTING)
+    if (call->attended || (call->state != CALL_RESTING && !call->goes_on)) /* it rests, or is about to */
         return;
     call->attended = true;
     call->next_attended = c->attended;

@@ -459,7 +459,7 @@ void call_cancel(berth_call *call, int code, const char *why); /* driver */
 void call_pause(berth_call *call, uint32_t ms);
 /* For a step's end() and its like: no request comes next; @goes_on is called after call_attend(). */
 void call_rest(berth_call *call, int (*goes_on)(berth_call *call, const struct step **ret_next));
-void call_attend(berth_call *call); /* driver, any time; nothing to one that doesn't rest */
+void call_attend(berth_call *call); /* driver, any time after call_rest(); else nothing */
 void call_finish(berth_call *call); /* driver: it is over, call->code says how */
 int call_fail(berth_call *call, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int call_fail_with(berth_call *call, const berth_error *err);

@@ -67,10 +67,10 @@ class Between:
 
 
 class Line(Between):
-    """Towards the server so many bytes a second, and each connection is cut behind so many (None: neither)."""
+    """Towards the server so many bytes a second, from it @down, and each connection is cut behind so many (None: neither)."""
 
-    def __init__(self, port, rate=None, cut=None):
-        self.rate, self.cut = rate, cut
+    def __init__(self, port, rate=None, cut=None, down=None):
+        self.rate, self.cut, self.down = rate, cut, down
         super().__init__(port)
 
     def move(self, source, target, upwards):
@@ -80,8 +80,9 @@ class Line(Between):
                 passed += len(data)
                 if upwards and self.cut and passed > self.cut:
                     break
-                if upwards and self.rate and passed > 65536:
-                    time.sleep(max(began + passed / self.rate - time.monotonic(), 0))
+                rate = self.rate if upwards else self.down
+                if rate and passed > 65536:
+                    time.sleep(max(began + passed / rate - time.monotonic(), 0))
                 target.sendall(data)
         except OSError:
             pass

@@ -2,6 +2,7 @@
 breaks, or is killed with the process; and one that is asked for less than it sends."""
 
 import json
+import os
 import subprocess
 import time
 
@@ -9,6 +10,7 @@ import pytest
 
 import layout
 from commandline import DIGEST, OK, REAL, each_of, fill
+from registries import Line
 from server import berth_path
 from test_client_robust import BLOB, through
 from test_client_tokens import guarded  # noqa: F401
@@ -51,6 +53,18 @@ class TestRanges:
         assert (tmp_path / "blob").read_bytes() == real.blob
         # What a connection carries beyond its cut is the kernel's matter: each range needed another one is ours.
         assert proxy.connections > 2 * 4 and proxy.passed < BLOB + proxy.connections * 4096
+
+    def test_end_when_much_is_not_hashed_yet(self, berth, server, tmp_path):
+        """All ranges of a large blob end at about the same time, and only the first was hashed on its way."""
+        (tmp_path / "blob").touch()
+        os.truncate(tmp_path / "blob", 300 << 20)
+        digest = berth("blob", "put", f"{server.address}/large", tmp_path / "blob", "--format", "{{.digest}}").out.decode().strip()
+        line = Line(server.port, down=60 << 20)
+        for _ in range(2):
+            berth("blob", "get", f"{line.address}/large@{digest}", "-o", tmp_path / "got", "--max-time", "60", *RANGES[:2])
+            assert (tmp_path / "got").stat().st_size == 300 << 20
+            (tmp_path / "got").unlink()
+        line.close()
 
     @pytest.mark.parametrize("then", [[], RANGES])
     def test_are_finished_by_the_next_process(self, berth, real, tmp_path, then):
