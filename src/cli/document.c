@@ -27,6 +27,9 @@ bool document_variable(size_t i, struct document_row *ret)
         if (i-- == 0) {
             *ret = (struct document_row){v->name, v->about};
             return true;
+        } else if (v->other && i-- == 0) {
+            *ret = (struct document_row){v->other, "another name of the one above"};
+            return true;
         }
 #endif
     if (i < COUNT(variables))

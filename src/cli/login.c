@@ -33,8 +33,11 @@ static int run_login(const struct cli_command *c, int argc, char **argv)
         rc = need_file(c, &r);
     if (rc >= 0)
         return rc;
-    if (berth_login(r.client, true, &call, &err) != BERTH_OK)
+    if (berth_login(r.client, true, &call, &err) != BERTH_OK) {
+        if (err.code == BERTH_E_UNAUTH && err.http_status == 401)
+            berth_error_prefix(&err, "the registry does not take this name and password");
         return remote_fail(c, &err);
+    }
     rc = keep(c, &r, call);
     berth_call_free(call);
     return rc;

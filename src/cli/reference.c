@@ -8,6 +8,7 @@
 #include "util/str.h"
 
 #define TRANSPORT "docker://" /* as podman and skopeo write it */
+#define LAYOUT    "oci:"
 
 static const char *type_name(berth_tag_type type)
 {
@@ -78,7 +79,10 @@ static int run(const struct cli_command *c, int argc, char **argv)
     defaults.default_tag = env.tag;
     const char *text = b.operands[0];
     bool prefixed = str_starts(str_from(text), STR(TRANSPORT));
-    int e = berth_ref_parse_with(text + (prefixed ? strlen(TRANSPORT) : 0), &defaults, &ref, &err);
+    int e = str_starts(str_from(text), STR(LAYOUT))
+                ? berth_error_set(&err, BERTH_E_INVALID, "'%s' is an image layout on the disk, no reference",
+                                  text)
+                : berth_ref_parse_with(text + (prefixed ? strlen(TRANSPORT) : 0), &defaults, &ref, &err);
     if (e != BERTH_OK)
         environment_blame(&env, &err);
     if (e == BERTH_OK && ref.tag_type == BERTH_TAG_DIGEST)
