@@ -199,6 +199,9 @@ int call_challenged(berth_call *call, bool *ret_refused)
     if (call->sent == CALL_SENDS_PASSWORD)
         keyring_forget(&s->keyring);
     call->by_hand_refused |= call->sent == CALL_SENDS_BY_HAND;
+    call->lacks_rights = bearer && call->sent == CALL_SENDS_TOKEN &&
+                         (call->token.has_username || call->token.identity.n) &&
+                         str_eq(bearer->error, STR("insufficient_scope"));
     if (++call->challenges > CHALLENGES_MAX || (call->sent == CALL_SENDS_PASSWORD && !bearer) ||
         call->basic_only || !asked.n)
         return BERTH_OK;

@@ -111,5 +111,10 @@ const char *call_who_answers(const berth_call *call)
 
 int call_fail_by_answer(berth_call *call)
 {
-    return call_fail_by_answer_of(call, call_who_answers(call));
+    call_fail_by_answer_of(call, call_who_answers(call));
+    if (call->x.status == 401 && call->lacks_rights) { /* logging in again would not help */
+        call->code = call->err.code = BERTH_E_DENIED;
+        berth_error_prefix(&call->err, "the user may not do this");
+    }
+    return call->code;
 }

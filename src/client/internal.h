@@ -377,6 +377,7 @@ struct berth_call {
     enum call_sends sent;
     bool basic_offered, basic_only; /* beside a token; since there is none */
     bool by_hand_refused;
+    bool lacks_rights;          /* whom the token is for may not do this */
     bool unmet;                 /* there is nothing to answer the challenge with: the 401 is the answer */
     bool offline;               /* asks for an identity token as well */
     const char *identity_token; /* that came with the last token; NULL: none */

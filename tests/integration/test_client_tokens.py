@@ -77,6 +77,18 @@ class TestTokenServer:
         berth.config(**{guarded.address: "alice:wrong-word"})
         assert "wrong-word" not in berth("tag", "list", f"{guarded.address}/team/app", code=DENIED).err
 
+    def test_who_may_not_push_is_told_that_and_not_to_log_in(self, berth, guarded, tmp_path):
+        (tmp_path / "x").write_text("x")
+        ref = f"{guarded.address}/team/app"
+        berth.config(**{guarded.address: "bob:b"})
+        said = berth("blob", "put", ref, tmp_path / "x", code=DENIED).err
+        assert "the user may not do this" in said and "login" not in said
+        berth("login", guarded.address, "--username", "bob", "--password-stdin", stdin=b"b")         # an identity token
+        said = berth("blob", "put", ref, tmp_path / "x", code=DENIED).err
+        assert "the user may not do this" in said and "login" not in said
+        berth("logout", guarded.address)
+        assert "login" in berth("blob", "put", ref, tmp_path / "x", code=DENIED).err
+
     def test_login_keeps_an_identity_token_in_the_place_of_the_password(self, berth, guarded):
         login(berth, guarded.address)
         kept = json.loads(config_of(berth).read_text())["auths"][guarded.address]
