@@ -473,7 +473,8 @@ const struct cli_command cmd_blob_put = {
         "the program: FILE goes up in chunks, and the same command goes on where the last one was "
         "killed; without it, an upload that fails or is interrupted is cancelled at the registry. What "
         "comes through a pipe needs no length: it goes up in chunks too, and its digest is "
-        "computed on the way.\n\n"
+        "computed on the way. Interrupted while that pipe says nothing, it ends after five seconds, and the "
+        "upload is left to the registry, which forgets it in time.\n\n"
         "Several files go up at once; each has a line that begins with its name, or a document, in the "
         "order in which they are named. One that fails leaves the others alone, and the exit code is of "
         "the first that did.",
